@@ -1,0 +1,57 @@
+"""Switches for what Google's documentation leaves open; each default is the safest guess.
+
+The numbers name the open questions and checklist lines of the reference that each switch answers.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass
+class Behaviours:
+    """All switches, in one place."""
+
+    master_move: str = "keep"
+    """What a change of a master's start or rule does to exceptions: keep, drop, shift (open question 2)."""
+    master_edit: str = "flow"
+    """What an API edit of a master does to exceptions: flow (fields not overridden follow), keep, overwrite."""
+    restore_deleted: str = "allow"
+    """`status: confirmed` on a deleted event: allow or refuse with 403 (open question 10)."""
+    reminders_change_etag: bool = True
+    """Whether a reminder-only change alters the etag and is listed (open question 3)."""
+    conference_delay_s: float = 1.0
+    """How long a requested Meet link stays pending; negative: for ever."""
+    conference_fails: bool = False
+    list_lag_s: float = 0.0
+    """How long a change stays invisible to list (checklist 61)."""
+    page: str = "full"
+    """Shape of list pages: full, short (half of the asked size) or empty_first (checklist 51)."""
+    push_http: str = "loopback"
+    """Plain-http push addresses: loopback (allowed on loopback only) or never (real Google)."""
+    push_sync_first: bool = True
+    """Whether the `sync` message leaves before the answer to watch."""
+    testing_mode: bool = False
+    """Consent screen in Testing: refresh tokens die after seven days."""
+    orphan_master_status: int = 404
+    """Reading the master of an orphan exception answers 404 or 403 (checklist 49)."""
+    quota_per_user: int = 600
+    quota_per_project: int = 10_000
+    quota_enforced: bool = False
+    propagate_attendees: bool = True
+    access_token_lifetime_s: int = 3599
+    updated_min_horizon_days: int = 28
+    latency_s: float = 0.0
+    """How long every request to Google's paths takes at least."""
+    refuse_push: bool = False
+    """Every watch answers pushNotSupportedForRequestedResource."""
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Sets switches by name. Raises KeyError on an unknown one."""
+        known = {item.name for item in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise KeyError(name)
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,296 @@
+"""The control API under `/_emulator/`: worlds, tokens, consent, journal, faults, clock, notifications."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from gcal_emulator import api, events, moments, oauth, push
+from gcal_emulator.faults import Fault
+from gcal_emulator.world import Client, World
+
+
+def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
+    """The control routes of one world; `deliver` posts flushed notifications."""
+    control = Blueprint("control", __name__, url_prefix="/_emulator")
+
+    @control.post("/reset")
+    def reset() -> Any:
+        world.reset()
+        return jsonify({})
+
+    @control.route("/world", methods=["GET", "PUT"])
+    def whole_world() -> Any:
+        if request.method == "PUT":
+            load(world, request.get_json())
+        return jsonify(dump(world))
+
+    @control.post("/accounts")
+    def add_account() -> Any:
+        body = request.get_json()
+        account = world.add_account(body["email"], body.get("name", ""), body.get("time_zone", "UTC"))
+        return jsonify(email=account.email, sub=account.sub, name=account.name)
+
+    @control.post("/tokens")
+    def add_token() -> Any:
+        body = request.get_json()
+        world.add_account(body["email"])
+        scopes = {s if "/" in s else oauth.IDENTITY.get(s, oauth.PREFIX + s) for s in body.get("scopes") or ["calendar"]}
+        return jsonify(oauth.issue(world, body["email"], body.get("client_id", "demo-client"), scopes, True))
+
+    @control.post("/consent")
+    def consent() -> Any:
+        body = request.get_json()
+        world.consents = [body] if body.get("email") else []
+        return jsonify({})
+
+    @control.get("/journal")
+    def journal() -> Any:
+        return jsonify(entries=_after(world.journal))
+
+    @control.get("/mails")
+    def mails() -> Any:
+        return jsonify(mails=_after(world.mails))
+
+    @control.get("/channels")
+    def channels() -> Any:
+        now = world.clock.now_s()
+        rows = [
+            {
+                "id": c.id,
+                "resource_id": c.resource_id,
+                "resource": c.resource,
+                "address": c.address,
+                "email": c.email,
+                "expires_at": c.expires_at,
+                "state": "stopped" if c.is_stopped else "expired" if c.expires_at <= now else "live",
+            }
+            for c in world.channels.values()
+        ]
+        return jsonify(channels=rows)
+
+    @control.route("/behaviours", methods=["GET", "PUT"])
+    def behaviours() -> Any:
+        if request.method == "PUT":
+            try:
+                world.behaviours.update(request.get_json())
+            except KeyError as error:
+                return jsonify(error=f"no behaviour is called {error}"), 400
+        return jsonify(world.behaviours.as_dict())
+
+    @control.route("/clock", methods=["GET", "POST"])
+    def clock() -> Any:
+        if request.method == "POST":
+            body = request.get_json()
+            if "now" in body:
+                world.clock.set(datetime.fromisoformat(body["now"]).astimezone(UTC))
+            if "advance_s" in body:
+                world.clock.advance(float(body["advance_s"]))
+            events.settle_conferences(world)
+            push.deliver_due(world, deliver)
+        return jsonify(now=world.clock.now().isoformat(), manual=world.clock.is_manual)
+
+    @control.route("/faults", methods=["POST", "DELETE"])
+    def faults() -> Any:
+        if request.method == "DELETE":
+            world.faults.clear()
+            return jsonify({})
+        body = request.get_json()
+        fault = Fault(
+            id=world.new_id(8),
+            match=body.get("match") or {},
+            effect=body.get("effect") or {},
+            times=body.get("times"),
+            probability=float(body.get("probability", 1.0)),
+            seed=int(body.get("seed", 0)),
+        )
+        world.faults[fault.id] = fault
+        return jsonify(id=fault.id)
+
+    @control.post("/notifications")
+    def notifications() -> Any:
+        world.notification_mode = request.get_json()
+        return jsonify({})
+
+    @control.post("/notifications/flush")
+    def flush() -> Any:
+        return jsonify(delivered=push.deliver_due(world, deliver, is_forced=True))
+
+    @control.post("/revoke")
+    def revoke() -> Any:
+        oauth.revoke_grant(world, request.get_json()["email"], "demo-project")
+        return jsonify({})
+
+    @control.post("/expire-sync-tokens")
+    def expire() -> Any:
+        only = (request.get_json(silent=True) or {}).get("calendar_id")
+        for calendar in world.calendars.values():
+            if only in (None, calendar.id):
+                calendar.token_floor = world.next_seq()
+        return jsonify({})
+
+    @control.post("/share")
+    def share() -> Any:
+        body = request.get_json()
+        world.share(world.calendars[body["calendar_id"]], body["email"], body["role"])
+        return jsonify({})
+
+    @control.post("/delete-calendar")
+    def delete_calendar() -> Any:
+        api.remove_calendar(world, world.calendars[request.get_json()["calendar_id"]])
+        return jsonify({})
+
+    @control.post("/ui/split-series")
+    def split() -> Any:
+        body = request.get_json()
+        event = split_series(world, body["calendar_id"], body["event_id"], body["original_start"], body.get("changes") or {})
+        return jsonify(id=event)
+
+    @control.post("/ui/edit-all")
+    def edit_all() -> Any:
+        body = request.get_json()
+        policy, world.behaviours.master_edit = world.behaviours.master_edit, "overwrite"
+        try:
+            calendar = world.calendars[body["calendar_id"]]
+            events.patch(world, calendar, calendar.owner, body["event_id"], body["changes"], events.Params())
+        finally:
+            world.behaviours.master_edit = policy
+        return jsonify({})
+
+    @control.post("/ui/duplicate-event")
+    def duplicate() -> Any:
+        body = request.get_json()
+        calendar = world.calendars[body["calendar_id"]]
+        original = calendar.events[body["event_id"]]
+        copied = _wire(original, calendar)
+        return jsonify(id=events.insert(world, calendar, calendar.owner, copied, events.Params()).id)
+
+    @control.errorhandler(KeyError)
+    def missing(error: KeyError) -> Response:
+        response = jsonify(error=f"unknown or missing: {error}")
+        response.status_code = 400
+        return response
+
+    return control
+
+
+def split_series(world: World, calendar_id: str, event_id: str, original_start: str, changes: dict[str, Any]) -> str:
+    """"This and following" as Google's own page does it: `_R` id when the time is unchanged, else a fresh id."""
+    calendar = world.calendars[calendar_id]
+    master = calendar.events[event_id]
+    at = datetime.fromisoformat(original_start)
+    is_date = "date" in master.data["start"]
+    original = {"date": original_start} if is_date else {"at": at.astimezone(UTC).isoformat(), "zone": master.data["start"]["zone"]}
+    tail = _wire(master, calendar) | {"start": None, "end": None}
+    length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
+    zone = master.data["start"].get("zone") or calendar.time_zone
+    tail["start"] = moments.render(original, zone)
+    tail["end"] = moments.render(moments.shift(original, length), zone)
+    is_retimed = "start" in changes
+    tail |= changes
+    until = until_before(original)
+    lines = [trimmed(line, until) for line in master.data["recurrence"]]
+    params = events.Params()
+    events.patch(world, calendar, calendar.owner, event_id, {"recurrence": lines}, params)
+    created = events.insert(world, calendar, calendar.owner, tail, params)
+    if not is_retimed:
+        _rename(world, calendar, created.id, f"{event_id}_R{moments.suffix(original).rstrip('Z')}", event_id)
+        return f"{event_id}_R{moments.suffix(original).rstrip('Z')}"
+    return created.id
+
+
+def load(world: World, state: dict[str, Any]) -> None:
+    """Builds a world from its JSON form (the file of `--world`)."""
+    world.reset()
+    for item in state.get("clients") or []:
+        world.clients[item["id"]] = Client(item["id"], item["secret"], item.get("redirect_uris") or [])
+    for item in state.get("accounts") or []:
+        world.add_account(item["email"], item.get("name", ""), item.get("time_zone", "UTC"), item.get("sub", ""))
+    for item in state.get("calendars") or []:
+        calendar = world.calendars.get(item["id"]) or world.add_calendar(
+            item["id"], item.get("summary", item["id"]), item.get("owner", ""), item.get("time_zone", "UTC")
+        )
+        calendar.push_supported = item.get("push_supported", True)
+        for rule in item.get("acl") or []:
+            world.share(calendar, rule["email"], rule["role"])
+        for body in item.get("events") or []:
+            _load_event(world, calendar, body)
+    world.mails.clear()
+    world.notifications.clear()
+
+
+def dump(world: World) -> dict[str, Any]:
+    """The JSON form of the present world."""
+    return {
+        "clients": [{"id": c.id, "secret": c.secret, "redirect_uris": c.redirect_uris} for c in world.clients.values()],
+        "accounts": [
+            {"email": a.email, "name": a.name, "time_zone": a.time_zone, "sub": a.sub} for a in world.accounts.values()
+        ],
+        "calendars": [
+            {
+                "id": c.id,
+                "summary": c.summary,
+                "owner": c.owner,
+                "time_zone": c.time_zone,
+                "push_supported": c.push_supported,
+                "acl": [{"email": email, "role": role} for email, role in c.acl.items()],
+                "events": [_wire(event, c) | {"id": event.id} for event in c.events.values() if not event.is_cancelled],
+            }
+            for c in world.calendars.values()
+            if not c.is_deleted
+        ],
+    }
+
+
+def _load_event(world: World, calendar: Any, body: dict[str, Any]) -> None:
+    actor = calendar.owner if calendar.owner in world.accounts else next(iter(world.accounts))
+    granted = calendar.acl.get(actor)
+    calendar.acl[actor] = "owner"
+    try:
+        params = events.Params({"conferenceDataVersion": "1"})
+        if body.get("recurringEventId"):
+            body = {n: v for n, v in body.items() if n not in {"recurringEventId", "recurrence"}}
+            events.patch(world, calendar, actor, body["id"], body, params)
+        else:
+            events.insert(world, calendar, actor, body, params)
+    finally:
+        if granted is None:
+            del calendar.acl[actor]
+        else:
+            calendar.acl[actor] = granted
+
+
+def _wire(event: Any, calendar: Any) -> dict[str, Any]:
+    body = {n: v for n, v in event.data.items() if n in events.WRITABLE or n in {"eventType", "recurringEventId"}}
+    for name in ("start", "end"):
+        body[name] = moments.render(event.data[name], event.data[name].get("zone") or calendar.time_zone)
+    body.pop("sequence", None)
+    return body
+
+
+def until_before(original: moments.When) -> str:
+    last = moments.instant(original) - timedelta(days=1 if "date" in original else 0, seconds=0 if "date" in original else 1)
+    return last.strftime("%Y%m%d" if "date" in original else "%Y%m%dT%H%M%SZ")
+
+
+def trimmed(line: str, until: str) -> str:
+    if not line.upper().startswith("RRULE"):
+        return line
+    kept = [part for part in line.split(";") if not part.upper().startswith(("UNTIL=", "COUNT="))]
+    return ";".join([*kept, f"UNTIL={until}"])
+
+
+def _rename(world: World, calendar: Any, old: str, new: str, family: str) -> None:
+    event = calendar.events.pop(old)
+    calendar.changes.pop(old, None)
+    calendar.uids.pop(event.data["iCalUID"], None)
+    event.id, event.family = new, family
+    event.data = event.data | {"iCalUID": f"{new}@google.com"}
+    calendar.events[new] = event
+    calendar.uids[event.data["iCalUID"]] = new
+    world.touch_family(calendar, event)
+
+
+def _after(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    after = int(request.args.get("after") or 0)
+    return [row for row in rows if row["seq"] > after]

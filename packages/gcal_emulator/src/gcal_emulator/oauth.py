@@ -1,0 +1,334 @@
+"""OAuth 2.0 and OpenID Connect as Google serves them: consent with boxes to untick, tokens, revoke, keys."""
+
+import base64
+import hashlib
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, Response, g, jsonify, redirect, render_template_string, request
+from joserfc import jwk, jwt
+
+from gcal_emulator.errors import OAuthError
+from gcal_emulator.world import Client, Code, Token, World
+
+PREFIX = "https://www.googleapis.com/auth/"
+IDENTITY = {"openid": "openid", "email": f"{PREFIX}userinfo.email", "profile": f"{PREFIX}userinfo.profile"}
+_LABELS = {
+    "calendar": "See, edit, share and permanently delete all the calendars you can access",
+    "calendar.events": "View and edit events on all your calendars",
+    "calendar.events.readonly": "View events on all your calendars",
+    "calendar.calendarlist.readonly": "See the list of Google calendars you are subscribed to",
+    "calendar.freebusy": "View your availability in your calendars",
+    "calendar.app.created": "Make secondary calendars, and see and change events on them",
+    "calendar.calendars": "See and change the properties of calendars, and make calendars",
+}
+_REFRESH_TOKENS_MAX = 100
+_TESTING_LIFETIME_S = 7 * 24 * 3600
+_CODE_LIFETIME_S = 600
+
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in - Emulated Google Accounts</title>
+<meta name="viewport" content="width=device-width"><style>
+body{font:15px system-ui;background:#f0f4f9;margin:0;color:#1f1f1f}main{max-width:560px;margin:8vh auto;background:#fff;
+border-radius:20px;padding:36px}h1{font-weight:400;font-size:26px}label{display:flex;gap:12px;padding:10px 0;
+border-top:1px solid #e3e3e3}button{font:inherit;padding:9px 22px;border-radius:20px;border:1px solid #747775;
+background:#fff;color:#0b57d0}button.go{background:#0b57d0;color:#fff;border-color:#0b57d0}.row{display:flex;
+justify-content:flex-end;gap:10px;margin-top:24px}small{color:#5f6368}</style></head><body><main>
+<small>Emulated Google: nothing here reaches Google</small>{{ body|safe }}</main></body></html>"""
+
+_CHOOSER = """<h1>Choose an account</h1><p>to continue to {{ client }}</p>{% for account in accounts %}
+<form method="get"><input type="hidden" name="authuser" value="{{ account.email }}">{% for name, value in query %}
+<input type="hidden" name="{{ name }}" value="{{ value }}">{% endfor %}
+<p><button class="account">{{ account.name }} · {{ account.email }}</button></p></form>{% endfor %}
+{% if not accounts %}<p>There is no account in this world yet.</p>{% endif %}"""
+
+_CONSENT = """<h1>{{ client }} wants access to your Google Account</h1><p>{{ email }}</p>
+<form method="post" action="/o/oauth2/consent">{% for name, value in query %}
+<input type="hidden" name="{{ name }}" value="{{ value }}">{% endfor %}
+<input type="hidden" name="authuser" value="{{ email }}"><p>Select what {{ client }} can access</p>
+{% for scope, label in scopes %}<label><input type="checkbox" name="granted" value="{{ scope }}"
+{% if preticked %}checked{% endif %}> {{ label }}</label>{% endfor %}
+<div class="row"><button name="decision" value="deny">Cancel</button>
+<button class="go" name="decision" value="allow">Continue</button></div></form>"""
+
+
+def blueprint(world: World) -> Blueprint:
+    """The OAuth and OIDC routes of one world."""
+    routes = Blueprint("oauth", __name__)
+    key = jwk.RSAKey.generate_key(2048, parameters={"use": "sig", "alg": "RS256", "kid": "emulator-1"})
+
+    @routes.get("/o/oauth2/v2/auth")
+    def authorize() -> Any:
+        values = request.args.to_dict()
+        client, problem = _client_of(world, values)
+        if client is None:
+            return _page(f"<h1>Access blocked: Authorisation Error</h1><p>Error 400: {problem}</p>"), 400
+        scripted = _scripted(world)
+        if scripted is not None:
+            return _decide(world, values, scripted["email"], _scripted_scopes(values, scripted))
+        return _interactive(world, client, values)
+
+    @routes.post("/o/oauth2/consent")
+    def consent() -> Any:
+        values = request.form.to_dict()
+        client, problem = _client_of(world, values)
+        if client is None:
+            return _page(f"<h1>Access blocked</h1><p>Error 400: {problem}</p>"), 400
+        chosen = request.form.getlist("granted") if values.get("decision") == "allow" else None
+        asked, identity = _asked(values)
+        granted = None if chosen is None or (asked and not chosen) else {*chosen, *identity}
+        return _decide(world, values, values["authuser"], granted)
+
+    @routes.post("/token")
+    def token() -> Any:
+        values = request.form.to_dict()
+        client = _authenticated(world, values)
+        grant = values.get("grant_type")
+        if grant == "authorization_code":
+            return _redeem(world, client, values, key)
+        if grant == "refresh_token":
+            return _refresh(world, client, values)
+        raise OAuthError(400, "unsupported_grant_type", "Invalid grant_type")
+
+    @routes.post("/revoke")
+    def revoke() -> Any:
+        value = request.form.get("token") or request.args.get("token") or ""
+        held = world.tokens.get(value) or world.refresh_tokens.get(value)
+        if held is None or held.email not in world.accounts:
+            raise OAuthError(400, "invalid_token", "Token expired or revoked")
+        revoke_grant(world, held.email, world.clients[held.client_id].project)
+        return "", 200
+
+    @routes.get("/v1/userinfo")
+    def userinfo() -> Any:
+        held = world.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if held is None or held.expires_at <= world.clock.now_s():
+            raise OAuthError(401, "invalid_request", "Invalid Credentials")
+        account = world.accounts[held.email]
+        return jsonify(sub=account.sub, name=account.name, email=account.email, email_verified=True)
+
+    @routes.get("/oauth2/v3/certs")
+    def certs() -> Any:
+        return jsonify(keys=[key.as_dict(private=False)])
+
+    @routes.get("/.well-known/openid-configuration")
+    def configuration() -> Any:
+        origin = request.host_url.rstrip("/")
+        return jsonify(
+            issuer="https://accounts.google.com",
+            authorization_endpoint=f"{origin}/o/oauth2/v2/auth",
+            token_endpoint=f"{origin}/token",
+            revocation_endpoint=f"{origin}/revoke",
+            userinfo_endpoint=f"{origin}/v1/userinfo",
+            jwks_uri=f"{origin}/oauth2/v3/certs",
+            response_types_supported=["code"],
+            subject_types_supported=["public"],
+            id_token_signing_alg_values_supported=["RS256"],
+            code_challenge_methods_supported=["plain", "S256"],
+        )
+
+    @routes.errorhandler(OAuthError)
+    def refused(error: OAuthError) -> Any:
+        g.reason = error.error
+        body = {"error": error.error} | ({"error_description": error.description} if error.description else {})
+        return jsonify(body), error.status
+
+    return routes
+
+
+def issue(world: World, email: str, client_id: str, scopes: set[str], with_refresh: bool) -> dict[str, Any]:
+    """Mints an access token, and a refresh token when asked; the oldest beyond 100 die silently."""
+    lifetime = world.behaviours.access_token_lifetime_s
+    access = Token(f"ya29.{world.new_id(60)}", email, client_id, frozenset(scopes), world.clock.now_s() + lifetime)
+    answer: dict[str, Any] = {
+        "access_token": access.value,
+        "expires_in": lifetime,
+        "scope": " ".join(sorted(scopes, key=lambda scope: (len(scope) % 7, scope))),
+        "token_type": "Bearer",
+    }
+    world.grants.setdefault((email, client_id), set()).update(scopes)
+    if with_refresh:
+        refresh = Token(f"1//0{world.new_id(60)}", email, client_id, frozenset(scopes), world.clock.now_s())
+        world.refresh_tokens[refresh.value] = refresh
+        access.refresh = refresh.value
+        answer["refresh_token"] = refresh.value
+        own = [t for t in world.refresh_tokens.values() if (t.email, t.client_id) == (email, client_id)]
+        for old in own[:-_REFRESH_TOKENS_MAX]:
+            del world.refresh_tokens[old.value]
+    world.tokens[access.value] = access
+    return answer
+
+
+def revoke_grant(world: World, email: str, project: str) -> None:
+    """Ends everything that a user granted to any client of a project."""
+    clients = {client.id for client in world.clients.values() if client.project == project}
+    for held in (world.tokens, world.refresh_tokens):
+        for value in [t.value for t in held.values() if t.email == email and t.client_id in clients]:
+            del held[value]
+    for name in [pair for pair in world.grants if pair[0] == email and pair[1] in clients]:
+        del world.grants[name]
+
+
+def _client_of(world: World, values: dict[str, str]) -> tuple[Client | None, str]:
+    client = world.clients.get(values.get("client_id", ""))
+    if client is None:
+        return None, "invalid_client"
+    if values.get("response_type") != "code" or not values.get("scope"):
+        return None, "invalid_request"
+    uri = values.get("redirect_uri", "")
+    host = urlsplit(uri).hostname
+    is_loopback = not client.redirect_uris and host in {"127.0.0.1", "localhost", "::1", "testserver"}
+    if uri not in client.redirect_uris and not is_loopback:
+        return None, "redirect_uri_mismatch"
+    return client, ""
+
+
+def _interactive(world: World, client: Client, values: dict[str, str]) -> Any:
+    prompt = set(values.get("prompt", "").split())
+    email = values.pop("authuser", "")
+    query = list(values.items())
+    if email not in world.accounts:
+        if "none" in prompt:
+            return _return(values, {"error": "interaction_required"})
+        hinted = [a for a in world.accounts.values() if values.get("login_hint") in {a.email, a.sub}]
+        others = [a for a in world.accounts.values() if a not in hinted]
+        page = render_template_string(_CHOOSER, client=client.id, accounts=[*hinted, *others], query=query)
+        return _page(page)
+    asked, identity = _asked(values)
+    known = world.grants.get((email, client.id), set())
+    if asked <= known and "consent" not in prompt:
+        return _decide(world, values, email, asked | identity)
+    scopes = [(scope, _LABELS.get(scope.removeprefix(PREFIX), scope)) for scope in sorted(asked)]
+    return _page(
+        render_template_string(_CONSENT, client=client.id, email=email, query=query, scopes=scopes, preticked=False)
+    )
+
+
+def _page(body: str) -> str:
+    return render_template_string(_PAGE, body=body)
+
+
+def _asked(values: dict[str, str]) -> tuple[set[str], set[str]]:
+    """The requested scopes: those with a box, and the identity ones in long form."""
+    named = values.get("scope", "").split()
+    identity = {IDENTITY[name] for name in named if name in IDENTITY} | {n for n in named if n in IDENTITY.values()}
+    return {name for name in named if name not in IDENTITY and name not in IDENTITY.values()}, identity
+
+
+def _scripted(world: World) -> dict[str, Any] | None:
+    if not world.consents:
+        return None
+    answer = world.consents[0]
+    if answer.get("times") is not None:
+        answer["times"] -= 1
+        if answer["times"] <= 0:
+            world.consents.pop(0)
+    return answer
+
+
+def _scripted_scopes(values: dict[str, str], answer: dict[str, Any]) -> set[str] | None:
+    if answer.get("deny"):
+        return None
+    asked, identity = _asked(values)
+    if answer.get("scopes") is None:
+        return asked | identity
+    chosen = {s if "/" in s else IDENTITY.get(s, PREFIX + s) for s in answer["scopes"]}
+    return (asked & chosen) | identity if asked & chosen else None
+
+
+def _decide(world: World, values: dict[str, str], email: str, granted: set[str] | None) -> Any:
+    if granted is None:
+        return _return(values, {"error": "access_denied"})
+    if values.get("include_granted_scopes") == "true":
+        granted = granted | world.grants.get((email, values["client_id"]), set())
+    is_first = (email, values["client_id"]) not in world.grants
+    wants_refresh = is_first or "consent" in values.get("prompt", "").split()
+    code = Code(
+        value=f"4/0{world.new_id(40)}",
+        email=email,
+        client_id=values["client_id"],
+        redirect_uri=values["redirect_uri"],
+        scopes=frozenset(granted),
+        challenge=values.get("code_challenge", ""),
+        method=values.get("code_challenge_method", "plain"),
+        is_offline=values.get("access_type") == "offline" and wants_refresh,
+        nonce=values.get("nonce", ""),
+        expires_at=world.clock.now_s() + _CODE_LIFETIME_S,
+    )
+    world.codes[code.value] = code
+    world.grants.setdefault((email, values["client_id"]), set()).update(granted)
+    return _return(values, {"code": code.value, "scope": " ".join(sorted(granted)), "authuser": "0", "prompt": "consent"})
+
+
+def _return(values: dict[str, str], answer: dict[str, str]) -> Any:
+    if values.get("state"):
+        answer["state"] = values["state"]
+    uri = values["redirect_uri"]
+    return redirect(f"{uri}{'&' if '?' in uri else '?'}{urlencode(answer)}")
+
+
+def _authenticated(world: World, values: dict[str, str]) -> Client:
+    basic = request.authorization
+    client_id = values.get("client_id") or (basic.username if basic else "") or ""
+    secret = values.get("client_secret") or (basic.password if basic else "") or ""
+    client = world.clients.get(client_id)
+    if client is None:
+        raise OAuthError(401, "invalid_client", "The OAuth client was not found.")
+    if client.secret != secret:
+        raise OAuthError(401, "invalid_client", "Unauthorized")
+    return client
+
+
+def _redeem(world: World, client: Client, values: dict[str, str], key: jwk.RSAKey) -> Response:
+    code = world.codes.get(values.get("code", ""))
+    if code is None:
+        raise OAuthError(400, "invalid_grant", "Malformed auth code.")
+    if code.is_redeemed or code.expires_at <= world.clock.now_s() or code.client_id != client.id:
+        raise OAuthError(400, "invalid_grant", "Bad Request")
+    if code.redirect_uri != values.get("redirect_uri"):
+        raise OAuthError(400, "redirect_uri_mismatch", "Bad Request")
+    if code.challenge:
+        verifier = values.get("code_verifier")
+        if not verifier:
+            raise OAuthError(400, "invalid_grant", "Missing code verifier.")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        if code.challenge != (digest if code.method == "S256" else verifier):
+            raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
+    code.is_redeemed = True
+    answer = issue(world, code.email, client.id, set(code.scopes), code.is_offline)
+    if IDENTITY["openid"] in code.scopes:
+        answer["id_token"] = _id_token(world, code, key)
+    return jsonify(answer)
+
+
+def _refresh(world: World, client: Client, values: dict[str, str]) -> Response:
+    held = world.refresh_tokens.get(values.get("refresh_token", ""))
+    if held is None:
+        raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+    if held.client_id != client.id:
+        raise OAuthError(400, "invalid_grant", "Bad Request")
+    if world.behaviours.testing_mode and world.clock.now_s() - held.expires_at > _TESTING_LIFETIME_S:
+        del world.refresh_tokens[held.value]
+        raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+    answer = issue(world, held.email, client.id, set(held.scopes), with_refresh=False)
+    world.tokens[answer["access_token"]].refresh = held.value
+    return jsonify(answer)
+
+
+def _id_token(world: World, code: Code, key: jwk.RSAKey) -> str:
+    account = world.accounts[code.email]
+    now = int(world.clock.now_s() if world.clock.is_manual else time.time())
+    claims: dict[str, Any] = {
+        "iss": "https://accounts.google.com",
+        "aud": code.client_id,
+        "azp": code.client_id,
+        "sub": account.sub,
+        "email": account.email,
+        "email_verified": True,
+        "name": account.name,
+        "iat": now,
+        "exp": now + 3600,
+    }
+    if code.nonce:
+        claims["nonce"] = code.nonce
+    return str(jwt.encode({"alg": "RS256", "kid": "emulator-1"}, claims, key))

@@ -1,0 +1,297 @@
+"""Everything that the emulator remembers: accounts, grants, calendars, events, channels, journal, mails, faults."""
+
+import copy
+import hashlib
+import random
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gcal_emulator.behaviours import Behaviours
+from gcal_emulator.clock import Clock
+from gcal_emulator.faults import Fault
+
+ROLES = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
+
+
+@dataclass
+class Account:
+    email: str
+    sub: str
+    name: str
+    time_zone: str = "UTC"
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Client:
+    """An OAuth client. `redirect_uris` empty means: any loopback address."""
+
+    id: str
+    secret: str
+    redirect_uris: list[str] = field(default_factory=list)
+    project: str = "demo-project"
+
+
+@dataclass
+class Token:
+    value: str
+    email: str
+    client_id: str
+    scopes: frozenset[str]
+    expires_at: float
+    refresh: str = ""
+
+
+@dataclass
+class Code:
+    value: str
+    email: str
+    client_id: str
+    redirect_uri: str
+    scopes: frozenset[str]
+    challenge: str
+    method: str
+    is_offline: bool
+    nonce: str
+    expires_at: float
+    is_redeemed: bool = False
+
+
+@dataclass
+class Event:
+    """A stored event. `data` holds shared resource fields; what each user keeps for themselves lies in `private`."""
+
+    id: str
+    data: dict[str, Any]
+    created_us: int
+    updated_us: int = 0
+    stamp_us: int = 0
+    seq: int = 0
+    family: str = ""
+    overridden: set[str] = field(default_factory=set)
+    reminders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    private_of: dict[str, Any] = field(default_factory=dict)
+    is_stub: bool = False
+    conference_due: float | None = None
+    encoded: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.data.get("status") == "cancelled"
+
+    @property
+    def is_exception(self) -> bool:
+        return "recurringEventId" in self.data
+
+    @property
+    def is_master(self) -> bool:
+        return bool(self.data.get("recurrence"))
+
+
+@dataclass
+class Calendar:
+    id: str
+    summary: str
+    owner: str
+    time_zone: str
+    is_primary: bool = False
+    description: str = ""
+    location: str = ""
+    push_supported: bool = True
+    acl: dict[str, str] = field(default_factory=dict)
+    acl_deleted: dict[str, int] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
+    uids: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, None] = field(default_factory=dict)
+    """Event ids in the order of their latest change."""
+    token_floor: int = 0
+    """Sync tokens minted before this sequence number have expired."""
+    is_deleted: bool = False
+    updated_us: int = 0
+
+
+@dataclass
+class ListEntry:
+    calendar_id: str
+    color_id: str = "1"
+    summary_override: str = ""
+    is_selected: bool = True
+    is_hidden: bool = False
+    is_deleted: bool = False
+    seq: int = 0
+    default_reminders: list[dict[str, Any]] = field(default_factory=list)
+    background: str = ""
+    foreground: str = ""
+
+
+@dataclass
+class Channel:
+    id: str
+    resource_id: str
+    resource_uri: str
+    address: str
+    token: str
+    expires_at: float
+    email: str
+    client_id: str
+    resource: str
+    """`events:<calendar id>`, `calendarList`, `settings` or `acl:<calendar id>`."""
+    number: int = 1
+    is_stopped: bool = False
+
+
+@dataclass
+class Notification:
+    channel_id: str
+    state: str
+    number: int
+    due_at: float
+    attempts: int = 0
+
+
+class World:
+    """The whole state, guarded by one lock. `seed` makes ids, numbers and drop decisions repeatable."""
+
+    def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
+        self.clock = clock or Clock()
+        self.lock = threading.RLock()
+        self.seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.seq = 0
+        self.behaviours = Behaviours()
+        self.accounts: dict[str, Account] = {}
+        self.clients: dict[str, Client] = {"demo-client": Client("demo-client", "demo-secret")}
+        self.calendars: dict[str, Calendar] = {}
+        self.lists: dict[str, dict[str, ListEntry]] = {}
+        self.tokens: dict[str, Token] = {}
+        self.refresh_tokens: dict[str, Token] = {}
+        self.codes: dict[str, Code] = {}
+        self.grants: dict[tuple[str, str], set[str]] = {}
+        self.consents: list[dict[str, Any]] = []
+        self.channels: dict[str, Channel] = {}
+        self.notifications: list[Notification] = []
+        self.notification_mode: dict[str, Any] = {"mode": "deliver"}
+        self.journal: list[dict[str, Any]] = []
+        self.mails: list[dict[str, Any]] = []
+        self.faults: dict[str, Fault] = {}
+        self.snapshots: dict[str, Any] = {}
+        self.usage: list[tuple[float, str, int]] = []
+
+    def snapshot(self) -> dict[str, Any]:
+        """A deep copy of the state, for `restore`."""
+        kept = {name: value for name, value in vars(self).items() if name not in {"lock", "clock"}}
+        return copy.deepcopy(kept)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        vars(self).update(copy.deepcopy(state))
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    def new_id(self, length: int, alphabet: str = "abcdefghijklmnopqrstuv0123456789") -> str:
+        return "".join(self.dice.choice(alphabet) for _ in range(length))
+
+    def add_account(self, email: str, name: str = "", time_zone: str = "UTC", sub: str = "") -> Account:
+        """Registers a Google account with its primary calendar; an existing one is answered as it is."""
+        if email in self.accounts:
+            return self.accounts[email]
+        digits = str(int(hashlib.sha256(email.encode()).hexdigest()[:16], 16)).zfill(21)[:21]
+        account = Account(email, sub or digits, name or email.split("@")[0].title(), time_zone)
+        self.accounts[email] = account
+        self.lists.setdefault(email, {})
+        self.add_calendar(email, email, email, time_zone, is_primary=True)
+        return account
+
+    def add_calendar(
+        self, id: str, summary: str, owner: str, time_zone: str, *, is_primary: bool = False, push_supported: bool = True
+    ) -> Calendar:
+        calendar = Calendar(id, summary, owner, time_zone, is_primary, push_supported=push_supported)
+        calendar.updated_us = self.clock.stamp_us()
+        self.calendars[id] = calendar
+        if owner in self.accounts:
+            calendar.acl[owner] = "owner"
+            self.subscribe(owner, id)
+        return calendar
+
+    def subscribe(self, email: str, calendar_id: str) -> ListEntry:
+        """Puts a calendar on a user's list."""
+        entries = self.lists.setdefault(email, {})
+        entry = entries.get(calendar_id)
+        if entry is None:
+            colors = ["7", "16", "18", "21", "8", "9", "14", "23", "4", "12"]
+            reminders = [{"method": "popup", "minutes": 10}] if calendar_id == email else []
+            entry = ListEntry(calendar_id, color_id=colors[len(entries) % len(colors)], default_reminders=reminders)
+            entries[calendar_id] = entry
+        entry.is_deleted = False
+        entry.seq = self.next_seq()
+        return entry
+
+    def share(self, calendar: Calendar, email: str, role: str) -> None:
+        """Sets a user's role; sync tokens of the calendar expire, as Google does on ACL changes."""
+        if role == "none":
+            calendar.acl.pop(email, None)
+            calendar.acl_deleted[email] = self.next_seq()
+            if (entry := self.lists.get(email, {}).get(calendar.id)) and calendar.id != email:
+                entry.is_deleted, entry.seq = True, self.next_seq()
+        else:
+            calendar.acl[email] = role
+            calendar.acl_deleted.pop(email, None)
+            if email in self.accounts:
+                self.subscribe(email, calendar.id)
+        calendar.token_floor = self.seq + 1
+        self.next_seq()
+        for event in calendar.events.values():
+            event.encoded.clear()
+
+    def role_of(self, email: str, calendar: Calendar) -> str:
+        return calendar.acl.get(email) or calendar.acl.get("default") or "none"
+
+    def touch(self, calendar: Calendar, event: Event, *, is_content: bool = True) -> None:
+        """Stamps one event as changed now: new etag, new place in the change order."""
+        event.stamp_us = self.clock.stamp_us()
+        if is_content:
+            event.updated_us = event.stamp_us
+        self._sequence(calendar, event)
+
+    def touch_family(self, calendar: Calendar, event: Event, *, is_content: bool = True) -> None:
+        """Stamps a whole series with one etag: master, exceptions and continuations (one write re-stamps all)."""
+        family = event.family or event.id
+        members = [member for member in calendar.events.values() if (member.family or member.id) == family]
+        if event not in members:
+            members.append(event)
+        stamp = self.clock.stamp_us()
+        for member in members:
+            if member.is_master is False and not member.is_exception and member is not event:
+                continue
+            member.stamp_us = stamp
+            if is_content:
+                member.updated_us = stamp
+            self._sequence(calendar, member)
+
+    def _sequence(self, calendar: Calendar, event: Event) -> None:
+        event.seq = self.next_seq()
+        event.encoded.clear()
+        calendar.changes.pop(event.id, None)
+        calendar.changes[event.id] = None
+        calendar.updated_us = event.stamp_us
+
+    def now_text(self) -> str:
+        return self.clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+    def settings_of(self, email: str) -> dict[str, str]:
+        account = self.accounts[email]
+        defaults = {"defaultEventLength": "60", "format24HourTime": "true", "locale": "en", "weekStart": "1"}
+        return defaults | {"timezone": account.time_zone} | account.settings
+
+
+def text_of_us(stamp_us: int, *, is_whole: bool = False) -> str:
+    """RFC 3339 in UTC with milliseconds; `created` shows whole seconds."""
+    at = datetime.fromtimestamp(stamp_us / 1_000_000, UTC)
+    millis = 0 if is_whole else at.microsecond // 1000
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"

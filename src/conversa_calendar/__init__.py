@@ -1,0 +1,1 @@
+"""ConversaLabs Calendar: keeps a support platform's calendars and Google Calendar the same, in both directions."""

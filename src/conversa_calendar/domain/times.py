@@ -1,0 +1,144 @@
+"""Civil dates, times in a zone, and the instants they denote.
+
+An event is meant in civil time: `Timed` keeps the wall-clock time and the IANA zone as truth, `Day` a date that is
+never converted through UTC. Instants are derived. Zone rules come from the pinned `tzdata` wheel.
+"""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+
+class Day(msgspec.Struct, frozen=True, tag_field="kind", tag="date"):
+    """An all-day boundary: a civil date without zone."""
+
+    date: date
+
+
+class Timed(msgspec.Struct, frozen=True, tag_field="kind", tag="time", omit_defaults=True):
+    """A wall-clock time in an IANA zone; `fold` picks the second pass of a repeated hour (PEP 495)."""
+
+    local: datetime
+    zone: str
+    fold: int = 0
+
+
+Moment = Day | Timed
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str) -> ZoneInfo | timezone:
+    """The zone of a name; a fixed offset such as `+02:00` is understood, anything unknown reads as UTC."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return _fixed_offset(name)
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is a zone of the IANA database."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def timed(instant: datetime, zone: str) -> Timed:
+    """The wall-clock reading of an instant in a zone, whole seconds."""
+    local = instant.astimezone(zone_of(zone)).replace(microsecond=0)
+    return Timed(local.replace(tzinfo=None, fold=0), zone, local.fold)
+
+
+def instant(moment: Moment, calendar_zone: str = "UTC") -> datetime:
+    """The UTC instant of a moment; a `Day` begins at midnight of the calendar's zone."""
+    match moment:
+        case Timed():
+            return moment.local.replace(tzinfo=zone_of(moment.zone), fold=moment.fold).astimezone(UTC)
+        case Day():
+            midnight = datetime(moment.date.year, moment.date.month, moment.date.day, tzinfo=zone_of(calendar_zone))
+            return midnight.astimezone(UTC)
+
+
+def civil(moment: Moment) -> datetime:
+    """The naive wall-clock reading that recurrence rules count in; a `Day` reads as its midnight."""
+    match moment:
+        case Timed():
+            return moment.local
+        case Day():
+            return datetime(moment.date.year, moment.date.month, moment.date.day)
+
+
+def at_civil(like: Moment, local: datetime) -> Moment:
+    """The moment of the same kind and zone as `like` at another wall-clock time."""
+    match like:
+        case Timed():
+            return Timed(local, like.zone)
+        case Day():
+            return Day(local.date())
+
+
+def original_key(start: Moment) -> str:
+    """How an occurrence is named within its series: `20260301T120000Z` (UTC) or `20260301`, as in Google's ids."""
+    match start:
+        case Timed():
+            return instant(start).strftime("%Y%m%dT%H%M%SZ")
+        case Day():
+            return start.date.strftime("%Y%m%d")
+
+
+def moment_of_key(key: str, like: Moment) -> Moment:
+    """Reads an occurrence's key back into the series' own kind of moment. Raises ValueError on a malformed key."""
+    if "T" not in key:
+        day = datetime.strptime(key, "%Y%m%d").date()
+        return Day(day) if isinstance(like, Day) else Timed(datetime(day.year, day.month, day.day), like.zone)
+    at = datetime.strptime(key, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return timed(at, like.zone) if isinstance(like, Timed) else Day(at.date())
+
+
+def original_start(key: str) -> str:
+    """An occurrence's key as the API writes it: `2026-03-01T12:00:00Z` or `2026-03-01`."""
+    if "T" in key:
+        return datetime.strptime(key, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.strptime(key, "%Y%m%d").date().isoformat()
+
+
+def key_of_original_start(text: str) -> str:
+    """The reverse of `original_start`; accepts any offset. Raises ValueError."""
+    if "T" in text:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError("An original start with a time needs an offset.")
+        return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return date.fromisoformat(text).strftime("%Y%m%d")
+
+
+def duration(start: Moment, end: Moment) -> timedelta:
+    """How long from start to end: real time between instants, whole days between dates."""
+    return instant(end) - instant(start)
+
+
+def shift(moment: Moment, by: timedelta) -> Moment:
+    """A moment moved by real time (`Timed`) or whole days (`Day`)."""
+    match moment:
+        case Timed():
+            return timed(instant(moment) + by, moment.zone)
+        case Day():
+            return Day(moment.date + timedelta(days=by.days))
+
+
+def is_same_instant(one: Moment, other: Moment) -> bool:
+    """Whether two moments denote the same time, whatever their zones are called."""
+    if isinstance(one, Day) or isinstance(other, Day):
+        return one == other
+    return instant(one) == instant(other)
+
+
+def _fixed_offset(name: str) -> timezone:
+    text = name.removeprefix("GMT").removeprefix("UTC")
+    try:
+        return timezone(datetime.strptime(text, "%z").utcoffset() or timedelta())
+    except ValueError:
+        return UTC

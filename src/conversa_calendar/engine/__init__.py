@@ -1,0 +1,1 @@
+"""The pure core of sync: compares base, local and remote and says what to do. No I/O, no clock, no dice."""
