@@ -1,0 +1,1 @@
+"""Tenants and the people in them: accounts, members, roles, teams, inboxes, the module switch."""

@@ -1,0 +1,174 @@
+"""Users, accounts, members, roles, teams, inboxes and API tokens."""
+
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+
+from conversa_calendar.accounts import permissions
+from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.kit import clock, ids
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, name: str = "") -> "User":
+        user = self.model(email=email.lower(), name=name)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who can sign in; what they may do is said by their memberships."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=clock.now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    objects = UserManager()
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+
+class Account(models.Model):
+    """A tenant. `is_calendar_enabled` is the module switch, off for a new account."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    is_suspended = models.BooleanField(default=False)
+    is_calendar_enabled = models.BooleanField(default=False)
+    calendar_enabled_once = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=clock.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the Calendar module works here now."""
+        return self.is_calendar_enabled and not self.is_suspended
+
+
+class Role(TenantModel):
+    """A custom role: a name and a set of permissions."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    name = models.CharField(max_length=60)
+    permissions = ArrayField(models.CharField(max_length=40), default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="role_name")]
+
+
+class Member(TenantModel):
+    """A user's place in an account. `built_in` is the role's name unless a custom `role` is set."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    built_in = models.CharField(max_length=20, default=permissions.AGENT)
+    role = tenant_key("accounts.Role", null=True, on_delete=models.PROTECT, related_name="members")
+    is_suspended = models.BooleanField(default=False)
+    external_id = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "user"], name="member_once"),
+            models.UniqueConstraint(
+                fields=["account", "external_id"], condition=~models.Q(external_id=""), name="member_external_id"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.user.get_full_name()
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        if self.is_suspended:
+            return frozenset()
+        return frozenset(self.role.permissions) if self.role else permissions.BUILT_IN.get(self.built_in, frozenset())
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.built_in == permissions.ADMINISTRATOR and self.role_id is None
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+
+class Team(TenantModel):
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    name = models.CharField(max_length=80)
+    external_id = models.CharField(max_length=120, blank=True)
+    members: "models.ManyToManyField[Member, TeamMember]" = models.ManyToManyField(
+        Member, through="TeamMember", related_name="teams"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("name"), "account", name="team_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamMember(TenantModel):
+    team = tenant_key(Team, related_name="places")
+    member = tenant_key(Member, related_name="team_places")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "member"], name="team_member_once")]
+
+
+class Inbox(TenantModel):
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    name = models.CharField(max_length=80)
+    external_id = models.CharField(max_length=120, blank=True)
+    members: "models.ManyToManyField[Member, InboxMember]" = models.ManyToManyField(
+        Member, through="InboxMember", related_name="inboxes"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("name"), "account", name="inbox_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class InboxMember(TenantModel):
+    inbox = tenant_key(Inbox, related_name="places")
+    member = tenant_key(Member, related_name="inbox_places")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["inbox", "member"], name="inbox_member_once")]
+
+
+class ApiToken(models.Model):
+    """A bearer token that acts as a member, found by its fingerprint before the account is known.
+
+    `scopes` narrows what it may do; `calendars` (outside ids), when set, narrows where.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="api_tokens")
+    member_id = models.BigIntegerField()
+    name = models.CharField(max_length=80)
+    fingerprint = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=12)
+    scopes = ArrayField(models.CharField(max_length=40), default=list)
+    calendars = ArrayField(models.UUIDField(), default=list)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)

@@ -1,0 +1,9 @@
+"""News for the layers above: who joined, and whether the module works."""
+
+from django.dispatch import Signal
+
+member_joined = Signal()
+"""`member`: joined in this transaction; calendars gives them their own calendar."""
+
+module_switched = Signal()
+"""`account`: its switch or suspension changed in this transaction; sync pauses or resumes."""

@@ -1,0 +1,84 @@
+"""Every tenant row is read and written inside `tenant(account_id)`: a transaction that tells PostgreSQL the account.
+
+Row-level security is the wall; the manager here only makes forgetting it an error instead of an empty answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Self, TypeVar
+
+from django.db import connection, models, transaction
+
+_account: ContextVar[int | None] = ContextVar("account", default=None)
+M = TypeVar("M", bound=models.Model)
+
+
+class ScopeMissing(Exception):
+    """Tenant rows were touched outside `tenant(...)`, or inside another tenant's."""
+
+
+@contextmanager
+def tenant(account_id: int) -> Iterator[None]:
+    """One transaction in the scope of one account. Nested for the same account it joins the one around it."""
+    current = _account.get()
+    if current is not None:
+        if current != account_id:
+            raise ScopeMissing(f"already inside account {current}, not {account_id}")
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.account', %s, true)", [str(account_id)])
+        token = _account.set(account_id)
+        try:
+            yield
+        finally:
+            _account.reset(token)
+
+
+@contextmanager
+def person(user_id: int) -> Iterator[None]:
+    """One transaction in which a signed-in user may find their own memberships, in whichever account."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.user', %s, true)", [str(user_id)])
+        yield
+
+
+def current_account() -> int:
+    """The account of the scope. Raises ScopeMissing."""
+    account_id = _account.get()
+    if account_id is None:
+        raise ScopeMissing("tenant rows need tenant(account_id)")
+    return account_id
+
+
+class TenantManager(models.Manager[M]):
+    """Answers rows of the scope's account only; raises ScopeMissing without a scope."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        return super().get_queryset().filter(account_id=current_account())
+
+
+class TenantModel(models.Model):
+    """A row that belongs to exactly one account, taken from the scope when it is created."""
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+")
+
+    objects: TenantManager[Self] = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.account_id is None:
+            self.account_id = current_account()
+        super().save(*args, **kwargs)
+
+
+def tenant_key(to: str, **options: Any) -> Any:
+    """A foreign key between rows of one account; the migration adds the composite constraint that enforces it."""
+    options.setdefault("on_delete", models.CASCADE)
+    return models.ForeignKey(to, db_constraint=False, **options)

@@ -1,0 +1,219 @@
+"""Account, members, teams, inboxes, directory, tokens."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest
+from ninja import Body, Query, Router
+
+from conversa_calendar.accounts import directory, selectors, services
+from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars.selectors import NotFound
+
+router = Router(tags=["account"])
+Payload = dict[str, Any]
+
+
+def person(member: Member) -> Payload:
+    return {
+        "id": str(member.uuid),
+        "name": str(member),
+        "email": member.user.email,
+        "role": str(member.role.uuid) if member.role else member.built_in,
+        "suspended": member.is_suspended,
+        "external_id": member.external_id,
+    }
+
+
+def group(found: Team | Inbox) -> Payload:
+    return {
+        "id": str(found.uuid),
+        "name": found.name,
+        "external_id": found.external_id,
+        "members": [str(member.uuid) for member in found.members.all()],
+    }
+
+
+@router.get("/account", summary="The account, and whether the Calendar module is on")
+@scoped("events.read", is_module=False)
+def get_account(request: HttpRequest) -> Payload:
+    account = request.caller.member.account
+    return {
+        "id": str(account.uuid),
+        "name": account.name,
+        "time_zone": account.time_zone,
+        "calendar_enabled": account.is_calendar_enabled,
+        "member": str(request.caller.member.uuid),
+    }
+
+
+@router.patch("/account", summary="Rename, change the zone, switch the Calendar module")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def change_account(request: HttpRequest, payload: Payload = Body(...)) -> Payload:
+    account = request.caller.member.account
+    name, zone = payload.get("name", account.name), payload.get("time_zone", account.time_zone)
+    services.set_account(account=account, name=str(name), time_zone=str(zone))
+    if "calendar_enabled" in payload:
+        services.switch_module(account=account, is_enabled=payload["calendar_enabled"] is True)
+    return {"id": str(account.uuid), "name": account.name, "calendar_enabled": account.is_calendar_enabled}
+
+
+@router.get("/members", summary="Everybody in the account")
+@scoped("events.read", is_module=False)
+def list_members(request: HttpRequest) -> Payload:
+    return {"items": [person(member) for member in selectors.members()]}
+
+
+@router.post("/members", response={201: Payload}, summary="Add a member")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def add_member(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    member = services.add_member(
+        email=_text(payload, "email"), name=str(payload.get("name", "")), built_in=str(payload.get("role", "agent"))
+    )
+    return 201, person(member)
+
+
+@router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def change_member(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+    member = _found(Member, uuid)
+    if "role" in payload:
+        services.set_role(member=member, key=str(payload["role"]))
+    if "suspended" in payload:
+        services.suspend_member(member=member, is_suspended=payload["suspended"] is True)
+    return person(member)
+
+
+@router.get("/teams", summary="Teams")
+@scoped("events.read", is_module=False)
+def list_teams(request: HttpRequest) -> Payload:
+    return {"items": [group(team) for team in selectors.teams()]}
+
+
+@router.post("/teams", response={201: Payload}, summary="Create a team")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def add_team(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    return 201, group(services.create_team(name=_text(payload, "name"), members=_members(payload)))
+
+
+@router.put("/teams/{uuid}/members", summary="Replace a team's members")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def set_team(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+    team = _found(Team, uuid)
+    services.set_team_members(team=team, members=_members(payload))
+    return group(team)
+
+
+@router.get("/inboxes", summary="Inboxes")
+@scoped("events.read", is_module=False)
+def list_inboxes(request: HttpRequest) -> Payload:
+    return {"items": [group(inbox) for inbox in selectors.inboxes()]}
+
+
+@router.post("/inboxes", response={201: Payload}, summary="Create an inbox")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def add_inbox(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    return 201, group(services.create_inbox(name=_text(payload, "name"), members=_members(payload)))
+
+
+@router.put("/inboxes/{uuid}/members", summary="Replace an inbox's members")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def set_inbox(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+    inbox = _found(Inbox, uuid)
+    services.set_inbox_members(inbox=inbox, members=_members(payload))
+    return group(inbox)
+
+
+@router.put("/directory", summary="Make members, teams and inboxes equal to a snapshot")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def put_directory(
+    request: HttpRequest, payload: Payload = Body(...), dry_run: bool = Query(False), confirm: bool = Query(False)
+) -> Payload:
+    try:
+        snapshot = msgspec.convert(payload, directory.Snapshot)
+    except msgspec.ValidationError as error:
+        raise Problem(422, "invalid", str(error)) from error
+    report = directory.apply(snapshot=snapshot, is_dry_run=dry_run, confirm_removals=confirm)
+    return {
+        "created": report.created,
+        "updated": report.updated,
+        "suspended": report.suspended,
+        "held": report.held,
+        "dry_run": dry_run,
+    }
+
+
+@router.get("/tokens", summary="The account's API tokens, without their secrets")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def list_tokens(request: HttpRequest) -> Payload:
+    rows = ApiToken.objects.filter(account_id=request.caller.account_id, revoked_at=None).order_by("id")
+    return {"items": [_token(token) for token in rows]}
+
+
+@router.post("/tokens", response={201: Payload}, summary="Create an API token; its secret is shown only now")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def add_token(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    token, secret = services.create_token(
+        member=request.caller.member,
+        name=_text(payload, "name"),
+        scopes=[str(scope) for scope in payload.get("scopes") or []],
+        calendars=[_uuid(uuid) for uuid in payload.get("calendars") or []],
+        expires_at=datetime.fromisoformat(payload["expires_at"]) if payload.get("expires_at") else None,
+    )
+    return 201, _token(token) | {"secret": secret}
+
+
+@router.delete("/tokens/{uuid}", response={204: None}, summary="Revoke an API token")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def delete_token(request: HttpRequest, uuid: UUID) -> tuple[int, None]:
+    token = ApiToken.objects.filter(account_id=request.caller.account_id, uuid=uuid).first()
+    if token is None:
+        raise NotFound
+    services.revoke_token(token=token)
+    return 204, None
+
+
+def _token(token: ApiToken) -> Payload:
+    return {
+        "id": str(token.uuid),
+        "name": token.name,
+        "hint": token.hint,
+        "scopes": token.scopes,
+        "calendars": [str(uuid) for uuid in token.calendars],
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+    }
+
+
+def _found(model: Any, uuid: UUID) -> Any:
+    found = model.objects.filter(uuid=uuid).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _members(payload: Payload) -> list[Member]:
+    wanted = [_uuid(uuid) for uuid in payload.get("members") or []]
+    found = list(Member.objects.filter(uuid__in=wanted))
+    if len(found) != len(set(wanted)):
+        raise Problem(422, "invalid", "Some of these members are not in this account.")
+    return found
+
+
+def _uuid(text: Any) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError as error:
+        raise Problem(422, "invalid", f"“{str(text)[:60]}” is not an id.") from error
+
+
+def _text(payload: Payload, name: str) -> str:
+    value = payload.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise Problem(422, "invalid", f"The field {name} is needed.", errors=[{"field": name, "message": "needed"}])
+    return value

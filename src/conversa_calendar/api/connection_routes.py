@@ -1,0 +1,234 @@
+"""Connections, discovered calendars, mirrors, held deletions, deep checks."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Body, Query, Router
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.connections import consent, discovery
+from conversa_calendar.connections.models import Connection, Disconnect
+from conversa_calendar.sync import checks, disconnecting, held, presenting, selection, triggers
+from conversa_calendar.sync.models import Mirror, MirrorRun
+
+router = Router(tags=["connections"])
+Payload = dict[str, Any]
+MANAGE = ("integrations.manage", Permission.INTEGRATIONS)
+WAIT_S_MAX = 60
+POLL_S = 0.1
+
+
+@router.get("/connections", summary="Connected Google accounts")
+@scoped(*MANAGE)
+def list_connections(request: HttpRequest) -> Payload:
+    rows = Connection.objects.select_related("owner").order_by("id")
+    return {"items": [presenting.connection(row) for row in rows]}
+
+
+@router.post("/connections/google/authorize", summary="An address that lets a member connect their Google account")
+@scoped(*MANAGE)
+def authorize(request: HttpRequest, payload: Payload | None = Body(None)) -> Payload:
+    member = request.caller.member
+    if payload and payload.get("member"):
+        member = Member.objects.select_related("user", "account").filter(uuid=str(payload["member"])).first()
+        if member is None:
+            raise NotFound
+    ticket = consent.issue_ticket(member=member)
+    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    return {"authorization_url": f"{origin}/connections/google/start?ticket={ticket}"}
+
+
+@router.get("/connections/{uuid}", summary="One connection")
+@scoped(*MANAGE)
+def get_connection(request: HttpRequest, uuid: str) -> Payload:
+    return presenting.connection(_connection(uuid))
+
+
+@router.get("/connections/{uuid}/calendars", summary="The calendars that a connection can see")
+@scoped(*MANAGE, in_tenant=False)
+def list_calendars(request: HttpRequest, uuid: str, refresh: bool = False) -> Payload:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        connection = _connection(uuid)
+    if refresh or connection.listed_at is None:
+        discovery.refresh(account_id, connection.pk)
+    with tenant(account_id):
+        return {"items": selection.candidates(connection)}
+
+
+@router.post("/connections/{uuid}/rehearse", summary="What mirroring these calendars would do")
+@scoped(*MANAGE, in_tenant=False)
+def rehearse(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        connection = _connection(uuid)
+    choices = payload.get("calendars")
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise Problem(422, "invalid", "Say which calendars as a list of {google_id, mode}.")
+    found = selection.rehearse(account_id, connection, choices)
+    return {
+        "items": [
+            {
+                "google_id": r.google_id,
+                "incoming": r.incoming,
+                "matching": r.matching,
+                "read_only": r.read_only,
+                "partial": r.is_partial,
+                "mails": r.mails,
+            }
+            for r in found
+        ]
+    }
+
+
+@router.put("/connections/{uuid}/calendars/{path:google_id}", summary="Mirror a calendar, or stop mirroring it")
+@scoped(*MANAGE, in_tenant=False)
+def choose(request: HttpRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        connection = _connection(uuid)
+    if connection.listed_at is None:
+        discovery.refresh(account_id, connection.pk)
+    with tenant(account_id):
+        if payload.get("mirrored") is True:
+            mirror = selection.select(connection, google_id, str(payload.get("mode") or ""))
+        elif payload.get("mirrored") is False:
+            mirror = _mirror_by_remote(connection, google_id)
+            selection.deselect(mirror, str(payload.get("disposition") or ""))
+        else:
+            raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
+        return presenting.mirror(_mirror(str(mirror.uuid)))
+
+
+@router.get("/connections/{uuid}/disconnect-preview", summary="What disconnecting would do")
+@scoped(*MANAGE)
+def disconnect_preview(request: HttpRequest, uuid: str) -> Payload:
+    return disconnecting.preview(_connection(uuid))
+
+
+@router.delete("/connections/{uuid}", response={202: Payload}, summary="Disconnect a Google account")
+@scoped(*MANAGE)
+def disconnect(request: HttpRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
+    known = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
+    record = known or disconnecting.start(_connection(uuid), calendars, request.caller.member)
+    return 202, {"receipt": f"/api/v1/disconnects/{record.uuid}"}
+
+
+@router.get("/disconnects/{uuid}", summary="The receipt of a disconnect")
+@scoped(*MANAGE)
+def get_receipt(request: HttpRequest, uuid: str) -> Payload:
+    record = Disconnect.objects.select_related("requested_by__user").filter(uuid=_as_uuid(uuid)).first()
+    if record is None:
+        raise NotFound
+    return disconnecting.receipt(record)
+
+
+@router.get("/mirrors", summary="Mirrored calendars with their state")
+@scoped("events.read")
+def list_mirrors(request: HttpRequest) -> Payload:
+    rows = Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id")
+    if not request.caller.member.may(Permission.INTEGRATIONS):
+        rows = rows.filter(connection__owner=request.caller.member)
+    return {"items": [presenting.mirror(row) for row in rows]}
+
+
+@router.get("/mirrors/{uuid}", summary="One mirror")
+@scoped(*MANAGE)
+def get_mirror(request: HttpRequest, uuid: str) -> Payload:
+    return presenting.mirror(_mirror(uuid))
+
+
+@router.post("/mirrors/{uuid}/sync", summary="Check with Google now; optionally wait for it")
+@scoped(*MANAGE, in_tenant=False)
+def sync(request: HttpRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        mirror = _mirror(uuid)
+        triggers.wake([mirror.pk], is_pull=True)
+        wanted = MirrorRun.objects.get(mirror_id=mirror.pk).pull_wanted
+    ends_at = time.monotonic() + wait_s
+    while wait_s and time.monotonic() < ends_at:
+        run = MirrorRun.objects.get(mirror_id=mirror.pk)
+        if run.pull_done >= wanted or not run.is_active:
+            break
+        time.sleep(POLL_S)
+    with tenant(account_id):
+        return presenting.mirror(_mirror(uuid))
+
+
+@router.post("/mirrors/{uuid}/check", summary="Deep check: list everything, compare, repair, report")
+@scoped(*MANAGE, in_tenant=False)
+def check(request: HttpRequest, uuid: str) -> Payload:
+    with tenant(request.caller.account_id):
+        mirror = _mirror(uuid)
+    report = checks.deep_check(mirror.pk)
+    if report is None:
+        raise Problem(409, "not_running", "This mirror rests, or its first sync is not finished.")
+    return presenting.report(report)
+
+
+@router.get("/mirrors/{uuid}/held", summary="Deletions that wait for a person")
+@scoped(*MANAGE)
+def list_held(request: HttpRequest, uuid: str) -> Payload:
+    return {"items": held.listed(_mirror(uuid))}
+
+
+@router.post("/mirrors/{uuid}/held", summary="Approve, keep here, or put back")
+@scoped(*MANAGE)
+def decide_held(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+    return {"decided": held.decide(_mirror(uuid), str(payload.get("action", "")), request.caller.member)}
+
+
+@router.post("/mirrors/{uuid}/pause", summary="Rest a mirror; what is pending stays pending")
+@scoped(*MANAGE)
+def pause(request: HttpRequest, uuid: str) -> Payload:
+    mirror = _mirror(uuid)
+    selection.pause(mirror, is_paused=True)
+    return presenting.mirror(mirror)
+
+
+@router.post("/mirrors/{uuid}/resume", summary="Let a mirror go on")
+@scoped(*MANAGE)
+def resume(request: HttpRequest, uuid: str) -> Payload:
+    mirror = _mirror(uuid)
+    selection.pause(mirror, is_paused=False)
+    return presenting.mirror(mirror)
+
+
+def _connection(uuid: str) -> Connection:
+    found = Connection.objects.select_related("owner__user").filter(uuid=_as_uuid(uuid)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _mirror(uuid: str) -> Mirror:
+    found = Mirror.objects.select_related("calendar", "connection").filter(uuid=_as_uuid(uuid)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _mirror_by_remote(connection: Connection, google_id: str) -> Mirror:
+    found = Mirror.objects.select_related("calendar").filter(connection=connection, remote_id=google_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _as_uuid(text: str) -> Any:
+    from uuid import UUID
+
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound from error
+
+

@@ -1,0 +1,322 @@
+"""Events, history, trash, changes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Header, Query, Router
+
+from conversa_calendar.api import idempotency
+from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import access, editing, history, parsing, presenting, selectors, services
+from conversa_calendar.calendars.editing import Split
+from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import times
+
+router = Router(tags=["events"])
+Payload = dict[str, Any]
+PAGE = 500
+
+
+@router.get("/events", summary="Occurrences in a range, or a search")
+@scoped("events.read")
+def list_events(
+    request: HttpRequest,
+    since: str = Query("", alias="from"),
+    until: str = Query("", alias="to"),
+    calendar: str = "",
+    agent: str = "",
+    team: str = "",
+    inbox: str = "",
+    q: str = "",
+    cursor: str = "",
+    limit: int = Query(PAGE, ge=1, le=PAGE),
+) -> Payload:
+    viewer = request.caller.viewer
+    pairs = selectors.filtered(selectors.visible(viewer), agent=agent, team=team, inbox=inbox, only=calendar)
+    levels = {found.pk: level for found, level in pairs}
+    calendars = [found for found, _level in pairs]
+    if q and not since:
+        found = [event for event in selectors.search(calendars, q) if not access.is_masked(
+            event, event.calendar, viewer, levels[event.calendar_id])]
+        items = [presenting.event(e, e.calendar, viewer, levels[e.calendar_id]) | {"occurrence": None} for e in found]
+        return {"items": items, "next_cursor": None}
+    begin, end = _range(since, until)
+    rows = selectors.between(calendars, begin, end)
+    rows = [row for row in rows if not q or _holds(row[0], q, viewer, levels)]
+    after = _after(cursor)
+    page = [row for row in rows if _position(row) > after][: limit + 1]
+    items = [_occurrence(event, row, viewer, levels[event.calendar_id]) for event, row in page[:limit]]
+    more = "|".join(map(str, _position(page[limit - 1]))) if len(page) > limit else None
+    return {"items": items, "next_cursor": more}
+
+
+@router.post("/events", response={201: Payload}, summary="Create an event")
+@scoped("events.write")
+def create_event(
+    request: HttpRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
+    caller = request.caller
+    return 201, idempotency.once(caller, idempotency_key, payload, lambda: _create(caller, payload))
+
+
+@router.get("/events/{uuid}", summary="One event")
+@scoped("events.read")
+def get_event(request: HttpRequest, response: HttpResponse, uuid: str) -> Payload:
+    event, calendar, level = selectors.event(request.caller.viewer, uuid)
+    response["ETag"] = event.etag
+    return presenting.event(event, calendar, request.caller.viewer, level)
+
+
+@router.patch("/events/{uuid}", summary="Change an event, one occurrence, this and following, or all")
+@scoped("events.write")
+def change_event(
+    request: HttpRequest,
+    uuid: str,
+    payload: Payload = Body(...),
+    scope: str = "",
+    occurrence: str = "",
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
+    caller = request.caller
+    event, calendar, level = _editable(caller, uuid)
+    notify, actor = str(payload.get("notify", "none")), caller.member
+    body = {name: value for name, value in payload.items() if name not in {"notify", "calendar", "references"}}
+    if "references" in payload:
+        event.references = parsing.references(payload)
+        event.save(update_fields=["references"])
+    if payload.get("calendar") and payload["calendar"] != str(calendar.uuid):
+        event, calendar = _move(caller, event, str(payload["calendar"]), notify, if_match)
+        if_match = ""
+    if not body:
+        return presenting.event(event, calendar, caller.viewer, level)
+    _check_content_rights(event, calendar, level, body)
+    edit = parsing.change(body, calendar)
+    options: Payload = {"actor": actor, "notify": notify, "if_match": if_match}
+    if event.kind != "series":
+        return _shown(editing.edit(event, edit, **options), caller)
+    match _scope(scope):
+        case "all":
+            return _shown(editing.edit(event, edit, **options), caller)
+        case "this":
+            return _shown(editing.edit_occurrence(event, _key(occurrence), edit, **options), caller)
+        case _:
+            done = editing.edit_following(event, _key(occurrence), edit, **options)
+            if isinstance(done, Split):
+                return {"event": _shown(done.event, caller), "previous": str(done.previous.uuid)}
+            return {"event": _shown(done, caller), "previous": str(done.uuid)}
+
+
+@router.delete("/events/{uuid}", response={204: None}, summary="Delete an event, one occurrence, following, or all")
+@scoped("events.write")
+def delete_event(
+    request: HttpRequest,
+    uuid: str,
+    scope: str = "",
+    occurrence: str = "",
+    notify: str = "none",
+    if_match: str = Header("", alias="If-Match"),
+) -> tuple[int, None]:
+    caller = request.caller
+    event, calendar, level = _editable(caller, uuid)
+    if level != "edit" or calendar.is_read_only:
+        raise Problem(403, "read_only", access.read_only_reason(event, calendar, level))
+    options: Payload = {"actor": caller.member, "notify": notify, "if_match": if_match}
+    if event.kind != "series":
+        editing.delete(event, **options)
+        return 204, None
+    match _scope(scope):
+        case "all":
+            editing.delete(event, **options)
+        case "this":
+            editing.delete_occurrence(event, _key(occurrence), **options)
+        case _:
+            editing.delete_following(event, _key(occurrence), **options)
+    return 204, None
+
+
+@router.get("/events/{uuid}/history", summary="Who changed what, on which side, and what sync did with it")
+@scoped("events.read")
+def event_history(request: HttpRequest, uuid: str) -> Payload:
+    try:
+        event, calendar, level = selectors.event(request.caller.viewer, uuid)
+    except NotFound:
+        event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
+    if access.is_masked(event, calendar, request.caller.viewer, level):
+        return {"items": []}
+    return {"items": [_entry(entry) for entry in selectors.history(event)]}
+
+
+@router.post("/events/{uuid}/history/{entry_id}/use", summary="Use a value that did not stand in a conflict instead")
+@scoped("events.write")
+def use_instead(request: HttpRequest, uuid: str, entry_id: int) -> Payload:
+    event, _calendar, _level = _editable(request.caller, uuid)
+    return _shown(editing.use_instead(event, entry_id, actor=request.caller.member), request.caller)
+
+
+@router.get("/trash", summary="What was deleted within thirty days")
+@scoped("events.read")
+def list_trash(request: HttpRequest) -> Payload:
+    viewer = request.caller.viewer
+    items = [
+        presenting.event(event, calendar, viewer, level) | {"deleted_at": event.deleted_at, "deleted_by": event.deleted_by}
+        for event, calendar, level in selectors.trash(viewer)
+    ]
+    return {"items": items}
+
+
+@router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")
+@scoped("events.write")
+def restore(request: HttpRequest, uuid: str) -> Payload:
+    event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
+    if level != "edit":
+        raise Problem(403, "read_only", access.read_only_reason(None, calendar, level))
+    return _shown(editing.restore(event, actor=request.caller.member), request.caller)
+
+
+@router.get("/changes", summary="Every change once, in order")
+@scoped("events.read")
+def list_changes(request: HttpRequest, since: str = "") -> Payload:
+    try:
+        rows, cursor = history.changes_since(since)
+    except ValueError:
+        raise Problem(422, "invalid", "This cursor is not one of ours.") from None
+    seen = {str(calendar.uuid) for calendar, _level in selectors.visible(request.caller.viewer)}
+    items = [
+        {
+            "kind": row.kind,
+            "id": str(row.object_uuid),
+            "calendar": str(row.calendar_uuid),
+            "what": row.what,
+            "at": row.at,
+        }
+        for row in rows
+        if row.calendar_uuid is None or str(row.calendar_uuid) in seen
+    ]
+    return {"items": items, "cursor": cursor, "next_cursor": cursor}
+
+
+def _create(caller: Any, payload: Payload) -> Payload:
+    calendar, level = selectors.calendar(caller.viewer, str(payload.get("calendar", "")))
+    if reason := access.read_only_reason(None, calendar, level):
+        raise Problem(403, "read_only", reason)
+    content = parsing.new_content(payload, calendar)
+    event = editing.create(
+        calendar,
+        content,
+        actor=caller.member,
+        notify=str(payload.get("notify", "none")),
+        references=parsing.references(payload),
+    )
+    services.remember_calendar(caller.member, calendar)
+    return _shown(event, caller)
+
+
+def _editable(caller: Any, uuid: str) -> tuple[Event, Calendar, str]:
+    event, calendar, level = selectors.event(caller.viewer, uuid)
+    if access.is_masked(event, calendar, caller.viewer, level):
+        raise Problem(403, "read_only", "You see only that this time is taken.")
+    return event, calendar, level
+
+
+def _check_content_rights(event: Event, calendar: Calendar, level: str, body: Payload) -> None:
+    """Refuses, before anything is stored, what this copy of the event may not change."""
+    reason = access.read_only_reason(event, calendar, level)
+    if not reason:
+        return
+    personal = {"reminders", "color", "transparency"}
+    is_guest_copy = level == "edit" and not calendar.is_read_only and event.event_type == "default"
+    if is_guest_copy and set(body) <= personal | {"attendees"}:
+        return
+    raise Problem(403, "read_only", reason)
+
+
+def _move(caller: Any, event: Event, target_uuid: str, notify: str, if_match: str) -> tuple[Event, Calendar]:
+    target, level = selectors.calendar(caller.viewer, target_uuid)
+    if reason := access.read_only_reason(None, target, level):
+        raise Problem(403, "read_only", reason)
+    return editing.move(event, target, actor=caller.member, notify=notify, if_match=if_match), target
+
+
+def _shown(event: Event, caller: Any) -> Payload:
+    found, calendar, level = selectors.event(caller.viewer, event.uuid)
+    return presenting.event(found, calendar, caller.viewer, level)
+
+
+def _occurrence(event: Event, row: selectors.Row, viewer: access.Viewer, level: str) -> Payload:
+    key = row[1]
+    content = selectors.content_at(event, key) if key else event.content
+    shown = presenting.event(event, event.calendar, viewer, level, content)
+    return shown | {"occurrence": times.original_start(key) if key else None}
+
+
+def _holds(event: Event, text: str, viewer: access.Viewer, levels: dict[int, str]) -> bool:
+    if access.is_masked(event, event.calendar, viewer, levels[event.calendar_id]):
+        return False
+    content = event.content
+    return text.lower() in f"{content.summary} {content.description} {content.location}".lower()
+
+
+def _range(since: str, until: str) -> tuple[datetime, datetime]:
+    begin, end = _time(since, "from"), _time(until, "to")
+    if end <= begin:
+        raise Invalid("to", "The end must come after the start.")
+    if end - begin > selectors.RANGE_MAX:
+        raise Invalid("to", f"A range has at most {selectors.RANGE_MAX.days} days.")
+    return begin, end
+
+
+def _time(text: str, field: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise Invalid(field, "This is not a date or time.") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not 1900 <= at.year <= 2200:
+        raise Invalid(field, "The year must lie between 1900 and 2200.")
+    return at.astimezone(UTC)
+
+
+def _position(row: tuple[Event, selectors.Row]) -> tuple[str, int, str]:
+    return (row[1][2].astimezone(UTC).isoformat(), row[1][0], row[1][1])
+
+
+def _after(cursor: str) -> tuple[str, int, str]:
+    if not cursor:
+        return ("", 0, "")
+    at, _, rest = cursor.partition("|")
+    number, _, key = rest.partition("|")
+    if not number.isdigit():
+        raise Problem(422, "invalid", "This cursor is not one of ours.")
+    return (at.replace(" ", "+"), int(number), key)
+
+
+def _scope(scope: str) -> str:
+    if scope not in {"this", "following", "all"}:
+        raise Problem(422, "scope_required", "For a series say scope=this, following or all.")
+    return scope
+
+
+def _key(occurrence: str) -> str:
+    try:
+        return times.key_of_original_start(occurrence.replace(" ", "+"))
+    except ValueError:
+        raise Invalid("occurrence", "Say which occurrence by its original start.") from None
+
+
+def _entry(entry: Any) -> Payload:
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "actor": str(entry.actor) if entry.actor else None,
+        "side": entry.side,
+        "cause": entry.cause,
+        "changes": entry.changes,
+        "lost": entry.lost,
+        "note": entry.note,
+    }
+
+

@@ -1,0 +1,75 @@
+"""Errors as problem+json (RFC 9457) with a stable `code`."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from conversa_calendar.accounts.services import Refused
+from conversa_calendar.calendars.editing import Changed
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.connections import consent
+from conversa_calendar.providers import protocol
+
+
+class Problem(Exception):
+    """An answer other than success."""
+
+    def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.more = status, code, detail, more
+
+
+def response(status: int, code: str, detail: str, **more: Any) -> HttpResponse:
+    body = {"type": f"/problems/{code}", "title": code.replace("_", " "), "status": status, "code": code, "detail": detail}
+    return JsonResponse(body | more, status=status, content_type="application/problem+json")
+
+
+def install(api: NinjaAPI) -> None:
+    """Turns every expected error into its problem."""
+
+    @api.exception_handler(Problem)
+    def problem(request: HttpRequest, error: Problem) -> HttpResponse:
+        return response(error.status, error.code, error.detail, **error.more)
+
+    @api.exception_handler(NotFound)
+    def not_found(request: HttpRequest, error: NotFound) -> HttpResponse:
+        return response(404, "not_found", "There is no such thing here.")
+
+    @api.exception_handler(Invalid)
+    def invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
+        return response(422, "invalid", error.message, errors=[{"field": error.field, "message": error.message}])
+
+    @api.exception_handler(Refused)
+    def refused(request: HttpRequest, error: Refused) -> HttpResponse:
+        return response(422, "refused", str(error))
+
+    @api.exception_handler(consent.Refused)
+    def consent_refused(request: HttpRequest, error: consent.Refused) -> HttpResponse:
+        return response(409, error.code, error.message)
+
+    @api.exception_handler(Changed)
+    def changed(request: HttpRequest, error: Changed) -> HttpResponse:
+        return response(412, "changed", str(error), etag=error.current.etag)
+
+    @api.exception_handler(protocol.ProviderError)
+    def provider(request: HttpRequest, error: protocol.ProviderError) -> HttpResponse:
+        status = 409 if isinstance(error, protocol.GrantDead) else 503
+        return response(status, "google_trouble", str(error), reason=error.reason)
+
+    @api.exception_handler(ValidationError)
+    def validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        rows = [{"field": ".".join(map(str, e["loc"][1:])), "message": e["msg"]} for e in error.errors]
+        return response(422, "invalid", "The request cannot be read.", errors=rows)
+
+    @api.exception_handler(AuthenticationError)
+    def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        answer = response(401, "unauthenticated", "A bearer token is needed.")
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    @api.exception_handler(HttpError)
+    def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+        return response(error.status_code, "bad_request", str(error))

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class CalendarsConfig(AppConfig):
+    name = "conversa_calendar.calendars"
+    label = "calendars"
+
+    def ready(self) -> None:
+        from conversa_calendar.calendars import listeners  # noqa: F401

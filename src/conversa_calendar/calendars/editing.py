@@ -1,0 +1,447 @@
+"""Local edits: create, change, delete, restore, move; for one event, one occurrence, this and following, or all.
+
+Every function is called inside a tenant scope and is one transaction with its caller. It writes the event, its
+occurrences, its history and the mail that it owes, and sends `calendar_changed`; sending to providers is not its
+business.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.calendars import history, invitations, occurrences
+from conversa_calendar.calendars.models import Calendar, Event, History, Occurrence
+from conversa_calendar.calendars.signals import calendar_changed, event_moving
+from conversa_calendar.calendars.validation import Invalid, check_content
+from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import recurrence, times
+from conversa_calendar.domain.event import Content, Facts, Person, changed_units
+from conversa_calendar.kit import clock
+
+NOTIFY = ("none", "external", "all")
+Edit = Callable[[Content], Content]
+
+
+class Changed(Exception):
+    """The event changed since the caller read it; `current` is what it is now."""
+
+    def __init__(self, current: Event) -> None:
+        super().__init__("The event changed since you opened it.")
+        self.current = current
+
+
+class Split(msgspec.Struct, frozen=True):
+    """The outcome of an edit of this and following."""
+
+    event: Event
+    previous: Event
+
+
+def create(
+    calendar: Calendar,
+    content: Content,
+    *,
+    actor: Member | None,
+    notify: str = "none",
+    references: list[dict[str, Any]] | None = None,
+    cause: str = "created",
+) -> Event:
+    """A new event in a calendar. Raises Invalid."""
+    check_content(content, calendar)
+    facts = Facts(organizer=Person(actor.user.email, str(actor), True)) if actor and content.attendees else Facts()
+    event = Event(
+        calendar=calendar,
+        kind="series" if content.recurrence else "single",
+        facts_json=domain.encode(facts),
+        author=actor,
+        references=references or [],
+        notify=_notify(notify),
+    )
+    event.account_id = calendar.account_id
+    _store(event, calendar, content, is_new=True)
+    history.record(event, side="local", cause=cause, actor=actor)
+    invitations.tell(event, calendar, None, content, notify, actor)
+    _announce(calendar, event, "created")
+    return event
+
+
+def edit(
+    event: Event, change: Edit, *, actor: Member | None, notify: str = "none", if_match: str = "", cause: str = "edited"
+) -> Event:
+    """Changes a single event, an override or a whole series. Raises Changed, Invalid."""
+    event = _locked(event, if_match)
+    calendar = event.calendar
+    before, after = event.content, change(event.content)
+    check_content(after, calendar, is_override=event.kind == "override")
+    if not changed_units(before, after):
+        return event
+    if event.kind == "override":
+        event.overridden = sorted({*event.overridden, *changed_units(before, after)})
+    event.notify = _notify(notify)
+    if event.kind in {"single", "series"}:
+        event.kind = "series" if after.recurrence else "single"
+    _store(event, calendar, after)
+    history.record(event, side="local", cause=cause, before=before, after=after, actor=actor)
+    if before.recurrence:
+        _carry_overrides(event, calendar, before, after, actor)
+    invitations.tell(event, calendar, before, after, notify, actor)
+    _announce(calendar, event, "updated")
+    return event
+
+
+def edit_occurrence(
+    series: Event, key: str, change: Edit, *, actor: Member | None, notify: str = "none", if_match: str = ""
+) -> Event:
+    """Changes one occurrence of a series: its override, made when there is none. Raises Changed, Invalid."""
+    override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
+    if override is not None:
+        return edit(override, change, actor=actor, notify=notify, if_match=if_match)
+    series = _locked(series, if_match)
+    calendar = series.calendar
+    before = _occurrence(series, key)
+    after = change(before)
+    if msgspec.structs.replace(after, recurrence=()) != after:
+        raise Invalid("recurrence", _("One occurrence cannot repeat by itself."))
+    check_content(after, calendar, is_override=True)
+    if not changed_units(before, after):
+        return series
+    override = _override(series, key, after, sorted(changed_units(before, after)), actor)
+    override.notify = _notify(notify)
+    _store(override, calendar, after, is_new=True)
+    Occurrence.objects.filter(event=series, original_key=key).delete()
+    history.record(override, side="local", cause="edited", before=before, after=after, actor=actor)
+    invitations.tell(override, calendar, before, after, notify, actor)
+    _announce(calendar, override, "updated")
+    return override
+
+
+def edit_following(
+    series: Event, key: str, change: Edit, *, actor: Member | None, notify: str = "none", if_match: str = ""
+) -> Event | Split:
+    """Changes an occurrence and all after it: the series is cut before it and a new one goes on. At the first
+    occurrence it is an edit of all. Raises Changed, Invalid."""
+    series = _locked(series, if_match)
+    calendar, master = series.calendar, series.content
+    at = _occurrence(series, key)
+    if key == times.original_key(master.start):
+        return edit(series, change, actor=actor, notify=notify)
+    lines = recurrence.remainder(master.start, master.recurrence, at.start)
+    tail = change(msgspec.structs.replace(at, recurrence=lines, conference=_renewed(at)))
+    check_content(tail, calendar)
+    moved = [o for o in Event.objects.filter(series=series, deleted_at=None) if _is_from(o.original_key, key)]
+    trimmed = msgspec.structs.replace(master, recurrence=recurrence.trim(master.start, master.recurrence, at.start))
+    following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
+    following.account_id, following.facts_json = series.account_id, series.facts_json
+    following.notify, following.references = _notify(notify), series.references
+    facts = msgspec.structs.replace(series.facts, ical_uid="", html_link="")
+    following.facts_json = domain.encode(facts)
+    _store(following, calendar, tail, is_new=True)
+    _reapply(moved, following, calendar, at.start, tail, actor)
+    series.notify = _notify(notify)
+    _store(series, calendar, trimmed)
+    history.record(series, side="local", cause="cut", before=master, after=trimmed, actor=actor)
+    history.record(following, side="local", cause="continued", before=at, after=tail, actor=actor)
+    invitations.tell(series, calendar, master, trimmed, notify, actor)
+    invitations.tell(following, calendar, None, tail, notify, actor)
+    _announce(calendar, series, "updated")
+    _announce(calendar, following, "created")
+    return Split(following, series)
+
+
+def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match: str = "", by: str = "local") -> None:
+    """Moves an event, with its overrides, to the trash; an override becomes a cancelled occurrence. Raises Changed."""
+    if event.kind == "override":
+        _cancel_override(event, actor, notify, if_match)
+        return
+    event = _locked(event, if_match)
+    calendar = event.calendar
+    event.notify = _notify(notify)
+    invitations.tell(event, calendar, event.content, None, notify, actor)
+    remove(event, by=by)
+    history.record(event, side="local", cause="deleted", actor=actor)
+    _announce(calendar, event, "deleted")
+
+
+def delete_occurrence(series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = "") -> None:
+    """Cancels one occurrence of a series. Raises Changed, Invalid."""
+    override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
+    if override is not None:
+        _cancel_override(override, actor, notify, if_match)
+        return
+    series = _locked(series, if_match)
+    before = _occurrence(series, key)
+    after = msgspec.structs.replace(before, status="cancelled")
+    override = _override(series, key, after, ["status"], actor)
+    override.notify = _notify(notify)
+    _store(override, series.calendar, after, is_new=True)
+    Occurrence.objects.filter(event=series, original_key=key).delete()
+    history.record(series, side="local", cause="occurrence cancelled", actor=actor, note=times.original_start(key))
+    invitations.tell(override, series.calendar, before, None, notify, actor)
+    _announce(series.calendar, override, "deleted")
+
+
+def delete_following(series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = "") -> None:
+    """Ends a series before an occurrence; at the first one the whole series goes. Raises Changed, Invalid."""
+    series = _locked(series, if_match)
+    master = series.content
+    at = _occurrence(series, key)
+    if key == times.original_key(master.start):
+        delete(series, actor=actor, notify=notify)
+        return
+    for override in Event.objects.filter(series=series, deleted_at=None):
+        if _is_from(override.original_key, key):
+            remove(override, by="cut")
+    lines = recurrence.trim(master.start, master.recurrence, at.start)
+    edit(series, lambda content: msgspec.structs.replace(content, recurrence=lines), actor=actor, notify=notify)
+
+
+def restore(event: Event, *, actor: Member | None) -> Event:
+    """Brings an event, with the overrides deleted with it, back from the trash."""
+    event = Event.objects.select_for_update().select_related("calendar").get(pk=event.pk)
+    if event.deleted_at is None:
+        return event
+    if event.calendar.deleted_at is not None:
+        raise Invalid("calendar", _("The event's calendar is gone; it cannot be restored there."))
+    together = Event.objects.filter(series=event, deleted_at=event.deleted_at)
+    for one in [event, *together]:
+        one.deleted_at, one.deleted_by = None, ""
+        one.revision += 1
+        one.is_unsettled = one.calendar.is_mirrored
+        one.changed_at = clock.now()
+        one.save(update_fields=["deleted_at", "deleted_by", "revision", "is_unsettled", "changed_at"])
+    for one in [event, *together]:
+        occurrences.rebuild(one, event.calendar.time_zone)
+    history.record(event, side="local", cause="restored", actor=actor)
+    _announce(event.calendar, event, "restored")
+    return event
+
+
+def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = "none", if_match: str = "") -> Event:
+    """Moves an event with its overrides to another calendar; identity and history stay. Raises Changed, Invalid."""
+    event = _locked(event, if_match)
+    if event.kind == "override":
+        raise Invalid("calendar", _("Move the whole series; one occurrence stays with it."))
+    source = event.calendar
+    if source.pk == target.pk:
+        return event
+    if target.is_read_only or target.deleted_at is not None:
+        raise Invalid("calendar", _("“%(name)s” cannot be written to.") % {"name": target.name})
+    check_content(event.content, target)
+    event_moving.send(Event, event=event, source=source, target=target)
+    for one in [event, *Event.objects.filter(series=event, deleted_at=None)]:
+        one.calendar = target
+        one.notify = _notify(notify)
+        one.revision += 1
+        one.is_unsettled = target.is_mirrored
+        one.sync_state = "pending" if target.is_mirrored else "native"
+        one.changed_at = clock.now()
+        fields = ["calendar", "notify", "revision", "is_unsettled", "sync_state", "changed_at"]
+        one.save(update_fields=fields)
+        occurrences.rebuild(one, target.time_zone)
+    history.record(event, side="local", cause="moved", actor=actor, note=f"{source.name} → {target.name}")
+    _announce(source, event, "deleted")
+    _announce(target, event, "created")
+    return event
+
+
+def respond(event: Event, email: str, response: str, *, actor: Member | None, comment: str = "") -> Event:
+    """Sets one guest's answer, as the guest. Raises Invalid for an unknown guest or answer."""
+    if response not in {"accepted", "tentative", "declined", "needsAction"}:
+        raise Invalid("response", _("The answer can be accepted, tentative or declined."))
+
+    def answered(content: Content) -> Content:
+        if not any(guest.email.lower() == email.lower() for guest in content.attendees):
+            raise Invalid("response", _("%(email)s is not a guest of this event.") % {"email": email})
+        guests = tuple(
+            msgspec.structs.replace(g, response=response, comment=comment or g.comment)
+            if g.email.lower() == email.lower()
+            else g
+            for g in content.attendees
+        )
+        return msgspec.structs.replace(content, attendees=guests)
+
+    return edit(event, answered, actor=actor, notify="all", cause="answered")
+
+
+def use_instead(event: Event, entry_id: int, *, actor: Member | None) -> Event:
+    """Puts back the values that lost a conflict. Raises Invalid when the entry holds none."""
+    entry = History.objects.filter(pk=entry_id, event=event).first()
+    if entry is None or not entry.lost:
+        raise Invalid("entry", _("There is nothing to put back in this entry."))
+
+    def put_back(content: Content) -> Content:
+        for name, value in entry.lost.items():
+            content = domain.from_readable(content, name, value)
+        return content
+
+    return edit(event, put_back, actor=actor, cause="put back")
+
+
+def remove(event: Event, *, by: str) -> None:
+    """Marks an event and its overrides deleted and drops their occurrences, without asking or telling anyone."""
+    now = clock.now()
+    rows = [event, *Event.objects.filter(series=event, deleted_at=None)] if event.is_series else [event]
+    for one in rows:
+        one.deleted_at, one.deleted_by, one.changed_at = now, by, now
+        one.revision += 1
+        one.is_unsettled = one.calendar.is_mirrored and by != "remote"
+        fields = ["deleted_at", "deleted_by", "changed_at", "revision", "is_unsettled", "notify"]
+        one.save(update_fields=fields)
+    Occurrence.objects.filter(event__in=rows).delete()
+
+
+def _locked(event: Event, if_match: str) -> Event:
+    found = Event.objects.select_for_update(of=("self",)).select_related("calendar", "series").get(pk=event.pk)
+    if if_match and if_match not in {found.etag, "*"}:
+        raise Changed(found)
+    if found.deleted_at is not None:
+        raise Invalid("event", _("This event is in the trash; restore it first."))
+    return found
+
+
+def store(event: Event, calendar: Calendar, content: Content) -> None:
+    """Writes content and what is derived from it, without raising the revision: for sync, which settles."""
+    _derive(event, calendar, content)
+    event.changed_at = clock.now()
+    event.save()
+    occurrences.rebuild(event, calendar.time_zone)
+
+
+def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = False) -> None:
+    _derive(event, calendar, content)
+    event.is_unsettled = calendar.is_mirrored
+    event.sync_state = "pending" if calendar.is_mirrored else "native"
+    event.sync_message = ""
+    event.changed_at = clock.now()
+    if not is_new:
+        event.revision += 1
+        event.sequence += 1
+    event.save()
+    occurrences.rebuild(event, calendar.time_zone)
+
+
+def _derive(event: Event, calendar: Calendar, content: Content) -> None:
+    event.content_json = domain.encode(content)
+    event.__dict__["content"] = content
+    event.__dict__.pop("facts", None)
+    event.summary = content.summary
+    event.is_private = content.visibility in {"private", "confidential"}
+    event.starts_at, event.ends_at = occurrences.bounds(content, calendar.time_zone)
+
+
+def _occurrence(series: Event, key: str) -> Content:
+    try:
+        override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
+        return override.content if override else occurrences.occurrence_content(series.content, key)
+    except ValueError as error:
+        raise Invalid("occurrence", _("This series has no occurrence at that time.")) from error
+
+
+def _override(series: Event, key: str, content: Content, overridden: list[str], actor: Member | None) -> Event:
+    override = Event(
+        calendar=series.calendar,
+        kind="override",
+        series=series,
+        original_key=key,
+        facts_json=series.facts_json,
+        event_type=series.event_type,
+        ical_uid=series.ical_uid,
+        overridden=overridden,
+        author=actor or series.author,
+    )
+    override.account_id = series.account_id
+    return override
+
+
+def _cancel_override(override: Event, actor: Member | None, notify: str, if_match: str) -> None:
+    def cancelled(content: Content) -> Content:
+        return msgspec.structs.replace(content, status="cancelled")
+
+    before = override.content
+    cancelled_event = edit(override, cancelled, actor=actor, notify="none", if_match=if_match, cause="occurrence cancelled")
+    invitations.tell(cancelled_event, cancelled_event.calendar, before, None, notify, actor)
+
+
+def _carry_overrides(
+    event: Event, calendar: Calendar, before: Content, after: Content, actor: Member | None
+) -> None:
+    """After an edit of a whole series: overrides take what they do not override, and follow its new times."""
+    overrides = list(Event.objects.filter(series=event, deleted_at=None))
+    if not after.recurrence:
+        for override in overrides:
+            remove(override, by="cut")
+        return
+    if "when" in changed_units(before, after):
+        rekeyed = [o for o in overrides if not _still_fits(o, before, after)]
+        _reapply(rekeyed, event, calendar, before.start, after, actor)
+        overrides = [override for override in overrides if override not in rekeyed]
+    for override in overrides:
+        content = domain.with_master_units(override.content, after, override.overridden)
+        if changed_units(override.content, content):
+            _store(override, calendar, content)
+            _announce(calendar, override, "updated")
+    if overrides:
+        occurrences.rebuild(event, calendar.time_zone)
+
+
+def _still_fits(override: Event, before: Content, after: Content) -> bool:
+    if before.start != after.start:
+        return False
+    original = times.moment_of_key(override.original_key, after.start)
+    return recurrence.is_occurrence(after.start, after.recurrence, original)
+
+
+def _reapply(
+    overrides: list[Event], series: Event, calendar: Calendar, old_start: times.Moment, after: Content, actor: Member | None
+) -> None:
+    """Moves overrides to where their occurrences now are; what fits nowhere goes to the trash, visibly."""
+    by = times.civil(after.start) - times.civil(old_start)
+    for override in overrides:
+        old = override.content
+        was = times.moment_of_key(override.original_key, old_start)
+        now_at = times.at_civil(after.start, times.civil(was) + by)
+        if not recurrence.is_occurrence(after.start, after.recurrence, now_at):
+            remove(override, by="cut" if override.is_cancelled_occurrence else "orphaned")
+            history.record(override, side="local", cause="no longer fits", actor=actor)
+            continue
+        content = domain.with_master_units(old, after, override.overridden)
+        if "when" not in override.overridden:
+            end = times.shift(now_at, times.duration(after.start, after.end))
+            content = msgspec.structs.replace(content, start=now_at, end=end)
+        remove(override, by="cut")
+        moved = _override(series, times.original_key(now_at), content, override.overridden, override.author)
+        _store(moved, calendar, content, is_new=True)
+        history.record(moved, side="local", cause="carried over", actor=actor)
+    occurrences.rebuild(series, calendar.time_zone)
+
+
+def _is_from(key: str, first: str) -> bool:
+    return key[:8] > first[:8] or (key[:8] == first[:8] and key >= first)
+
+
+def _renewed(content: Content) -> domain.Conference:
+    """A split series asks for a Meet link of its own."""
+    from conversa_calendar.kit import ids
+
+    if content.conference.state == "none":
+        return content.conference
+    return domain.Conference("pending", "", ids.new_uuid().hex)
+
+
+def _notify(choice: str) -> str:
+    if choice not in NOTIFY:
+        raise Invalid("notify", _("Whom to tell is all, external or none."))
+    return choice
+
+
+def _announce(calendar: Calendar, event: Event, what: str) -> None:
+    history.announce(calendar, [(event.uuid, what)])
+    calendar_changed.send(Calendar, calendar=calendar, event=event)
+
+
+def default_end(start: times.Moment) -> times.Moment:
+    return times.shift(start, timedelta(days=1) if isinstance(start, times.Day) else timedelta(hours=1))

@@ -1,0 +1,79 @@
+"""An event's history and the account's change feed."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.tenancy import current_account
+from conversa_calendar.calendars.models import Calendar, Change, Event, History
+from conversa_calendar.domain.event import Content, changed_units, readable
+
+LIVE_CHANNEL = "conversa_live"
+
+
+def record(
+    event: Event,
+    *,
+    side: str,
+    cause: str,
+    before: Content | None = None,
+    after: Content | None = None,
+    actor: Member | None = None,
+    lost: dict[str, Any] | None = None,
+    note: str = "",
+) -> History | None:
+    """Adds one entry with the changed units; nothing when nothing changed and nothing is to be said."""
+    changes = {}
+    if before is not None and after is not None:
+        changes = {n: {"before": readable(before, n), "after": readable(after, n)} for n in changed_units(before, after)}
+    if cause == "edited" and not changes and not lost and not note:
+        return None
+    entry = History(
+        event=event,
+        side=side,
+        cause=cause,
+        changes=changes,
+        lost=lost or {},
+        actor=actor,
+        note=note,
+        revision=event.revision,
+    )
+    entry.save()
+    return entry
+
+
+def announce(calendar: Calendar, changes: Iterable[tuple[UUID, str]], kind: str = "event") -> None:
+    """Writes the change feed and wakes open pages, within the caller's transaction."""
+    rows = [(uuid, what) for uuid, what in changes]
+    account_id = current_account()
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO calendars_change (account_id, transaction, kind, object_uuid, calendar_uuid, what, at) "
+            "VALUES (%s, pg_current_xact_id()::text::bigint, %s, %s, %s, %s, now())",
+            [(account_id, kind, uuid, calendar.uuid, what) for uuid, what in rows],
+        )
+        cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}'])
+
+
+def wake(what: str) -> None:
+    """Tells the account's open pages that something other than an event changed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{current_account()},"{what}":true}}'])
+
+
+def changes_since(cursor_text: str, limit: int = 500) -> tuple[list[Change], str]:
+    """The next changes after a cursor in commit order, and the cursor behind them. Raises ValueError on a bad cursor."""
+    transaction, _, row = (cursor_text or "0.0").partition(".")
+    query = """
+        SELECT * FROM calendars_change
+        WHERE account_id = %s AND (transaction, id) > (%s, %s)
+          AND transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        ORDER BY transaction, id LIMIT %s
+    """
+    rows = list(Change.objects.raw(query, [current_account(), int(transaction), int(row or 0), limit]))
+    if not rows:
+        return [], cursor_text or "0.0"
+    return rows, f"{rows[-1].transaction}.{rows[-1].pk}"

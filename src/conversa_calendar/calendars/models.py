@@ -1,0 +1,241 @@
+"""Calendars, assignments, events, occurrences, history, changes and outgoing mail.
+
+An event's `content` is the truth (domain.event.Content as JSON); `starts_at`, `ends_at` and `summary` are derived from
+it for queries. Occurrences are derived from content and can be rebuilt at any time.
+"""
+
+from datetime import timedelta
+from functools import cached_property
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from conversa_calendar.accounts.models import Inbox, Member, Team
+from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.domain import event as domain
+from conversa_calendar.kit import clock, ids
+
+TRASH_DAYS = 30
+HISTORY_DAYS = 400
+HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
+LEVELS = ("busy", "details", "edit")
+LONG_SPAN = timedelta(days=7)
+
+
+class Calendar(TenantModel):
+    """A native or mirrored calendar. `place` says where it lives, in words for people; empty means only here."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    name = models.CharField(max_length=200)
+    remote_name = models.CharField(max_length=200, blank=True)
+    color = models.CharField(max_length=9, default="#4f46e5")
+    time_zone = models.CharField(max_length=64)
+    owner = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="calendars")
+    is_personal = models.BooleanField(default=False)
+    is_mirrored = models.BooleanField(default=False)
+    is_read_only = models.BooleanField(default=False)
+    read_only_reason = models.CharField(max_length=200, blank=True)
+    place = models.CharField(max_length=200, blank=True)
+    counts_busy = models.BooleanField(default=True)
+    hidden_types = ArrayField(models.CharField(max_length=40), default=list)
+    created_at = models.DateTimeField(default=clock.now)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "owner"],
+                condition=models.Q(is_personal=True, deleted_at=None),
+                name="calendar_one_personal",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Assignment(TenantModel):
+    """Who sees a calendar and how much: exactly one of member, team and inbox."""
+
+    calendar = tenant_key(Calendar, related_name="assignments")
+    member = tenant_key(Member, null=True, related_name="assignments")
+    team = tenant_key(Team, null=True, related_name="assignments")
+    inbox = tenant_key(Inbox, null=True, related_name="assignments")
+    level = models.CharField(max_length=10, default="details")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(member__isnull=False, team=None, inbox=None)
+                | models.Q(member=None, team__isnull=False, inbox=None)
+                | models.Q(member=None, team=None, inbox__isnull=False),
+                name="assignment_one_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["calendar", "member", "team", "inbox"], nulls_distinct=False, name="assignment_once"
+            ),
+            models.CheckConstraint(condition=models.Q(level__in=LEVELS), name="assignment_level"),
+        ]
+
+
+class Event(TenantModel):
+    """A single event, a series (master) or an override of one occurrence.
+
+    `revision` rises with every local edit; `is_unsettled` says that sync still has to look at it. `overridden` names
+    the units in which an override differs from its master on purpose.
+    """
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    calendar = tenant_key(Calendar, related_name="events")
+    kind = models.CharField(max_length=10, default="single")
+    series = tenant_key("calendars.Event", null=True, related_name="overrides")
+    original_key = models.CharField(max_length=20, blank=True)
+    content_json = models.TextField()
+    facts_json = models.TextField(default="{}")
+    overridden = ArrayField(models.CharField(max_length=20), default=list)
+    summary = models.TextField(blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ical_uid = models.TextField(blank=True)
+    event_type = models.CharField(max_length=40, default="default")
+    is_private = models.BooleanField(default=False)
+    revision = models.BigIntegerField(default=1)
+    is_unsettled = models.BooleanField(default=False)
+    notify = models.CharField(max_length=10, default="none")
+    author = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    references = models.JSONField(default=list)
+    sync_state = models.CharField(max_length=10, default="native")
+    sync_message = models.TextField(blank=True)
+    remote_id = models.TextField(blank=True)
+    sequence = models.IntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+    changed_at = models.DateTimeField(default=clock.now)
+    deleted_at = models.DateTimeField(null=True)
+    deleted_by = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "original_key"], condition=models.Q(deleted_at=None), name="event_one_override"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="override") ^ models.Q(series=None), name="event_override_has_series"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["calendar"], condition=models.Q(is_unsettled=True), name="event_unsettled"),
+            models.Index(fields=["series"], condition=models.Q(series__isnull=False), name="event_series"),
+            models.Index(fields=["calendar", "deleted_at"], name="event_calendar"),
+            models.Index(fields=["account", "ical_uid"], name="event_ical_uid"),
+        ]
+
+    @cached_property
+    def content(self) -> domain.Content:
+        return domain.decode_content(self.content_json)
+
+    @cached_property
+    def facts(self) -> domain.Facts:
+        return domain.decode_facts(self.facts_json)
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.pk}-{self.revision}"'
+
+    @property
+    def is_series(self) -> bool:
+        return self.kind == "series"
+
+    @property
+    def is_cancelled_occurrence(self) -> bool:
+        return self.kind == "override" and self.content.status == "cancelled"
+
+    @property
+    def uid(self) -> str:
+        """The iCalendar UID: the provider's, or our own."""
+        return self.ical_uid or f"{self.uuid}@conversa"
+
+
+class Occurrence(TenantModel):
+    """One concrete span of an event. All-day ones carry their dates; their instants follow the calendar's zone."""
+
+    calendar_id = models.BigIntegerField()
+    event = tenant_key(Event, related_name="occurrences", db_index=False)
+    original_key = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    start_date = models.DateField(null=True)
+    end_date = models.DateField(null=True)
+    is_busy = models.BooleanField()
+    is_long = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["calendar_id", "starts_at"], include=["ends_at", "event_id", "is_busy"], name="occurrence_span"
+            ),
+            models.Index(
+                fields=["calendar_id", "ends_at"],
+                condition=models.Q(is_long=True),
+                name="occurrence_long",
+            ),
+            models.Index(fields=["event"], name="occurrence_event"),
+        ]
+
+
+class History(TenantModel):
+    """What one cause changed about an event: `changes` is {unit: {"before", "after"}}; `lost` holds values that did
+    not stand in a conflict and can be put back."""
+
+    event = tenant_key(Event, related_name="history")
+    at = models.DateTimeField(default=clock.now)
+    actor = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    side = models.CharField(max_length=10)
+    cause = models.CharField(max_length=20)
+    changes = models.JSONField(default=dict)
+    lost = models.JSONField(default=dict)
+    note = models.TextField(blank=True)
+    revision = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["event", "-at"], name="history_event")]
+
+
+class Change(TenantModel):
+    """The account's change feed. Readers order by (transaction, id) and stop at the oldest open transaction, so that
+    every change is seen once and in order."""
+
+    transaction = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    object_uuid = models.UUIDField()
+    calendar_uuid = models.UUIDField(null=True)
+    what = models.CharField(max_length=20)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "transaction", "id"], name="change_order")]
+
+
+class OutgoingMail(TenantModel):
+    """A mail that a committed change owes somebody; sent once, after the commit."""
+
+    to = models.EmailField()
+    reply_to = models.EmailField(blank=True)
+    subject = models.CharField(max_length=300)
+    body = models.TextField()
+    ics = models.TextField(blank=True)
+    method = models.CharField(max_length=10, blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+    claimed_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    failures = models.IntegerField(default=0)
+
+
+class Preference(TenantModel):
+    """What a member chose about calendars: which are hidden from view, and where new events go."""
+
+    member = tenant_key(Member, related_name="calendar_preferences")
+    hidden_calendars = ArrayField(models.BigIntegerField(), default=list)
+    last_calendar = tenant_key(Calendar, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member"], name="preference_once")]

@@ -1,0 +1,113 @@
+"""Occurrences: the spans that an event really takes, derived from its content."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from conversa_calendar.calendars.models import LONG_SPAN, Event, Occurrence
+from conversa_calendar.domain import recurrence, times
+from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.times import Day, Moment
+from conversa_calendar.kit import clock
+
+BACK = timedelta(days=366)
+AHEAD = timedelta(days=731)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """One occurrence; dates are set for all-day events only."""
+
+    original_key: str
+    starts_at: datetime
+    ends_at: datetime
+    start_date: date | None
+    end_date: date | None
+    is_busy: bool
+
+    @property
+    def is_long(self) -> bool:
+        return self.ends_at - self.starts_at > LONG_SPAN
+
+
+def spans(content: Content, kind: str, zone: str, overridden: frozenset[str], now: datetime) -> Iterator[Span]:
+    """The spans of an event: one for a single or an override, none for a cancelled one, and for a series every
+    occurrence from a year back to two years ahead that no override stands for."""
+    if content.status == "cancelled":
+        return
+    if kind != "series":
+        yield _span(content, content.start, content.end, "", zone)
+        return
+    yield from series_spans(content, zone, overridden, now - BACK, now + AHEAD)
+
+
+def series_spans(
+    content: Content, zone: str, overridden: frozenset[str], since: datetime, until: datetime
+) -> Iterator[Span]:
+    """The spans of a series that begin within [since, until), overridden occurrences left out."""
+    length = times.duration(content.start, content.end)
+    civil_since, civil_until = _civil(content.start, since), _civil(content.start, until)
+    for start in recurrence.expand(content.start, content.recurrence, civil_since, civil_until):
+        key = times.original_key(start)
+        if key not in overridden:
+            yield _span(content, start, times.shift(start, length), key, zone)
+
+
+def occurrence_content(master: Content, key: str) -> Content:
+    """A master's content at one occurrence, without its rules. Raises ValueError when the rules do not yield it."""
+    start = times.moment_of_key(key, master.start)
+    if not recurrence.is_occurrence(master.start, master.recurrence, start):
+        raise ValueError("This series has no occurrence at that time.")
+    end = times.shift(start, times.duration(master.start, master.end))
+    return msgspec.structs.replace(master, start=start, end=end, recurrence=())
+
+
+def rebuild(event: Event, zone: str) -> None:
+    """Replaces an event's occurrence rows by what its content says now."""
+    Occurrence.objects.filter(event=event).delete()
+    if event.deleted_at is not None:
+        return
+    overridden: frozenset[str] = frozenset()
+    if event.is_series:
+        keys = Event.objects.filter(series=event, deleted_at=None).values_list("original_key", flat=True)
+        overridden = frozenset(keys)
+    Occurrence.objects.bulk_create(
+        [row(event, span) for span in spans(event.content, event.kind, zone, overridden, clock.now())], batch_size=1000
+    )
+
+
+def row(event: Event, span: Span) -> Occurrence:
+    return Occurrence(
+        account_id=event.account_id,
+        calendar_id=event.calendar_id,
+        event_id=event.pk,
+        original_key=span.original_key,
+        starts_at=span.starts_at,
+        ends_at=span.ends_at,
+        start_date=span.start_date,
+        end_date=span.end_date,
+        is_busy=span.is_busy,
+        is_long=span.is_long,
+    )
+
+
+def bounds(content: Content, zone: str) -> tuple[datetime, datetime]:
+    """When an event (for a series: its first occurrence) begins and ends."""
+    return times.instant(content.start, zone), times.instant(content.end, zone)
+
+
+def _span(content: Content, start: Moment, end: Moment, key: str, zone: str) -> Span:
+    is_day = isinstance(start, Day)
+    return Span(
+        original_key=key,
+        starts_at=times.instant(start, zone),
+        ends_at=times.instant(end, zone),
+        start_date=start.date if isinstance(start, Day) else None,
+        end_date=end.date if isinstance(end, Day) and is_day else None,
+        is_busy=content.is_busy,
+    )
+
+
+def _civil(like: Moment, at: datetime) -> datetime:
+    zone = "UTC" if isinstance(like, Day) else like.zone
+    return at.astimezone(times.zone_of(zone)).replace(tzinfo=None)

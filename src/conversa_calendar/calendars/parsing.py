@@ -1,0 +1,167 @@
+"""Request bodies as edits of content: absent means unchanged, everything else is checked and named when wrong."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import times
+from conversa_calendar.domain.event import Attendee, Conference, Content, GuestsCan, Reminder, Reminders
+from conversa_calendar.domain.times import Day, Moment, Timed
+from conversa_calendar.kit import ids
+
+TEXTS = ("summary", "description", "location", "transparency", "visibility", "color", "status")
+FIELDS = {
+    *TEXTS,
+    "start",
+    "end",
+    "recurrence",
+    "attendees",
+    "reminders",
+    "conference",
+    "guests_can",
+    "calendar",
+    "notify",
+    "references",
+}
+
+
+def moment(value: Any, field: str, zone: str) -> Moment:
+    """A start or end of the interface. Raises Invalid."""
+    if not isinstance(value, dict):
+        raise Invalid(field, _("A time looks like {“date_time”, “time_zone”} or {“date”}."))
+    try:
+        if value.get("date"):
+            return Day(date.fromisoformat(str(value["date"])))
+        at = datetime.fromisoformat(str(value.get("date_time", "")))
+    except ValueError:
+        raise Invalid(field, _("This is not a date or time.")) from None
+    name = str(value.get("time_zone") or zone)
+    if not times.is_zone(name):
+        raise Invalid(field, _("“%(zone)s” is not a time zone.") % {"zone": name[:64]})
+    if at.tzinfo is None:
+        return Timed(at.replace(microsecond=0), name)
+    return times.timed(at, name)
+
+
+def new_content(body: dict[str, Any], calendar: Calendar) -> Content:
+    """The content of a new event. Raises Invalid."""
+    unknown(body)
+    start = moment(body.get("start"), "start", calendar.time_zone)
+    end = moment(body["end"], "end", calendar.time_zone) if body.get("end") else _default_end(start)
+    blank = Content(start=start, end=end)
+    return change(body, calendar)(blank)
+
+
+def change(body: dict[str, Any], calendar: Calendar) -> Callable[[Content], Content]:
+    """The edit that a body describes. Raises Invalid when it is applied."""
+    unknown(body)
+
+    def apply(content: Content) -> Content:
+        values: dict[str, Any] = {name: _text(body[name], name) for name in TEXTS if name in body}
+        for name in ("start", "end"):
+            if name in body:
+                values[name] = moment(body[name], name, calendar.time_zone)
+        if "start" in values and "end" not in values:
+            values["end"] = times.shift(values["start"], times.duration(content.start, content.end))
+        if "recurrence" in body:
+            values["recurrence"] = tuple(_strings(body["recurrence"], "recurrence"))
+        if "attendees" in body:
+            values["attendees"] = _attendees(body["attendees"], content)
+        if "reminders" in body:
+            values["reminders"] = _reminders(body["reminders"])
+        if "conference" in body:
+            values["conference"] = _conference(body["conference"], content)
+        if "guests_can" in body:
+            values["guests_can"] = _guests_can(body["guests_can"], content)
+        return msgspec.structs.replace(content, **values)
+
+    return apply
+
+
+def unknown(body: dict[str, Any]) -> None:
+    """Refuses fields that do not exist, so that a typo is not silently lost."""
+    for name in body:
+        if name not in FIELDS:
+            raise Invalid(name, _("There is no such field, or it cannot be written."))
+
+
+def references(body: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = body.get("references") or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) > 20:
+        raise Invalid("references", _("References are a short list of {kind, id, title, url}."))
+    return [{name: str(row.get(name, ""))[:500] for name in ("kind", "id", "title", "url")} for row in rows]
+
+
+def _default_end(start: Moment) -> Moment:
+    from conversa_calendar.calendars.editing import default_end
+
+    return default_end(start)
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(field, _("This must be text."))
+    return value
+
+
+def _strings(value: Any, field: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Invalid(field, _("This must be a list of texts."))
+    return value
+
+
+def _attendees(rows: Any, content: Content) -> tuple[Attendee, ...]:
+    """Guests by address; what the caller does not say about a known guest stays."""
+    if not isinstance(rows, list):
+        raise Invalid("attendees", _("Guests are a list."))
+    known = {guest.email.lower(): guest for guest in content.attendees}
+    found = []
+    for row in rows:
+        if not isinstance(row, dict) or not isinstance(row.get("email"), str):
+            raise Invalid("attendees", _("Every guest needs an e-mail address."))
+        email = row["email"].strip().lower()
+        guest = known.get(email, Attendee(email=email))
+        allowed = {"name": str, "response": str, "optional": bool, "resource": bool, "comment": str}
+        values = {}
+        for name, kind in allowed.items():
+            if name in row and row[name] is not None:
+                if not isinstance(row[name], kind):
+                    raise Invalid("attendees", _("A guest's %(field)s has the wrong kind.") % {"field": name})
+                values[name] = row[name]
+        found.append(msgspec.structs.replace(guest, **values))
+    return tuple(found)
+
+
+def _reminders(value: Any) -> Reminders:
+    if not isinstance(value, dict):
+        raise Invalid("reminders", _("Reminders look like {use_default, overrides}."))
+    rows = value.get("overrides") or []
+    try:
+        overrides = [Reminder(str(row["method"]), int(row["minutes"])) for row in rows]
+    except (KeyError, TypeError, ValueError):
+        raise Invalid("reminders", _("A reminder needs a method and minutes.")) from None
+    overrides.sort(key=lambda reminder: (reminder.minutes, reminder.method))
+    return Reminders(bool(value.get("use_default")), tuple(overrides))
+
+
+def _conference(value: Any, content: Content) -> Conference:
+    if value is None or (isinstance(value, dict) and value.get("request") is False):
+        return Conference()
+    if not isinstance(value, dict):
+        raise Invalid("conference", _("Ask for a video meeting with {“request”: true}."))
+    if value.get("request") and content.conference.state in {"none", "failed"}:
+        return Conference("pending", "", ids.new_uuid().hex)
+    return content.conference
+
+
+def _guests_can(value: Any, content: Content) -> GuestsCan:
+    if not isinstance(value, dict):
+        raise Invalid("guests_can", _("Guest permissions look like {invite_others, modify, see_others}."))
+    names = ("invite_others", "modify", "see_others")
+    given = {name: bool(value[name]) for name in names if name in value}
+    return msgspec.structs.replace(content.guests_can, **given)

@@ -1,0 +1,188 @@
+"""Writing calendars: native ones, names and colours, assignments, preferences, outgoing mail."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Inbox, Member, Team
+from conversa_calendar.accounts.services import check_zone
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history, occurrences
+from conversa_calendar.calendars.models import (
+    LEVELS,
+    Assignment,
+    Calendar,
+    Event,
+    OutgoingMail,
+    Preference,
+)
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.kit import backoff, clock
+
+COLORS = ("#4f46e5", "#0f766e", "#b45309", "#be185d", "#1d4ed8", "#15803d", "#7c3aed", "#0369a1", "#b91c1c", "#4d7c0f")
+MAIL_ATTEMPTS_MAX = 8
+
+
+def create_calendar(
+    *, name: str, owner: Member | None, time_zone: str, color: str = "", is_personal: bool = False, **more: Any
+) -> Calendar:
+    """A new calendar; native unless told otherwise."""
+    check_zone(time_zone)
+    color = color or COLORS[Calendar.objects.count() % len(COLORS)]
+    calendar = Calendar(
+        name=_named(name), owner=owner, time_zone=time_zone, color=_color(color), is_personal=is_personal, **more
+    )
+    calendar.save()
+    history.announce(calendar, [(calendar.uuid, "created")], kind="calendar")
+    return calendar
+
+
+def change_calendar(calendar: Calendar, *, values: dict[str, Any]) -> Calendar:
+    """Changes name, colour, zone (native only), hidden types or whether it counts as busy. Raises Invalid."""
+    if "name" in values:
+        calendar.name = _named(values["name"])
+    if "color" in values:
+        calendar.color = _color(values["color"])
+    if "counts_busy" in values:
+        calendar.counts_busy = bool(values["counts_busy"])
+    if "hidden_types" in values:
+        calendar.hidden_types = list(values["hidden_types"])
+    is_rezoned = "time_zone" in values and values["time_zone"] != calendar.time_zone
+    if is_rezoned:
+        if calendar.is_mirrored:
+            raise Invalid("time_zone", _("Google sets the time zone of this calendar."))
+        check_zone(values["time_zone"])
+        calendar.time_zone = values["time_zone"]
+    calendar.save(update_fields=["name", "color", "counts_busy", "hidden_types", "time_zone"])
+    if is_rezoned:
+        for event in Event.objects.filter(calendar=calendar, deleted_at=None):
+            occurrences.rebuild(event, calendar.time_zone)
+    history.announce(calendar, [(calendar.uuid, "updated")], kind="calendar")
+    return calendar
+
+
+def delete_calendar(calendar: Calendar) -> None:
+    """Takes a native calendar away; its events rest in the trash with it. Raises Invalid."""
+    if calendar.is_mirrored:
+        raise Invalid("calendar", _("Stop mirroring this calendar on the connections page instead."))
+    if calendar.is_personal:
+        raise Invalid("calendar", _("A member's own calendar stays."))
+    calendar.deleted_at = clock.now()
+    calendar.save(update_fields=["deleted_at"])
+    history.announce(calendar, [(calendar.uuid, "deleted")], kind="calendar")
+
+
+def assign(calendar: Calendar, items: list[dict[str, str]]) -> None:
+    """Replaces a calendar's assignments by `{kind: agent|team|inbox, id, level}` items. Raises Invalid."""
+    wanted = [_assignment(calendar, item) for item in items]
+    Assignment.objects.filter(calendar=calendar).delete()
+    seen = set()
+    for assignment in wanted:
+        key = (assignment.member_id, assignment.team_id, assignment.inbox_id)
+        if key not in seen:
+            assignment.save()
+        seen.add(key)
+    history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
+
+
+def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
+    """A calendar's assignments as the API shows them."""
+    found = []
+    rows = Assignment.objects.filter(calendar=calendar).select_related("member__user", "team", "inbox").order_by("id")
+    for row in rows:
+        kind, target = ("agent", row.member) if row.member else ("team", row.team) if row.team else ("inbox", row.inbox)
+        found.append({"kind": kind, "id": str(target.uuid), "name": str(target), "level": row.level})
+    return found
+
+
+def set_hidden(member: Member, calendar_ids: list[int]) -> None:
+    """Remembers which calendars a member does not want to see."""
+    preference = preference_of(member)
+    preference.hidden_calendars = calendar_ids
+    preference.save(update_fields=["hidden_calendars"])
+
+
+def preference_of(member: Member) -> Preference:
+    found = Preference.objects.filter(member=member).first()
+    if found is None:
+        found = Preference(member=member)
+        found.save()
+    return found
+
+
+def remember_calendar(member: Member, calendar: Calendar) -> None:
+    """The member's next new event is offered the same place."""
+    preference = preference_of(member)
+    if preference.last_calendar_id != calendar.pk:
+        preference.last_calendar = calendar
+        preference.save(update_fields=["last_calendar"])
+
+
+def send_mail(account_id: int) -> int:
+    """Sends what the account owes, each once: claimed in a transaction, sent outside it, then marked."""
+    sent = 0
+    while claimed := _claim(account_id):
+        message = EmailMultiAlternatives(
+            claimed.subject, claimed.body, to=[claimed.to], reply_to=[claimed.reply_to] if claimed.reply_to else None
+        )
+        if claimed.ics:
+            message.attach_alternative(claimed.ics, f"text/calendar; method={claimed.method}; charset=utf-8")
+        try:
+            message.send()
+        except OSError:
+            with tenant(account_id):
+                OutgoingMail.objects.filter(pk=claimed.pk).update(failures=claimed.failures + 1)
+            continue
+        with tenant(account_id):
+            OutgoingMail.objects.filter(pk=claimed.pk).update(sent_at=clock.now())
+        sent += 1
+    return sent
+
+
+def _claim(account_id: int) -> OutgoingMail | None:
+    """The next mail that is due. A claim is renewed only after a growing pause, so that a crash mails late, not twice
+    at once."""
+    now = clock.now()
+    with tenant(account_id):
+        rows = OutgoingMail.objects.filter(sent_at=None, failures__lt=MAIL_ATTEMPTS_MAX).order_by("id")
+        for mail in rows.filter(Q(claimed_at=None) | Q(failures__gt=0)).select_for_update(skip_locked=True)[:20]:
+            pause_s = backoff.delay_s(mail.failures, base_s=30) if mail.failures else 0
+            if mail.claimed_at is None or (now - mail.claimed_at).total_seconds() > pause_s:
+                mail.claimed_at = now
+                mail.save(update_fields=["claimed_at"])
+                return mail
+    return None
+
+
+def _assignment(calendar: Calendar, item: dict[str, str]) -> Assignment:
+    level = item.get("level") or "details"
+    if level not in LEVELS:
+        raise Invalid("level", _("A level is busy, details or edit."))
+    models: dict[str, tuple[str, Any]] = {"agent": ("member", Member), "team": ("team", Team), "inbox": ("inbox", Inbox)}
+    if item.get("kind") not in models:
+        raise Invalid("kind", _("A calendar is assigned to an agent, a team or an inbox."))
+    field, model = models[item["kind"]]
+    try:
+        found = model.objects.filter(uuid=UUID(item.get("id", ""))).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise Invalid("id", _("There is no such agent, team or inbox in this account."))
+    assignment = Assignment(calendar=calendar, level=level)
+    setattr(assignment, field, found)
+    return assignment
+
+
+def _named(name: str) -> str:
+    if not name.strip() or len(name) > 200:
+        raise Invalid("name", _("A name of 1 to 200 characters is needed."))
+    return name.strip()
+
+
+def _color(color: str) -> str:
+    if len(color) != 7 or color[0] != "#" or any(c not in "0123456789abcdefABCDEF" for c in color[1:]):
+        raise Invalid("color", _("A colour looks like #4f46e5."))
+    return color.lower()

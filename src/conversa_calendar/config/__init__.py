@@ -1,0 +1,1 @@
+"""Settings, wiring and processes: the one place that reads the environment."""

@@ -1,0 +1,16 @@
+"""Every address of the product."""
+
+from django.urls import include, path
+
+from conversa_calendar.api.routes import api
+from conversa_calendar.dashboard import health
+from conversa_calendar.push_ingress import views as push
+
+urlpatterns = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("push/google", push.google, name="push_google"),
+    path("api/v1/", api.urls),
+    path("", include("conversa_calendar.dashboard.urls")),
+]

@@ -1,0 +1,1 @@
+"""Google accounts that members authorised: consent, sealed tokens, renewal, the calendars that they can see."""

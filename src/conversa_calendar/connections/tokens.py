@@ -1,0 +1,163 @@
+"""Access tokens that renew themselves, one refresh at a time over all workers.
+
+The refresh itself runs outside any transaction; a guarded claim on the connection's row keeps it single, and the token
+version keeps an old answer from overwriting a newer token.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import OutgoingMail
+from conversa_calendar.connections import gateway, sealing
+from conversa_calendar.connections.models import ACTIVE, RECONNECT_NEEDED, Connection
+from conversa_calendar.connections.signals import connection_died
+from conversa_calendar.kit import clock
+from conversa_calendar.providers import protocol
+from conversa_calendar.providers.google.oauth import Tokens
+
+LEEWAY = timedelta(seconds=90)
+CLAIM = timedelta(seconds=25)
+WAITS_MAX = 120
+WAIT_S = 0.25
+TESTING_LIFETIME = (timedelta(days=6, hours=12), timedelta(days=8))
+
+
+class Wallet:
+    """The tokens of one connection for the length of a run."""
+
+    def __init__(self, account_id: int, connection_id: int) -> None:
+        self.account_id = account_id
+        self.connection_id = connection_id
+        self._token = ""
+        self._version = -1
+
+    def fill(self, connection: Connection) -> None:
+        """Takes the token of a connection that the caller has just read, so that no further query is needed."""
+        self._version = connection.token_version
+        expires_at = connection.access_expires_at
+        is_fresh = expires_at is not None and expires_at > clock.now() + LEEWAY
+        self._token = connection.access_token if is_fresh else ""
+
+    def current(self) -> str:
+        """A living access token. Raises GrantDead, Transient, OperatorError."""
+        return self._token or self.renew()
+
+    def renew(self) -> str:
+        """A token newer than the one this wallet knows: somebody else's, or our own refresh."""
+        for _attempt in range(WAITS_MAX):
+            connection, is_claimed = self._claim()
+            if is_claimed:
+                self._token = self._refresh(connection)
+                return self._token
+            if connection.token_version != self._version and connection.access_token:
+                self._version, self._token = connection.token_version, connection.access_token
+                return self._token
+            time.sleep(WAIT_S)
+        raise protocol.Transient("Another worker is still renewing this authorisation.", reason="renewing")
+
+    def _claim(self) -> tuple[Connection, bool]:
+        now = clock.now()
+        with tenant(self.account_id):
+            known = Connection.objects.get(pk=self.connection_id)
+            if self._version < 0:
+                self.fill(known)
+            if known.state == RECONNECT_NEEDED:
+                raise protocol.GrantDead("This Google account must be reconnected.", reason=known.state)
+            free = Q(renewing_until=None) | Q(renewing_until__lt=now)
+            claimed = Connection.objects.filter(free, pk=known.pk, token_version=self._version)
+            return known, claimed.update(renewing_until=now + CLAIM) == 1
+
+    def _refresh(self, connection: Connection) -> str:
+        try:
+            tokens = gateway.oauth().refresh(connection.refresh_token, clock.now())
+        except protocol.GrantDead as error:
+            mark_dead(self.account_id, self.connection_id, error.reason)
+            raise
+        except (protocol.ProviderError, sealing.SealBroken):
+            with tenant(self.account_id):
+                Connection.objects.filter(pk=self.connection_id).update(renewing_until=None)
+            raise
+        with tenant(self.account_id):
+            store(connection, tokens)
+        self._version = connection.token_version
+        return tokens.access_token
+
+
+def store(connection: Connection, tokens: Tokens) -> None:
+    """Seals new tokens into a connection, unless a newer one is there already."""
+    values = {
+        "sealed_access_token": sealing.seal(tokens.access_token, connection.place("access_token")),
+        "access_expires_at": tokens.expires_at,
+        "renewing_until": None,
+        "used_at": clock.now(),
+        "token_version": connection.token_version + 1,
+    }
+    if tokens.refresh_token:
+        values["sealed_refresh_token"] = sealing.seal(tokens.refresh_token, connection.place("refresh_token"))
+    updated = Connection.objects.filter(pk=connection.pk, token_version=connection.token_version).update(**values)
+    if updated:
+        connection.token_version += 1
+
+
+def mark_dead(account_id: int, connection_id: int, reason: str) -> None:
+    """Turns a connection to “Reconnect needed”, once, and tells its owner and the administrators by mail."""
+    with tenant(account_id):
+        updated = Connection.objects.filter(pk=connection_id, state=ACTIVE).update(
+            state=RECONNECT_NEEDED, state_reason=reason, renewing_until=None, notified_at=clock.now()
+        )
+        if not updated:
+            return
+        connection = Connection.objects.select_related("owner__user").get(pk=connection_id)
+        _tell(connection, _diagnosis(connection, clock.now()))
+        connection_died.send(Connection, connection=connection)
+        history.wake("connections")
+
+
+def _diagnosis(connection: Connection, now: datetime) -> str:
+    lived = now - connection.consented_at
+    if TESTING_LIFETIME[0] <= lived <= TESTING_LIFETIME[1]:
+        return _(
+            "It ended about seven days after it was given: the operator's Google project is probably still in "
+            "Testing, where Google ends every authorisation after a week."
+        )
+    return _("Google ended this authorisation: access was removed, or it was unused for too long.")
+
+
+def _tell(connection: Connection, diagnosis: str) -> None:
+    people: dict[str, Member] = {member.user.email: member for member in accounts.administrators()}
+    if connection.owner is not None:
+        people[connection.owner.user.email] = connection.owner
+    for address in people:
+        mail = OutgoingMail(
+            to=address,
+            subject=_("Reconnect needed: %(email)s") % {"email": connection.email},
+            body="\n".join(
+                [
+                    _("Google Calendar of %(email)s is no longer connected.") % {"email": connection.email},
+                    diagnosis,
+                    _("Events stay here; everything resumes after reconnecting, without duplicates."),
+                ]
+            ),
+        )
+        mail.save()
+
+
+def reseal_all(account_id: int) -> int:
+    """Seals every credential of an account with the active key; answers how many changed."""
+    changed = 0
+    with tenant(account_id):
+        for connection in Connection.objects.select_for_update():
+            if sealing.is_current(connection.sealed_refresh_token) and sealing.is_current(connection.sealed_access_token):
+                continue
+            connection.sealed_refresh_token = sealing.seal(connection.refresh_token, connection.place("refresh_token"))
+            connection.sealed_access_token = sealing.seal(connection.access_token, connection.place("access_token"))
+            connection.save(update_fields=["sealed_refresh_token", "sealed_access_token"])
+            changed += 1
+    return changed

@@ -1,0 +1,73 @@
+"""Who may open a page, and the tenant scope that it runs in."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
+from django.shortcuts import render
+
+from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.selectors import NotFound
+
+View = Callable[..., HttpResponse]
+
+
+class MemberRequest(HttpRequest):
+    """A request of a signed-in member."""
+
+    member: Member
+
+
+def viewer(request: HttpRequest) -> Viewer:
+    return Viewer(request.member)  # type: ignore[attr-defined]
+
+
+def page(
+    permission: Permission | None = None, *, is_module: bool = True, in_tenant: bool = True
+) -> Callable[[View], View]:
+    """A page for members: signs strangers in, says “not enabled” or “ask Alice”, and opens the tenant scope, unless the
+    view talks to Google and opens its own."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            member: Member | None = request.member
+            if member is None:
+                return render(request, "dashboard/no_account.html", status=403)
+            if (refusal := _refusal(request, member, permission, is_module)) is not None:
+                return refusal
+            try:
+                if not in_tenant:
+                    return view(request, *args, **kwargs)
+                with tenant(member.account_id):
+                    return view(request, *args, **kwargs)
+            except NotFound:
+                return HttpResponseNotFound(render(request, "dashboard/not_found.html").content)
+
+        guarded.conversa_rule = str(permission or "member")  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _refusal(request: Any, member: Member, permission: Permission | None, is_module: bool) -> HttpResponse | None:
+    account = member.account
+    if is_module and not account.is_open:
+        with tenant(account.pk):
+            people = accounts.administrators()
+        return render(request, "dashboard/not_enabled.html", {"administrators": people}, status=403)
+    if permission is not None and not member.may(permission):
+        with tenant(account.pk):
+            people = accounts.holders_of(permission)
+        context = {"holders": people, "permission": permission, "live_url": settings.LIVE_URL}
+        return render(request, "dashboard/ask.html", context, status=403)
+    return None

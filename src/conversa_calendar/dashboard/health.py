@@ -1,0 +1,40 @@
+"""Is it alive, is it ready, and how is it doing."""
+
+from django.db import DatabaseError, connection
+from django.db.models import Count, F, Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from conversa_calendar.kit import clock
+from conversa_calendar.sync.models import MirrorRun
+
+
+@require_safe
+def alive(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """Ready when the database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return JsonResponse({"status": "database unavailable"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text: installation-wide counts without tenant data."""
+    now = clock.now()
+    counts = MirrorRun.objects.aggregate(
+        mirrors=Count("mirror_id"),
+        active=Count("mirror_id", filter=Q(is_active=True)),
+        dirty=Count("mirror_id", filter=Q(wanted__gt=F("done"))),
+        leased=Count("mirror_id", filter=Q(leased_until__gt=now)),
+        waiting=Count("mirror_id", filter=Q(next_attempt_at__gt=now)),
+    )
+    lines = [f"conversa_mirrors_{name} {value}" for name, value in counts.items()]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")

@@ -1,0 +1,83 @@
+"""Security headers on every answer, and who is signed in where."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from conversa_calendar.accounts import selectors
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.domain import times
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class SecurityHeaders:
+    """A content security policy without inline script or style, and no caching of signed-in pages."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        live = live_origin(request)
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            f"font-src 'self'; connect-src 'self' {live}; form-action 'self'{_google_origin()}; base-uri 'none'; "
+            "frame-ancestors 'none'; object-src 'none'"
+        )
+        response.setdefault("Content-Security-Policy", policy)
+        response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        if not request.path.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class Membership:
+    """Finds the signed-in member of the account in the session; `request.member` is None for everyone else."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponse:
+        request.member = None
+        request.account_choices = []
+        if request.path.startswith(("/api/", "/push/", settings.STATIC_URL)):
+            return self.get_response(request)
+        if request.user.is_authenticated:
+            self._enter(request)
+        response = self.get_response(request)
+        timezone.deactivate()
+        return response
+
+    def _enter(self, request: Any) -> None:
+        places = selectors.memberships_of(request.user.pk)
+        request.account_choices = places
+        chosen = next((p for p in places if p[0] == request.session.get("account")), places[0] if places else None)
+        if chosen is None:
+            return
+        request.session["account"] = chosen[0]
+        with tenant(chosen[0]):
+            request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen[1])
+        zone = request.user.time_zone or request.member.account.time_zone
+        timezone.activate(times.zone_of(zone))
+        if request.user.language:
+            translation.activate(request.user.language)
+
+
+def live_origin(request: HttpRequest) -> str:
+    """Where the live stream answers: LIVE_URL, or the port above the page's on a loopback installation."""
+    if settings.LIVE_URL:
+        parts = urlsplit(settings.LIVE_URL)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
+    return "'self'"
+
+
+def _google_origin() -> str:
+    """Consent begins with a form post that is redirected to Google, which the policy must allow."""
+    parts = urlsplit(settings.GOOGLE_ENDPOINTS.authorize)
+    return f" {parts.scheme}://{parts.netloc}"

@@ -1,0 +1,194 @@
+"""Account settings: the module switch, members, teams, inboxes, calendars, tokens, the own profile; guests' answers."""
+
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from conversa_calendar.accounts import permissions, selectors, services
+from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.services import Refused
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import editing, invitations
+from conversa_calendar.calendars import selectors as calendars
+from conversa_calendar.calendars import services as calendar_services
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.dashboard.guards import page, viewer
+from conversa_calendar.domain.ics import when_in_words
+from conversa_calendar.sync.models import Mirror
+
+ACCOUNT = Permission.ACCOUNT
+
+
+@require_GET
+@page(is_module=False)
+def overview(request: HttpRequest) -> HttpResponse:
+    """Everybody sees their profile; who manages the account sees the rest."""
+    member = request.member
+    is_manager = member.may(ACCOUNT)
+    context = {
+        "is_manager": is_manager,
+        "members": selectors.members() if is_manager else [],
+        "roles": selectors.roles(),
+        "role_names": {permissions.ADMINISTRATOR: _("Administrator"), permissions.AGENT: _("Agent")},
+        "teams": selectors.teams(),
+        "inboxes": selectors.inboxes(),
+        "calendars": calendars.visible(viewer(request)) if member.account.is_open else [],
+        "tokens": ApiToken.objects.filter(account=member.account, revoked_at=None) if is_manager else [],
+        "affected": {
+            "connections": Connection.objects.count(),
+            "calendars": Mirror.objects.filter(is_selected=True).count(),
+        },
+        "secret": request.session.pop("token_secret", ""),
+    }
+    return render(request, "dashboard/settings.html", context)
+
+
+@require_POST
+@page(is_module=False)
+def profile(request: HttpRequest) -> HttpResponse:
+    zone, name = request.POST.get("time_zone", "").strip(), request.POST.get("name", "").strip()
+    try:
+        if zone:
+            services.check_zone(zone)
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("settings")
+    user = request.user
+    user.time_zone, user.name = zone, name[:120] or user.name
+    user.save(update_fields=["time_zone", "name"])
+    messages.success(request, _("Saved."))
+    return redirect("settings")
+
+
+@require_POST
+@page(ACCOUNT, is_module=False)
+def change(request: HttpRequest, what: str) -> HttpResponse:
+    """One form of the page; every refusal comes back as a notice on it."""
+    try:
+        _change(request, what)
+    except (Refused, Invalid) as error:
+        messages.error(request, str(error))
+    return redirect("settings")
+
+
+@require_POST
+@page()
+def calendar(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Renames, recolours or removes a calendar; `new` creates a native one."""
+    post = request.POST
+    try:
+        if uuid == "new":
+            calendar_services.create_calendar(
+                name=post.get("name", ""), owner=request.member, time_zone=request.member.account.time_zone
+            )
+        else:
+            found, _level = calendars.calendar(viewer(request), uuid)
+            if found.owner_id != request.member.pk and not request.member.may(Permission.CALENDARS):
+                raise Invalid("calendar", _("Only the calendar's owner or who manages calendars can do that."))
+            if post.get("do") == "delete":
+                calendar_services.delete_calendar(found)
+            else:
+                values = {name: post[name] for name in ("name", "color") if post.get(name)}
+                hidden = [t for t in ("workingLocation", "focusTime", "birthday") if not post.get(f"show:{t}")]
+                values |= {"hidden_types": hidden} if found.is_mirrored and "types" in post else {}
+                calendar_services.change_calendar(found, values=values)
+    except Invalid as error:
+        messages.error(request, error.message)
+    return redirect("settings")
+
+
+@require_POST
+@page(is_module=False)
+def switch_account(request: HttpRequest) -> HttpResponse:
+    wanted = request.POST.get("account", "")
+    if any(str(account_id) == wanted for account_id, _member in request.account_choices):
+        request.session["account"] = int(wanted)
+    return redirect("home")
+
+
+@require_http_methods(["GET", "POST"])
+def answer(request: HttpRequest, token: str) -> HttpResponse:
+    """A guest of a native event answers: the link shows, the button acts (mail scanners only look)."""
+    try:
+        account_id, uuid, email = invitations.read_answer_token(token)
+    except signing.BadSignature:
+        return render(request, "dashboard/not_found.html", status=404)
+    with tenant(account_id):
+        event = Event.objects.select_related("calendar").filter(uuid=uuid, deleted_at=None).first()
+        guests = {guest.email.lower(): guest for guest in event.content.attendees} if event else {}
+        if event is None or email.lower() not in guests:
+            return render(request, "dashboard/not_found.html", status=404)
+        if request.method == "POST":
+            try:
+                event = editing.respond(event, email, request.POST.get("response", ""), actor=None)
+            except Invalid as error:
+                return HttpResponse(error.message, status=422)
+        guest = next(g for g in event.content.attendees if g.email.lower() == email.lower())
+        context = {"event": event, "guest": guest, "when": when_in_words(event.content), "is_saved": request.method == "POST"}
+        return render(request, "dashboard/answer.html", context)
+
+
+def _change(request: HttpRequest, what: str) -> None:
+    post, account = request.POST, request.member.account
+    match what:
+        case "account":
+            services.set_account(account=account, name=post.get("name", ""), time_zone=post.get("time_zone", ""))
+        case "module":
+            services.switch_module(account=account, is_enabled=post.get("enabled") == "on")
+        case "member":
+            _member(request)
+        case "team":
+            _group(request, Team)
+        case "inbox":
+            _group(request, Inbox)
+        case "role":
+            services.create_role(name=post.get("name", ""), held=post.getlist("permission"))
+        case "token":
+            _token, secret = services.create_token(
+                member=request.member, name=post.get("name", ""), scopes=post.getlist("scope")
+            )
+            request.session["token_secret"] = secret
+        case "revoke-token":
+            found = ApiToken.objects.filter(account=account, uuid=post.get("token") or None).first()
+            if found is not None:
+                services.revoke_token(token=found)
+        case _:
+            raise Refused(_("There is no such setting."))
+    messages.success(request, _("Saved."))
+
+
+def _member(request: HttpRequest) -> None:
+    post = request.POST
+    if not post.get("member"):
+        password = post.get("password", "")
+        if problems := services.password_problems(password):
+            raise Refused(" ".join(problems))
+        services.add_member(email=post.get("email", ""), name=post.get("name", ""), password=password, built_in=post.get("role", ""))
+        return
+    member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
+    if member is None:
+        raise Refused(_("There is no such member."))
+    if "suspended" in post:
+        services.suspend_member(member=member, is_suspended=post["suspended"] == "true")
+    elif post.get("role"):
+        services.set_role(member=member, key=post["role"])
+
+
+def _group(request: HttpRequest, model: type[Team] | type[Inbox]) -> None:
+    post = request.POST
+    chosen = list(Member.objects.filter(uuid__in=[uuid for uuid in post.getlist("members") if uuid]))
+    if not post.get("group"):
+        create = services.create_team if model is Team else services.create_inbox
+        create(name=post.get("name", ""), members=chosen)
+        return
+    found = model.objects.filter(uuid=post["group"]).first()
+    if isinstance(found, Team):
+        services.set_team_members(team=found, members=chosen)
+    elif isinstance(found, Inbox):
+        services.set_inbox_members(inbox=found, members=chosen)

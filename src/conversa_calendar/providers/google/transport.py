@@ -1,0 +1,79 @@
+"""The seam under every call to Google: one request, one total deadline, no retries.
+
+urllib3's time-outs are per read; the deadline here runs from connect to last byte, so that a call never outlives the
+lease under which it was started.
+"""
+
+from typing import Protocol
+
+import msgspec
+import urllib3
+
+from conversa_calendar.kit import clock
+from conversa_calendar.providers.protocol import OutcomeUnknown, Transient
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes = b""
+    deadline_s: float = 25.0
+
+
+class Response(msgspec.Struct, frozen=True):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends one request. Raises Transient when it surely was not carried out, OutcomeUnknown when it may have been."""
+
+    def send(self, request: Request) -> Response: ...
+
+
+class HttpTransport:
+    """Real HTTP over a shared pool of connections; thread-safe."""
+
+    def __init__(self, connections: int = 32) -> None:
+        self._pool = urllib3.PoolManager(
+            num_pools=8, maxsize=connections, retries=False, headers={"User-Agent": "conversa-calendar (gzip)"}
+        )
+
+    def send(self, request: Request) -> Response:
+        ends_at = clock.steady_s() + request.deadline_s
+        connect_s = min(10.0, request.deadline_s)
+        try:
+            answer = self._pool.request(
+                request.method,
+                request.url,
+                body=request.body or None,
+                headers={"User-Agent": "conversa-calendar (gzip)", "Accept-Encoding": "gzip"} | request.headers,
+                timeout=urllib3.Timeout(connect=connect_s, read=request.deadline_s),
+                preload_content=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            raise Transient("Google could not be reached.", reason="unreachable") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise OutcomeUnknown("The connection to Google broke off.", reason="broken") from error
+        return self._read(answer, ends_at)
+
+    def _read(self, answer: urllib3.BaseHTTPResponse, ends_at: float) -> Response:
+        chunks, size = [], 0
+        try:
+            for chunk in answer.stream(_CHUNK, decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if clock.steady_s() > ends_at or size > ANSWER_BYTES_MAX:
+                    answer.close()
+                    raise OutcomeUnknown("Google's answer took too long.", reason="slow")
+        except urllib3.exceptions.HTTPError as error:
+            answer.close()
+            raise OutcomeUnknown("Google's answer broke off.", reason="broken") from error
+        answer.release_conn()
+        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, b"".join(chunks))

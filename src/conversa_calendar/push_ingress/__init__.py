@@ -1,0 +1,1 @@
+"""Where Google's notifications arrive."""

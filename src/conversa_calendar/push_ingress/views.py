@@ -1,0 +1,21 @@
+"""`POST /push/google`: checks the channel, marks its mirror, wakes a worker, and says the same to everyone."""
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from conversa_calendar.sync import channels
+
+HEADER_MAX = 300
+
+
+@csrf_exempt
+@require_POST
+def google(request: HttpRequest) -> HttpResponse:
+    """Answers 204 to known and unknown channels alike; the body is never read."""
+    names = ("X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID")
+    channel_id, token, resource_id = (request.headers.get(name, "")[:HEADER_MAX] for name in names)
+    with transaction.atomic():
+        channels.accept(channel_id, token, resource_id)
+    return HttpResponse(status=204)

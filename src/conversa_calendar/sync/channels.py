@@ -1,0 +1,140 @@
+"""Push channels: opened for every mirror when there is an address to notify, renewed with overlap, stopped after the
+new one works. Refusals are remembered with their reason, and the mirror polls."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.connections import gateway
+from conversa_calendar.connections.models import ACTIVE, Connection
+from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.kit import clock, ids
+from conversa_calendar.providers import protocol
+from conversa_calendar.sync import triggers
+from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
+
+PATH = "/push/google"
+RENEW_BEFORE = timedelta(hours=24)
+REFUSED_FOR = timedelta(days=1)
+OPENING_FOR = timedelta(minutes=10)
+log = logging.getLogger(__name__)
+
+
+def ensure(mirror_id: int) -> None:
+    """Makes sure that a mirror has a channel that lives long enough. Failures leave it polling and are retried."""
+    run = MirrorRun.objects.filter(mirror_id=mirror_id, is_active=True).first()
+    if run is None or not settings.PUBLIC_URL:
+        return
+    now = clock.now()
+    living = PushChannel.objects.filter(mirror_id=mirror_id, state="live")
+    if living.filter(expires_at__gt=now + RENEW_BEFORE).exists() or _is_opening(mirror_id, now):
+        return
+    with tenant(run.account_id):
+        mirror = Mirror.objects.select_related("connection").filter(pk=mirror_id).first()
+        if mirror is None or not _may_watch(mirror, now):
+            return
+        connection = mirror.connection
+        assert connection is not None
+    _open(mirror, connection)
+
+
+def accept(channel_id: str, token: str, resource_id: str) -> bool:
+    """A notification arrived: wakes its mirror when channel, token and resource are ours. Answers whether they were."""
+    try:
+        found = PushChannel.objects.filter(pk=UUID(channel_id)).first()
+    except ValueError:
+        found = None
+    stored = found.token_fingerprint if found else ids.fingerprint("")
+    is_same = ids.is_same_secret(token, stored)
+    if found is None or not is_same or found.state not in {"live", "opening"}:
+        return False
+    if found.resource_id and found.resource_id != resource_id:
+        return False
+    now = clock.now()
+    PushChannel.objects.filter(pk=found.pk).update(last_message_at=now)
+    if not MirrorRun.objects.filter(mirror_id=found.mirror_id, is_active=True).exists():
+        return True
+    triggers.wake([found.mirror_id], is_pull=True)
+    return True
+
+
+def renewable(now: datetime) -> list[int]:
+    """Mirrors whose last channel is about to end."""
+    rows = PushChannel.objects.filter(state="live").values_list("mirror_id", "expires_at")
+    latest: dict[int, datetime] = {}
+    for mirror_id, expires_at in rows:
+        latest[mirror_id] = max(latest.get(mirror_id, expires_at), expires_at)
+    return [mirror_id for mirror_id, expires_at in latest.items() if expires_at < now + RENEW_BEFORE]
+
+
+def stop_all(account_id: int, connection: Connection) -> int:
+    """Stops every channel of a connection, before its tokens go; a channel Google no longer knows counts as stopped.
+    Raises ProviderError when Google cannot be asked."""
+    stopped = 0
+    for channel in PushChannel.objects.filter(connection_uuid=connection.uuid).exclude(state="stopped"):
+        _stop(account_id, connection, channel)
+        stopped += 1
+    return stopped
+
+
+def _is_opening(mirror_id: int, now: datetime) -> bool:
+    return PushChannel.objects.filter(
+        mirror_id=mirror_id, state="opening", created_at__gt=now - OPENING_FOR
+    ).exists()
+
+
+def _may_watch(mirror: Mirror, now: datetime) -> bool:
+    if mirror.connection is None or mirror.connection.state != ACTIVE or not mirror.is_selected or mirror.is_paused:
+        return False
+    return mirror.push_refused_at is None or now - mirror.push_refused_at > REFUSED_FOR
+
+
+def _open(mirror: Mirror, connection: Connection) -> None:
+    """The row is written before the call, so that a first message arriving early is known."""
+    secret = ids.new_secret()
+    channel = PushChannel.objects.create(
+        mirror_id=mirror.pk,
+        account_id=mirror.account_id,
+        connection_uuid=connection.uuid,
+        token_fingerprint=ids.fingerprint(secret),
+    )
+    wallet = Wallet(mirror.account_id, connection.pk)
+    provider = gateway.calendar(wallet.current, wallet.renew)
+    try:
+        watch = provider.watch(mirror.remote_id, str(channel.pk), secret, f"{settings.PUBLIC_URL}{PATH}")
+    except protocol.PushRefused as error:
+        _refused(mirror, channel, error.reason)
+        return
+    except protocol.ProviderError as error:
+        log.info("mirror %s: no channel: %s", mirror.uuid, error.reason)
+        channel.delete()
+        return
+    PushChannel.objects.filter(pk=channel.pk).update(
+        resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"
+    )
+    with tenant(mirror.account_id):
+        Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
+        history.wake("connections")
+    for old in PushChannel.objects.filter(mirror_id=mirror.pk, state="live").exclude(pk=channel.pk):
+        try:
+            _stop(mirror.account_id, connection, old)
+        except protocol.ProviderError as error:
+            log.info("channel %s: not stopped yet: %s", old.pk, error.reason)
+
+
+def _refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
+    channel.delete()
+    with tenant(mirror.account_id):
+        Mirror.objects.filter(pk=mirror.pk).update(push_refused=reason, push_refused_at=clock.now())
+        history.wake("connections")
+
+
+def _stop(account_id: int, connection: Connection, channel: PushChannel) -> None:
+    if channel.resource_id:
+        wallet = Wallet(account_id, connection.pk)
+        gateway.calendar(wallet.current, wallet.renew).stop(str(channel.pk), channel.resource_id)
+    PushChannel.objects.filter(pk=channel.pk).update(state="stopped")

@@ -1,0 +1,123 @@
+"""The deep check: everything is listed, every link compared by content, what differs repaired, a report left.
+
+It runs weekly, after every dead cursor, and on demand. It uses the pull's own full listing, so what it repairs it
+repairs by the same rules; the report counts what was found.
+"""
+
+from datetime import timedelta
+
+from conversa_calendar.accounts.models import Account
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import HISTORY_DAYS, TRASH_DAYS, Change, Event, History, Occurrence
+from conversa_calendar.connections import discovery
+from conversa_calendar.connections.models import ACTIVE, Connection
+from conversa_calendar.domain.event import changed_units
+from conversa_calendar.kit import clock, ids
+from conversa_calendar.providers import protocol
+from conversa_calendar.sync import linking, running, triggers
+from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun
+
+EVERY_S = 7 * 24 * 3600.0
+CHANGES_KEPT = timedelta(days=60)
+RUNS_MAX = 10
+
+
+def deep_check(mirror_id: int) -> DeepCheck | None:
+    """Lists everything of one mirror and proves both sides equal; answers the report, None when it cannot run."""
+    neutral = MirrorRun.objects.filter(mirror_id=mirror_id).first()
+    if neutral is None:
+        return None
+    started_at = clock.now()
+    with tenant(neutral.account_id):
+        mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
+        if mirror.first_synced_at is None or not neutral.is_active:
+            return None
+        report = DeepCheck(mirror=mirror, started_at=started_at)
+        report.save()
+        Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
+        triggers.wake([mirror_id], is_pull=True)
+    for _round in range(RUNS_MAX):
+        if not running.run(mirror_id):
+            break
+    with tenant(neutral.account_id):
+        mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
+        _report(mirror, report)
+        values: dict[str, object] = {"next_deep_at": clock.now() + timedelta(seconds=ids.jitter(EVERY_S))}
+        is_proven = mirror.cursor != "" and report.waiting == 0
+        if is_proven:
+            values["last_proven_at"] = started_at
+        Mirror.objects.filter(pk=mirror_id).update(**values)
+        history.wake("connections")
+    return report
+
+
+def start_due() -> None:
+    """Runs the deep checks whose time has come."""
+    from conversa_calendar.sync import tasks
+
+    now = clock.now()
+    for neutral in MirrorRun.objects.filter(is_active=True):
+        with tenant(neutral.account_id):
+            mirror = Mirror.objects.filter(pk=neutral.mirror_id).first()
+            is_due = mirror is not None and (mirror.next_deep_at is None or mirror.next_deep_at <= now)
+            Mirror.objects.filter(pk=neutral.mirror_id).update(full_lists_today=0)
+        if is_due:
+            tasks.deep_check.defer(mirror_id=neutral.mirror_id)
+
+
+def reread_calendar_lists() -> None:
+    """Reads every connection's calendar list again; an unused grant is exercised by it."""
+    for account_id in Account.objects.filter(is_suspended=False).values_list("pk", flat=True):
+        with tenant(account_id):
+            chosen = list(Connection.objects.filter(state=ACTIVE).values_list("pk", flat=True))
+        for connection_id in chosen:
+            try:
+                discovery.refresh(account_id, connection_id)
+            except protocol.ProviderError:
+                continue
+
+
+def forget_old_rows() -> None:
+    """Empties the trash after thirty days, history after 400, the change feed after sixty."""
+    now = clock.now()
+    for account_id in Account.objects.values_list("pk", flat=True):
+        with tenant(account_id):
+            old = Event.objects.filter(deleted_at__lt=now - timedelta(days=TRASH_DAYS), is_unsettled=False)
+            gone = list(old.exclude(links__is_held=True).values_list("pk", flat=True)[:5000])
+            Occurrence.objects.filter(event__in=gone).delete()
+            Link.objects.filter(event__in=gone).update(event=None)
+            Event.objects.filter(pk__in=gone).delete()
+            History.objects.filter(at__lt=now - timedelta(days=HISTORY_DAYS)).delete()
+            Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()
+
+
+def _report(mirror: Mirror, report: DeepCheck) -> None:
+    """Compares every link's base with the event here and counts."""
+    links = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")
+    for link in links.iterator(chunk_size=2000):
+        event = link.event
+        assert event is not None
+        report.checked += 1
+        if event.sync_state in {"refused", "parked"}:
+            report.refused += 1
+        elif event.is_unsettled or link.is_held or link.intent:
+            report.waiting += 1
+        elif _is_equal(link, event):
+            report.equal += 1
+        else:
+            report.repaired = [*report.repaired, {"event": str(event.uuid), "kind": "different"}]
+            Event.objects.filter(pk=event.pk).update(is_unsettled=True, sync_state="pending")
+    changed = History.objects.filter(event__calendar=mirror.calendar, side="remote", at__gte=report.started_at)
+    for entry in changed.select_related("event")[:1000]:
+        kind = {"deleted": "extra here", "edited": "different"}.get(entry.cause, entry.cause)
+        report.repaired = [*report.repaired, {"event": str(entry.event.uuid), "kind": kind}]
+    report.finished_at = clock.now()
+    report.save()
+
+
+def _is_equal(link: Link, event: Event) -> bool:
+    base = linking.base_of(link)
+    if base is None:
+        return event.is_cancelled_occurrence or event.deleted_at is not None
+    return not changed_units(base, event.content)

@@ -1,0 +1,248 @@
+"""Disconnect: say what will happen, then stop, keep or remove or purge, revoke, forget, in resumable steps with a
+receipt (promise 8)."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Account, Member
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.connections import gateway
+from conversa_calendar.connections.models import DISCONNECTING, Connection, Disconnect, Grant, GrantUse
+from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.kit import backoff, clock
+from conversa_calendar.providers import protocol
+from conversa_calendar.providers.protocol import Write
+from conversa_calendar.sync import channels, linking, selection, triggers
+from conversa_calendar.sync.models import Link, Mirror, PushChannel
+
+DISPOSITIONS = ("remove", "keep", "purge")
+REVOKE_FOR = timedelta(hours=24)
+PURGE_CHUNK = 50
+log = logging.getLogger(__name__)
+
+
+def preview(connection: Connection) -> dict[str, Any]:
+    """What a disconnect would do, in numbers, per disposition."""
+    mirrors = list(Mirror.objects.filter(connection=connection, is_selected=True).select_related("calendar"))
+    calendars = [mirror.calendar for mirror in mirrors]
+    rows = Event.objects.filter(calendar__in=calendars, deleted_at=None, series=None)
+    ours = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None).exclude(event=None)
+    own = rows.filter(pk__in=ours.values("event_id"))
+    upcoming = own.filter(ends_at__gt=clock.now())
+    with_guests = [event for event in upcoming if event.content.attendees]
+    return {
+        "email": connection.email,
+        "calendars": [{"id": str(m.calendar.uuid), "name": m.calendar.name} for m in mirrors],
+        "events": rows.count(),
+        "from_google": rows.exclude(pk__in=ours.values("event_id")).count(),
+        "created_here": own.count(),
+        "unsent": Event.objects.filter(calendar__in=calendars, is_unsettled=True).count(),
+        "purge": {
+            "unchanged": sum(1 for event in own if event not in with_guests),
+            "with_guests": [{"id": str(event.uuid), "summary": event.summary} for event in with_guests],
+        },
+        "booking_pages": [],
+        "bookings": [],
+        "used_elsewhere": GrantUse.objects.filter(grant__sub=connection.sub).exclude(connection_uuid=connection.uuid).exists(),
+    }
+
+
+def start(connection: Connection, disposition: str, actor: Member | None, purge_events: list[str] | None = None) -> Disconnect:
+    """Begins a disconnect within the caller's scope: sync stops at once, the rest follows in steps. Raises Invalid."""
+    from conversa_calendar.sync import tasks
+
+    if disposition not in DISPOSITIONS:
+        raise Invalid("calendars", _("Say whether to remove, keep or purge the calendars."))
+    known = Disconnect.objects.filter(connection_uuid=connection.uuid).first()
+    if known is not None:
+        return known
+    Connection.objects.filter(pk=connection.pk).update(state=DISCONNECTING, state_reason="")
+    mirrors = Mirror.objects.filter(connection=connection)
+    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+    mirrors.update(state="paused")
+    record = Disconnect(
+        connection_uuid=connection.uuid,
+        email=connection.email,
+        sub=connection.sub,
+        disposition=disposition,
+        purge_events=purge_events or [],
+        requested_by=actor,
+        counts={"calendars": mirrors.count(), "kept": 0, "removed": 0, "purged": 0, "channels": 0},
+    )
+    record.save()
+    tasks.disconnect.defer(disconnect_id=record.pk, account_id=record.account_id)
+    history.wake("connections")
+    return record
+
+
+def advance(account_id: int, disconnect_id: int) -> None:
+    """Takes a disconnect as many steps further as Google allows just now; safe to repeat at any point."""
+    for _step in range(len(_STEPS) + 1):
+        with tenant(account_id):
+            record = Disconnect.objects.filter(pk=disconnect_id, finished_at=None).first()
+            connection = Connection.objects.filter(uuid=record.connection_uuid).first() if record else None
+        if record is None:
+            return
+        try:
+            _STEPS[record.step](account_id, record, connection)
+        except protocol.GrantDead:
+            _next(account_id, record, _AFTER_DEAD_GRANT[record.step])
+        except protocol.ProviderError as error:
+            _later(account_id, record, error)
+            return
+
+
+def unfinished(now: datetime) -> list[tuple[int, int]]:
+    """(account, disconnect) pairs that still have steps to take and whose pause is over."""
+    found = []
+    for account_id in Account.objects.values_list("pk", flat=True):
+        with tenant(account_id):
+            rows = Disconnect.objects.filter(finished_at=None)
+            found += [
+                (account_id, record.pk)
+                for record in rows
+                if record.next_attempt_at is None or record.next_attempt_at <= now
+            ]
+    return found
+
+
+def receipt(record: Disconnect) -> dict[str, Any]:
+    """What was done, in plain facts; “revoked” only on Google's confirmation."""
+    return {
+        "id": str(record.uuid),
+        "email": record.email,
+        "requested_at": record.requested_at,
+        "requested_by": str(record.requested_by) if record.requested_by else None,
+        "calendars": record.disposition,
+        "counts": record.counts,
+        "revocation": record.revocation,
+        "finished_at": record.finished_at,
+        "step": record.step,
+    }
+
+
+def _stop(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Channels first: only the same grant can stop them."""
+    if connection is not None:
+        record.counts["channels"] = channels.stop_all(account_id, connection)
+    _next(account_id, record, "purging" if record.disposition == "purge" else "detaching")
+
+
+def _purge(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Deletes at Google what was created here and is unchanged since, and what the person ticked; mails nobody."""
+    if connection is None:
+        _next(account_id, record, "detaching")
+        return
+    wallet = Wallet(account_id, connection.pk)
+    provider = gateway.calendar(wallet.current, wallet.renew)
+    while chosen := _purgeable(account_id, record, connection):
+        for remote_calendar, link in chosen:
+            write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
+            is_gone = True
+            try:
+                provider.delete(remote_calendar, write)
+            except (protocol.NotFound, protocol.Gone):
+                pass
+            except (protocol.PreconditionFailed, protocol.Forbidden, protocol.BadData):
+                is_gone = False
+            with tenant(account_id):
+                Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
+                record.counts["purged"] += int(is_gone)
+                record.save(update_fields=["counts"])
+    _next(account_id, record, "detaching")
+
+
+def _detach(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Calendars become native, links and bases stay dormant for the day the account comes back."""
+    with tenant(account_id):
+        for mirror in Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar"):
+            counts = selection.detach_calendar(mirror, "keep" if record.disposition == "keep" else "remove")
+            record.counts["kept"] += counts["kept"]
+            record.counts["removed"] += counts["removed"]
+            mirror.is_selected, mirror.state, mirror.cursor = False, "paused", ""
+            mirror.connection = None
+            mirror.save(update_fields=["is_selected", "state", "cursor", "connection"])
+        record.step = "revoking"
+        record.save(update_fields=["counts", "step"])
+
+
+def _revoke(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Revokes at Google unless somebody else in the installation uses the same Google account; who goes first or last
+    is decided under the grant's row lock, the call is made outside it."""
+    with tenant(account_id):
+        grant = Grant.objects.select_for_update().filter(sub=record.sub).first()
+        others = grant is not None and grant.uses.exclude(connection_uuid=record.connection_uuid).exists()
+        if grant is not None and not others:
+            grant.revoking_since = grant.revoking_since or clock.now()
+            grant.save(update_fields=["revoking_since"])
+        if others:
+            GrantUse.objects.filter(connection_uuid=record.connection_uuid).delete()
+            record.revocation = "still in use elsewhere in this service"
+            record.save(update_fields=["revocation"])
+    if not others and connection is not None:
+        token = connection.refresh_token or connection.access_token
+        try:
+            if token:
+                gateway.oauth().revoke(token)
+        except protocol.ProviderError:
+            if clock.now() - record.requested_at < REVOKE_FOR:
+                raise
+            _forget(account_id, record, "not confirmed by Google")
+            return
+    _forget(account_id, record, record.revocation if others else "revoked")
+
+
+def _forget(account_id: int, record: Disconnect, revocation: str) -> None:
+    """The tokens and the connection go; the receipt stays."""
+    with tenant(account_id):
+        GrantUse.objects.filter(connection_uuid=record.connection_uuid).delete()
+        Grant.objects.filter(sub=record.sub).update(revoking_since=None)
+        PushChannel.objects.filter(connection_uuid=record.connection_uuid).delete()
+        Connection.objects.filter(uuid=record.connection_uuid).delete()
+        record.revocation, record.step, record.finished_at = revocation, "done", clock.now()
+        record.save(update_fields=["revocation", "step", "finished_at"])
+        history.wake("connections")
+
+
+_STEPS = {"stopping": _stop, "purging": _purge, "detaching": _detach, "revoking": _revoke}
+_AFTER_DEAD_GRANT = {"stopping": "detaching", "purging": "detaching", "detaching": "revoking", "revoking": "revoking"}
+
+
+def _next(account_id: int, record: Disconnect, step: str) -> None:
+    with tenant(account_id):
+        record.step, record.attempts, record.next_attempt_at = step, 0, None
+        record.save(update_fields=["step", "attempts", "next_attempt_at", "counts"])
+
+
+def _later(account_id: int, record: Disconnect, error: protocol.ProviderError) -> None:
+    log.info("disconnect %s: %s waits: %s", record.uuid, record.step, error.reason)
+    with tenant(account_id):
+        record.attempts += 1
+        record.next_attempt_at = clock.now() + timedelta(seconds=backoff.delay_s(record.attempts, base_s=5))
+        record.revocation = "revocation pending"
+        record.save(update_fields=["attempts", "next_attempt_at", "revocation", "counts"])
+
+
+def _purgeable(account_id: int, record: Disconnect, connection: Connection) -> list[tuple[str, Link]]:
+    """The next links to delete at Google: ours, unchanged since, without guests unless ticked."""
+    with tenant(account_id):
+        rows = Link.objects.filter(mirror__connection=connection, is_ours=True, tombstoned_at=None, original_key="")
+        chosen = []
+        for link in rows.exclude(event=None).select_related("event", "mirror").order_by("id"):
+            event = link.event
+            assert event is not None
+            base = linking.base_of(link)
+            is_unchanged = base is not None and not event.is_unsettled and event.deleted_at is None
+            is_ticked = str(event.uuid) in record.purge_events
+            is_guarded = bool(event.content.attendees) and event.ends_at > clock.now()
+            if is_unchanged and (is_ticked or not is_guarded):
+                chosen.append((link.mirror.remote_id, link))
+            if len(chosen) >= PURGE_CHUNK:
+                break
+        return chosen

@@ -1,0 +1,135 @@
+"""One run at a time for each mirror: a lease with a rising fence, in the database's time.
+
+`now()` stands unqualified in this module only, so that virtual time can reach it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from conversa_calendar.kit import clock
+from conversa_calendar.providers import protocol
+
+LEASE_S = 90.0
+MARGIN_S = 5.0
+
+
+class FenceLost(Exception):
+    """Another worker took over; nothing of this run may be stored any more."""
+
+
+@dataclass
+class Lease:
+    """The right to work on a mirror until `ends_at_s` on this machine's steady clock."""
+
+    mirror_id: int
+    account_id: int
+    fence: int
+    wanted: int
+    pull_wanted: int
+    is_pull_due: bool
+    ends_at_s: float
+
+    def guard(self, deadline_s: float) -> None:
+        """Refuses a call that might outlive the lease. Raises Transient."""
+        if clock.steady_s() + deadline_s + MARGIN_S > self.ends_at_s:
+            raise protocol.Transient("The run's time is used up; it goes on in a moment.", reason="leaseEnds")
+
+
+def take(mirror_id: int) -> Lease | None:
+    """Takes a mirror's lease when nobody holds it and nothing says to wait."""
+    started_s = clock.steady_s()
+    query = """
+        UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = now() + make_interval(secs => %s)
+        WHERE mirror_id = %s AND is_active AND (leased_until IS NULL OR leased_until < now())
+          AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+        RETURNING account_id, fence, wanted, pull_wanted,
+                  pull_wanted > pull_done OR coalesce(next_check_at <= now(), true)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [LEASE_S, mirror_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    account_id, fence, wanted, pull_wanted, is_pull_due = row
+    return Lease(mirror_id, account_id, fence, wanted, pull_wanted, is_pull_due, started_s + LEASE_S)
+
+
+def confirm(lease: Lease) -> None:
+    """First statement of every settling transaction: holds the row and extends the lease. Raises FenceLost."""
+    started_s = clock.steady_s()
+    query = """
+        UPDATE sync_mirrorrun SET leased_until = now() + make_interval(secs => %s)
+        WHERE mirror_id = %s AND fence = %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [LEASE_S, lease.mirror_id, lease.fence])
+        if cursor.rowcount != 1:
+            raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
+    lease.ends_at_s = started_s + LEASE_S
+
+
+def release(
+    lease: Lease, *, has_pulled: bool, is_done: bool, wait_s: float | None = None, next_check_s: float | None = None
+) -> bool:
+    """Gives the lease back and says what was done; answers whether more is wanted already."""
+    query = """
+        UPDATE sync_mirrorrun SET leased_until = NULL,
+            done = CASE WHEN %(is_done)s THEN greatest(done, %(wanted)s) ELSE done END,
+            pull_done = CASE WHEN %(has_pulled)s THEN greatest(pull_done, %(pull_wanted)s) ELSE pull_done END,
+            next_attempt_at = CASE WHEN %(wait_s)s::float IS NULL THEN NULL
+                                   ELSE now() + make_interval(secs => %(wait_s)s::float) END,
+            next_check_at = CASE WHEN %(check_s)s::float IS NULL THEN next_check_at
+                                 ELSE now() + make_interval(secs => %(check_s)s::float) END
+        WHERE mirror_id = %(mirror)s AND fence = %(fence)s
+        RETURNING is_active AND (wanted > done OR pull_wanted > pull_done) AND next_attempt_at IS NULL
+    """
+    values = {
+        "is_done": is_done,
+        "has_pulled": has_pulled,
+        "wanted": lease.wanted,
+        "pull_wanted": lease.pull_wanted,
+        "wait_s": wait_s,
+        "check_s": next_check_s,
+        "mirror": lease.mirror_id,
+        "fence": lease.fence,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def want(mirror_ids: list[int], *, is_pull: bool) -> None:
+    """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off."""
+    query = """
+        UPDATE sync_mirrorrun SET wanted = wanted + 1, pull_wanted = pull_wanted + %s, next_attempt_at = NULL
+        WHERE mirror_id = ANY(%s)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [int(is_pull), mirror_ids])
+
+
+def due(limit: int = 500) -> list[int]:
+    """Mirrors that are dirty or due and that nobody works on, fairly over accounts."""
+    query = """
+        SELECT mirror_id FROM (
+            SELECT mirror_id, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at) AS turn
+            FROM sync_mirrorrun
+            WHERE is_active AND (leased_until IS NULL OR leased_until < now())
+              AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+              AND (wanted > done OR pull_wanted > pull_done OR next_check_at IS NULL OR next_check_at <= now())
+        ) candidates ORDER BY turn, mirror_id LIMIT %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        row = cursor.fetchone()
+    assert row is not None
+    return row[0]  # type: ignore[no-any-return]

@@ -1,0 +1,219 @@
+"""Applying what the provider shows to events here, and keeping links and their base in step."""
+
+from typing import Any
+
+import msgspec
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.calendars import editing, history, occurrences
+from conversa_calendar.calendars.models import Event, Occurrence
+from conversa_calendar.domain import event as domain
+from conversa_calendar.domain.event import Content, changed_units, readable
+from conversa_calendar.engine import merge as engine
+from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.kit import clock, digest
+from conversa_calendar.providers.google import mapping, wire
+from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.sync.models import Link
+from conversa_calendar.sync.session import Session
+
+ANNOUNCED = "booking"
+
+
+def base_of(link: Link) -> Content | None:
+    """The content that both sides last agreed on; None before the first agreement or after a cancellation."""
+    return mapping.content_of(link.raw.encode(), link.zone) if link.raw else None
+
+
+def content_digest(remote: RemoteEvent) -> str:
+    return digest.of(remote.content) if remote.content is not None else "cancelled"
+
+
+def is_older(remote: RemoteEvent, link: Link) -> bool:
+    """Whether an answer shows a state from before the base (a stale list): both times are the provider's own."""
+    if not link.raw or not remote.updated:
+        return False
+    known = wire.event_decoder.decode(link.raw.encode()).updated or ""
+    return remote.updated < known
+
+
+def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
+    """Makes the remote state the base; the caller saves."""
+    link.remote_id, link.etag, link.zone = remote.id, remote.etag, zone
+    link.raw, link.digest = remote.raw.decode(), content_digest(remote)
+    link.intent = None
+    link.series_remote_id = remote.series_id or link.series_remote_id
+    link.original_key = remote.original_key or link.original_key
+    link.remote_deleted_at, link.is_held, link.is_approved = None, False, False
+
+
+def merge_remote(session: Session, event: Event, link: Link, remote: RemoteEvent, intended: Content | None = None) -> None:
+    """Merges a changed remote event into the one here, unit by unit; within the caller's transaction.
+
+    `intended` is what an unresolved write of ours meant to send; units that arrived count as agreed.
+    """
+    theirs = remote.content
+    if theirs is None:
+        return
+    base = base_of(link)
+    if intended is not None:
+        base = engine.resolve_lost_write(base or intended, intended, theirs)
+    base = base or theirs
+    if remote.is_masked:
+        theirs = domain.with_units(base, theirs, ["when", "status", "transparency", "visibility"])
+    if event.deleted_at is not None:
+        _meet_deletion(session, event, link, remote, base, theirs)
+        return
+    before = event.content
+    merged = engine.merge(base, before, theirs, is_when_announced=_is_announced(event))
+    remember(link, remote, session.mirror.time_zone)
+    link.save()
+    to_remote = _sendable(event, remote, merged.to_remote)
+    lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
+    event.is_unsettled = bool(to_remote)
+    _take_facts(event, remote)
+    if before != merged.content or lost:
+        event.revision += 1
+    _keep_override(event, merged.content)
+    _save(session, event, before, merged.content)
+    history.record(event, side="remote", cause="edited", before=before, after=merged.content, lost=lost)
+    if changed_units(before, merged.content) or lost:
+        history.announce(session.calendar, [(event.uuid, "updated")])
+        session.changed = True
+
+
+def settle_state(event: Event) -> None:
+    """What the event says about its sync after being looked at."""
+    event.sync_state = "pending" if event.is_unsettled else "synced"
+    event.sync_message = ""
+
+
+def cancel_occurrence(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
+    """An occurrence was cancelled at the provider: the override here becomes a cancelled one; an unsent edit of it is
+    kept in the history."""
+    before = event.content
+    remember(link, remote, session.mirror.time_zone)
+    link.save()
+    if event.deleted_at is not None or event.is_cancelled_occurrence:
+        _settled(event)
+        return
+    after = msgspec.structs.replace(before, status="cancelled")
+    lost: dict[str, Any] = {}
+    if event.is_unsettled:
+        lost = {name: readable(before, name) for name in event.overridden}
+    event.is_unsettled = False
+    event.revision += 1
+    event.overridden = ["status"]
+    _save(session, event, before, after)
+    history.record(event, side="remote", cause="occurrence cancelled", lost=lost)
+    history.announce(session.calendar, [(event.uuid, "deleted")])
+    session.changed = True
+
+
+def delete_here(session: Session, event: Event, link: Link) -> None:
+    """Carries out a deletion seen at the provider: the event goes to the trash, an unsent edit with it."""
+    remote_side = Side.DELETED
+    local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.is_unsettled else Side.SAME
+    decision = decide(local_side, remote_side)
+    Link.objects.filter(pk=link.pk).update(
+        tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False
+    )
+    if decision is Decision.FORGET:
+        Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
+        return
+    note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
+    if event.is_series:
+        members = Event.objects.filter(series=event, deleted_at=None)
+        Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
+    editing.remove(event, by="remote")
+    history.record(event, side="remote", cause="deleted", note=note)
+    history.announce(session.calendar, [(event.uuid, "deleted")])
+    session.changed = True
+
+
+def overridden_units(master: Event, key: str, content: Content) -> list[str]:
+    """The units in which an override differs from its master's occurrence."""
+    try:
+        plain = occurrences.occurrence_content(master.content, key)
+    except ValueError:
+        plain = msgspec.structs.replace(master.content, recurrence=())
+    return sorted(changed_units(plain, content))
+
+
+def link_of(session: Session, event: Event) -> Link | None:
+    return Link.objects.filter(mirror=session.mirror, event=event, tombstoned_at=None).first()
+
+
+def restamp_series(session: Session, series_remote_id: str, old_etag: str, new_etag: str) -> None:
+    """After a conditional write in a series: its new etag stands on every link that carried the old one."""
+    if not old_etag:
+        return
+    rows = Link.objects.filter(mirror=session.mirror, etag=old_etag)
+    rows.filter(remote_id=series_remote_id).update(etag=new_etag)
+    rows.filter(series_remote_id=series_remote_id).update(etag=new_etag)
+
+
+def author_of(event: Event) -> Member | None:
+    return event.author
+
+
+def _meet_deletion(
+    session: Session, event: Event, link: Link, remote: RemoteEvent, base: Content, theirs: Content
+) -> None:
+    """Deleted here, changed there: the deletion stands, their edit is kept in the history; the next push deletes."""
+    lost = {name: readable(theirs, name) for name in changed_units(base, theirs)}
+    remember(link, remote, session.mirror.time_zone)
+    link.save()
+    if lost:
+        history.record(event, side="remote", cause="edited", lost=lost, note="edited at Google after it was deleted here")
+    Event.objects.filter(pk=event.pk).update(is_unsettled=True)
+
+
+def _sendable(event: Event, remote: RemoteEvent, units: tuple[str, ...]) -> tuple[str, ...]:
+    """Units that may go to this copy: all on an own copy, personal ones and the own answer elsewhere."""
+    facts = remote.facts
+    if facts.is_own_copy or event.content.guests_can.modify:
+        return tuple(name for name in units if not (name == "conference" and not _is_conference_wish(event)))
+    return tuple(name for name in units if name in domain.PERSONAL_UNITS or name == "attendees")
+
+
+def _is_conference_wish(event: Event) -> bool:
+    return event.content.conference.state == "pending" or event.content.conference.state == "none"
+
+
+def _is_announced(event: Event) -> bool:
+    return any(reference.get("kind") == ANNOUNCED for reference in event.references)
+
+
+def _take_facts(event: Event, remote: RemoteEvent) -> None:
+    event.facts_json = domain.encode(remote.facts)
+    event.__dict__.pop("facts", None)
+    event.ical_uid = remote.facts.ical_uid
+    event.event_type = remote.facts.event_type
+    event.remote_id = remote.id
+
+
+def _keep_override(event: Event, content: Content) -> None:
+    if event.kind == "override" and event.series is not None:
+        event.overridden = overridden_units(event.series, event.original_key, content)
+    elif event.kind != "override":
+        event.kind = "series" if content.recurrence else "single"
+
+
+def _save(session: Session, event: Event, before: Content, after: Content) -> None:
+    settle_state(event)
+    was_series = bool(before.recurrence)
+    if was_series and not after.recurrence:
+        for override in Event.objects.filter(series=event, deleted_at=None):
+            editing.remove(override, by="remote")
+    if before == after:
+        event.content_json = domain.encode(after)
+        event.save()
+        return
+    editing.store(event, session.calendar, after)
+    if event.kind == "override":
+        Occurrence.objects.filter(event_id=event.series_id, original_key=event.original_key).delete()
+
+
+def _settled(event: Event) -> None:
+    Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")

@@ -1,0 +1,76 @@
+"""Sync hears of local edits, moves, connections and the module switch, inside the transaction of each."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from conversa_calendar.accounts.models import Account
+from conversa_calendar.accounts.signals import module_switched
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.signals import calendar_changed, event_moving
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.connections.signals import connection_activated, connection_died
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import triggers
+from conversa_calendar.sync.models import Link, Mirror
+
+
+@receiver(calendar_changed)
+def push_soon(sender: type[Calendar], calendar: Calendar, event: Event, **kwargs: Any) -> None:
+    if calendar.is_mirrored:
+        triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
+
+
+@receiver(event_moving)
+def follow_move(sender: type[Event], event: Event, source: Calendar, target: Calendar, **kwargs: Any) -> None:
+    """A move between two calendars of one connection moves at the provider; any other copies there and deletes here."""
+    origin = Mirror.objects.filter(calendar=source).first()
+    if origin is None:
+        return
+    destination = Mirror.objects.filter(calendar=target).first()
+    members = [event, *Event.objects.filter(series=event, deleted_at=None)]
+    links = Link.objects.filter(mirror=origin, event__in=members, tombstoned_at=None)
+    can_move = (
+        destination is not None
+        and origin.connection_id is not None
+        and origin.connection_id == destination.connection_id
+        and event.event_type == "default"
+        and event.facts.is_own_copy
+        and links.filter(event=event, intent=None).exclude(etag="").exists()
+    )
+    if can_move and destination is not None:
+        links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)
+        links.exclude(event=event).update(mirror=destination)
+    else:
+        links.filter(event=event).exclude(etag="").update(event=None, wants_delete=True, tombstoned_at=clock.now())
+        links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
+    triggers.wake([origin.pk], is_pull=False)
+
+
+@receiver(connection_activated)
+def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+    mirrors = Mirror.objects.filter(connection=connection)
+    mirrors.filter(state="reconnect_needed").update(state="polling", failures=0, error_code="", error_message="")
+    chosen = list(mirrors.values_list("pk", flat=True))
+    triggers.activate(chosen, is_active=True)
+    triggers.wake(chosen, is_pull=True)
+
+
+@receiver(connection_died)
+def rest_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+    mirrors = Mirror.objects.filter(connection=connection)
+    mirrors.update(state="reconnect_needed", error_action="reconnect")
+    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+
+
+@receiver(module_switched)
+def follow_switch(sender: type[Account], account: Account, **kwargs: Any) -> None:
+    with tenant(account.pk):
+        mirrors = Mirror.objects.filter(is_paused=False, is_selected=True).exclude(connection=None)
+        chosen = list(mirrors.exclude(state="reconnect_needed").values_list("pk", flat=True))
+        triggers.activate(chosen, is_active=account.is_open)
+        if account.is_open:
+            triggers.wake(chosen, is_pull=True)
+        else:
+            Mirror.objects.filter(pk__in=chosen).update(state="paused")

@@ -1,0 +1,152 @@
+"""Mirrors, their runs, links with the base, push channels, deep-check reports."""
+
+from django.db import models
+
+from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.kit import clock, ids
+
+TWO_WAY, READ_ONLY, BUSY_ONLY = "two_way", "read_only", "busy_only"
+
+
+class Mirror(TenantModel):
+    """The tie between one Google calendar and one calendar here. It outlives its connection, which can be replaced.
+
+    `listing` says which listing is under way ("" none, near, first, full, changes), `page` where it stands. The cursor
+    belongs to the connection named in `cursor_owner`.
+    """
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    provider = models.CharField(max_length=20, default="google")
+    remote_id = models.TextField()
+    calendar = models.OneToOneField(Calendar, on_delete=models.CASCADE, related_name="mirror", db_constraint=False)
+    connection = tenant_key(Connection, null=True, on_delete=models.SET_NULL, related_name="mirrors")
+    mode = models.CharField(max_length=10, default=TWO_WAY)
+    access = models.CharField(max_length=40)
+    state = models.CharField(max_length=20, default="first_sync")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    cursor = models.TextField(blank=True)
+    cursor_owner = models.UUIDField(null=True)
+    listing = models.CharField(max_length=10, default="near")
+    page = models.TextField(blank=True)
+    generation = models.IntegerField(default=0)
+    progress_events = models.IntegerField(default=0)
+    progress_pages = models.IntegerField(default=0)
+    started_at = models.DateTimeField(default=clock.now)
+    first_synced_at = models.DateTimeField(null=True)
+    last_sync_at = models.DateTimeField(null=True)
+    last_change_at = models.DateTimeField(null=True)
+    last_proven_at = models.DateTimeField(null=True)
+    next_deep_at = models.DateTimeField(null=True)
+    viewed_at = models.DateTimeField(null=True)
+    full_lists_today = models.IntegerField(default=0)
+    failures = models.IntegerField(default=0)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    error_action = models.CharField(max_length=40, blank=True)
+    is_paused = models.BooleanField(default=False)
+    is_selected = models.BooleanField(default=True)
+    push_refused = models.CharField(max_length=60, blank=True)
+    push_refused_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "provider", "remote_id"], name="mirror_once")]
+
+
+class MirrorRun(models.Model):
+    """Who may work on a mirror and what is wanted of it; account-neutral, so that dispatcher and push ingress need no
+    tenant. `wanted` and `pull_wanted` rise with every trigger, `done` and `pull_done` follow."""
+
+    mirror_id = models.BigIntegerField(primary_key=True)
+    mirror_uuid = models.UUIDField(unique=True)
+    account_id = models.BigIntegerField()
+    wanted = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    pull_wanted = models.BigIntegerField(default=0)
+    pull_done = models.BigIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_check_at"], condition=models.Q(is_active=True), name="run_due"),
+            models.Index(
+                fields=["mirror_id"],
+                condition=models.Q(is_active=True, wanted__gt=models.F("done")),
+                name="run_dirty",
+            ),
+        ]
+
+
+class Link(TenantModel):
+    """The tie between one event and one Google event. The base is `raw`: the remote state that both sides last agreed
+    on; `digest` is the digest of its content. An open `intent` is a write whose outcome is not known yet."""
+
+    mirror = tenant_key(Mirror, related_name="links")
+    event = tenant_key(Event, null=True, related_name="links")
+    remote_id = models.TextField()
+    etag = models.TextField(blank=True)
+    digest = models.CharField(max_length=64, blank=True)
+    raw = models.TextField(blank=True)
+    zone = models.CharField(max_length=64, default="UTC")
+    series_remote_id = models.TextField(blank=True)
+    original_key = models.CharField(max_length=20, blank=True)
+    number = models.IntegerField(default=0)
+    is_ours = models.BooleanField(default=False)
+    seen_generation = models.IntegerField(default=0)
+    intent = models.JSONField(null=True)
+    remote_deleted_at = models.DateTimeField(null=True)
+    is_held = models.BooleanField(default=False)
+    is_approved = models.BooleanField(default=False)
+    tombstoned_at = models.DateTimeField(null=True)
+    parked = models.CharField(max_length=200, blank=True)
+    moving_from = models.TextField(blank=True)
+    wants_delete = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mirror", "remote_id"], name="link_remote_once"),
+            models.UniqueConstraint(
+                fields=["mirror", "event"], condition=models.Q(tombstoned_at=None), name="link_event_once"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["event"], name="link_event"),
+            models.Index(
+                fields=["mirror", "series_remote_id"], condition=~models.Q(series_remote_id=""), name="link_series"
+            ),
+            models.Index(fields=["mirror"], condition=models.Q(remote_deleted_at__isnull=False), name="link_deleted"),
+            models.Index(fields=["mirror"], condition=models.Q(wants_delete=True), name="link_wants_delete"),
+        ]
+
+
+class PushChannel(models.Model):
+    """A notification channel at Google; account-neutral, found by the id that Google sends. Its token is stored hashed."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_uuid, editable=False)
+    mirror_id = models.BigIntegerField(db_index=True)
+    account_id = models.BigIntegerField()
+    connection_uuid = models.UUIDField()
+    token_fingerprint = models.CharField(max_length=64)
+    resource_id = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, default="opening")
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(null=True)
+    last_message_at = models.DateTimeField(null=True)
+
+
+class DeepCheck(TenantModel):
+    """The report of one deep check."""
+
+    mirror = tenant_key(Mirror, related_name="reports")
+    started_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True)
+    checked = models.IntegerField(default=0)
+    equal = models.IntegerField(default=0)
+    repaired = models.JSONField(default=list)
+    waiting = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)

@@ -1,0 +1,76 @@
+"""Connections and mirrors as the API and the pages show them (the stable interface)."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
+
+
+def connection(shown: Connection) -> dict[str, Any]:
+    return {
+        "id": str(shown.uuid),
+        "provider": shown.provider,
+        "email": shown.email,
+        "owner": str(shown.owner.uuid) if shown.owner else None,
+        "state": shown.state,
+        "connected_at": shown.connected_at,
+    }
+
+
+def mirror(shown: Mirror) -> dict[str, Any]:
+    run = MirrorRun.objects.filter(mirror_id=shown.pk).first()
+    rows = Event.objects.filter(calendar_id=shown.calendar_id)
+    links = Link.objects.filter(mirror=shown)
+    error = None
+    if shown.error_code:
+        error = {"code": shown.error_code, "message": shown.error_message, "action": shown.error_action}
+    return {
+        "id": str(shown.uuid),
+        "calendar": str(shown.calendar.uuid),
+        "connection": str(shown.connection.uuid) if shown.connection else None,
+        "google_calendar_id": shown.remote_id,
+        "access": shown.access,
+        "mode": shown.mode,
+        "state": shown.state,
+        "progress": {
+            "events": shown.progress_events,
+            "pages": shown.progress_pages,
+            "done": shown.first_synced_at is not None,
+        },
+        "events": rows.filter(deleted_at=None).count(),
+        "pending": {
+            "out": rows.filter(is_unsettled=True).count(),
+            "held": links.filter(is_held=True).count(),
+            "parked": links.exclude(parked="").count() + rows.filter(sync_state="parked").count(),
+        },
+        "last_sync_at": shown.last_sync_at,
+        "next_check_at": run.next_check_at if run else None,
+        "last_proven_equal_at": shown.last_proven_at,
+        "channel": channel(shown),
+        "error": error,
+    }
+
+
+def channel(shown: Mirror) -> dict[str, Any]:
+    """Whether Google notifies us of this calendar, and if not, why."""
+    living = PushChannel.objects.filter(mirror_id=shown.pk, state="live").order_by("-expires_at").first()
+    if living is not None:
+        return {"state": "live", "expires_at": living.expires_at, "reason": ""}
+    if shown.push_refused:
+        return {"state": "refused", "expires_at": None, "reason": shown.push_refused}
+    reason = "" if settings.PUBLIC_URL else _("This installation has no public address (PUBLIC_URL).")
+    return {"state": "none", "expires_at": None, "reason": reason}
+
+
+def report(shown: DeepCheck) -> dict[str, Any]:
+    return {
+        "checked": shown.checked,
+        "equal": shown.equal,
+        "repaired": shown.repaired,
+        "waiting": shown.waiting,
+        "refused": shown.refused,
+    }

@@ -1,0 +1,523 @@
+"""Pull: what changed at the provider, page by page, one page in one transaction (design §5).
+
+Deletions are only recorded while pages come and carried out after the last one, when the guard has counted them. A
+full listing has no tombstones: what it did not show is a candidate, confirmed one by one before it is believed.
+"""
+
+from datetime import timedelta
+
+import msgspec
+from django.db.models import Q
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence
+from conversa_calendar.domain.event import Content
+from conversa_calendar.engine import guard
+from conversa_calendar.kit import clock, digest, ids
+from conversa_calendar.providers import protocol
+from conversa_calendar.providers.google import mapping
+from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
+from conversa_calendar.sync import bulk, leases, linking
+from conversa_calendar.sync.bulk import NewEvent
+from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.session import ACCESS_ORDER, Session
+
+NEAR_BACK, NEAR_AHEAD = timedelta(days=14), timedelta(days=62)
+PAGES_MAX = 4000
+FULL_LISTS_A_DAY_MAX = 6
+CONFIRMATIONS_MAX = 200
+NO_MASTER = "waits for its series"
+
+
+class AccessReduced(Exception):
+    """The account may see less of this calendar than before; nothing was applied."""
+
+    def __init__(self, access: str) -> None:
+        super().__init__(access)
+        self.access = access
+
+
+def pull(session: Session) -> None:
+    """Brings everything that changed at the provider, resuming where an earlier run stopped. Raises ProviderError,
+    AccessReduced, FenceLost."""
+    for _page in range(PAGES_MAX):
+        _begin(session)
+        try:
+            page = _list(session)
+        except protocol.CursorExpired:
+            _start_over(session)
+            continue
+        except protocol.PageExpired:
+            _restart_listing(session)
+            continue
+        _apply_page(session, page)
+        if not session.mirror.listing:
+            return
+    raise protocol.Transient("Google's list does not end.", reason="endlessList")
+
+
+def _begin(session: Session) -> None:
+    """Chooses the listing when none is under way: changes with a cursor of this connection, else everything."""
+    mirror = session.mirror
+    if mirror.listing:
+        return
+    has_cursor = bool(mirror.cursor) and mirror.cursor_owner == session.connection.uuid
+    mirror.listing, mirror.page = ("changes" if has_cursor else "full"), ""
+    if not has_cursor:
+        mirror.generation += 1
+
+
+def _list(session: Session) -> Page:
+    mirror = session.mirror
+    if mirror.listing == "near":
+        now = clock.now()
+        return session.provider.list_events(
+            mirror.remote_id, page=mirror.page, since=now - NEAR_BACK, until=now + NEAR_AHEAD
+        )
+    cursor = mirror.cursor if mirror.listing == "changes" else ""
+    return session.provider.list_events(mirror.remote_id, cursor=cursor, page=mirror.page)
+
+
+def _start_over(session: Session) -> None:
+    """The cursor is dead: everything is listed again; unsent edits survive, as nothing here is wiped."""
+    mirror = session.mirror
+    if mirror.full_lists_today >= FULL_LISTS_A_DAY_MAX:
+        raise protocol.Transient("Google keeps asking for a full listing.", reason="cursorLoop")
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        mirror.cursor, mirror.listing, mirror.page = "", "full", ""
+        mirror.generation += 1
+        mirror.full_lists_today += 1
+        mirror.next_deep_at = clock.now()
+        mirror.save(
+            update_fields=["cursor", "listing", "page", "generation", "full_lists_today", "next_deep_at"]
+        )
+
+
+def _restart_listing(session: Session) -> None:
+    mirror = session.mirror
+    if not mirror.page:
+        raise protocol.Transient("Google refuses its own page token.", reason="pageToken")
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        mirror.page = ""
+        if mirror.listing in {"first", "full"}:
+            mirror.generation += 1
+        mirror.save(update_fields=["page", "generation"])
+
+
+def _apply_page(session: Session, page: Page) -> None:
+    mirror = session.mirror
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        _check_access(session, page.access)
+        _take_zone(session, page.time_zone)
+        created = _apply_items(session, page) if page.items else 0
+        mirror.progress_events += created
+        mirror.progress_pages += 1
+        if created or session.changed:
+            mirror.last_change_at = clock.now()
+        if page.next_page:
+            mirror.page = page.next_page
+        else:
+            _end_listing(session, page.next_cursor)
+        mirror.save(update_fields=_PAGE_FIELDS)
+        if created:
+            history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
+    session.changed = False
+    if not page.next_page and mirror.listing == "" and page.next_cursor:
+        carry_out_deletions(session)
+
+
+_PAGE_FIELDS = [
+    "progress_events",
+    "progress_pages",
+    "page",
+    "listing",
+    "cursor",
+    "cursor_owner",
+    "generation",
+    "last_change_at",
+    "first_synced_at",
+    "access",
+    "time_zone",
+]
+
+
+def _end_listing(session: Session, cursor: str) -> None:
+    """After the last page: the near listing is followed by the whole, everything else ends with a new cursor."""
+    mirror = session.mirror
+    mirror.page = ""
+    if mirror.listing == "near":
+        mirror.listing = "first"
+        mirror.generation += 1
+        return
+    was_full = mirror.listing in {"first", "full"}
+    mirror.cursor, mirror.cursor_owner, mirror.listing = cursor, session.connection.uuid, ""
+    mirror.first_synced_at = mirror.first_synced_at or clock.now()
+    if was_full:
+        _adopt_orphans(session)
+        _mark_unseen(session)
+
+
+def _apply_items(session: Session, page: Page) -> int:
+    """Applies one page's items; answers how many events are new here."""
+    readable = _latest([item for item in page.items if isinstance(item, RemoteEvent)])
+    links = _links(session, [item.id for item in page.items])
+    created, restamped, seen = [], [], []
+    for remote in sorted(readable, key=lambda item: bool(item.original_key)):
+        link = links.get(remote.id)
+        if link is None:
+            created.append(remote)
+        elif link.etag == remote.etag and not link.intent and not link.remote_deleted_at and not _is_stranded(link):
+            seen.append(link.pk)
+        elif _is_same_content(link, remote):
+            restamped.append((link.pk, remote.etag, remote.raw.decode()))
+        else:
+            _apply_known(session, link, remote)
+    for item in page.items:
+        if isinstance(item, Unreadable) and item.id and item.id not in links:
+            _park(session, item)
+    bulk.restamp(session, restamped)
+    if seen and session.mirror.listing != "changes":
+        Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
+    return _create(session, created)
+
+
+def _links(session: Session, remote_ids: list[str]) -> dict[str, Link]:
+    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids)
+    return {link.remote_id: link for link in rows.select_related("event", "event__series", "event__author")}
+
+
+def _latest(items: list[RemoteEvent]) -> list[RemoteEvent]:
+    """One state for each id: an event may stand on a page twice."""
+    return list({item.id: item for item in items}.values())
+
+
+def _is_stranded(link: Link) -> bool:
+    return link.event_id is None or link.tombstoned_at is not None
+
+
+def _is_same_content(link: Link, remote: RemoteEvent) -> bool:
+    """Only the etag moved: a series was re-stamped, or something that we do not keep was touched."""
+    if link.intent or link.remote_deleted_at or _is_stranded(link) or remote.content is None:
+        return False
+    return link.digest == linking.content_digest(remote) and not _facts_changed(link, remote)
+
+
+def _facts_changed(link: Link, remote: RemoteEvent) -> bool:
+    assert link.event is not None
+    return link.event.facts != remote.facts
+
+
+def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
+    """A linked event whose remote side moved."""
+    link.seen_generation = session.mirror.generation
+    event = link.event
+    if linking.is_older(remote, link):
+        Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
+        return
+    if event is None or link.tombstoned_at is not None:
+        _apply_stranded(session, link, remote)
+        return
+    if not remote.is_cancelled:
+        intended = _intended(link)
+        linking.merge_remote(session, event, link, remote, intended)
+        return
+    if event.kind == "override" and remote.original_key:
+        linking.cancel_occurrence(session, event, link, remote)
+        return
+    link.etag = remote.etag
+    link.remote_deleted_at = link.remote_deleted_at or clock.now()
+    link.save(update_fields=["etag", "remote_deleted_at", "seen_generation"])
+
+
+def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
+    """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
+    event = link.event
+    if remote.is_cancelled:
+        Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False)
+        return
+    if event is not None and event.deleted_at is not None and event.deleted_by == "local":
+        if link.digest == linking.content_digest(remote):
+            Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
+            return
+    Link.objects.filter(pk=link.pk).delete()
+    _create(session, [remote])
+
+
+def _intended(link: Link) -> Content | None:
+    if not link.intent or "content" not in link.intent:
+        return None
+    return msgspec.convert(link.intent["content"], Content)
+
+
+def _create(session: Session, remotes: list[RemoteEvent]) -> int:
+    """Creates events for remote ones that have no link: masters before overrides."""
+    remotes = _adopted(session, remotes)
+    living = [remote for remote in remotes if remote.content is not None and not remote.original_key]
+    overrides = [remote for remote in remotes if remote.original_key]
+    if not living and not overrides:
+        return 0
+    masters = _masters(session, {remote.series_id for remote in overrides})
+    fresh = bulk.next_ids(len(living) + len(overrides))
+    new = [
+        NewEvent(remote, _known(remote), "series" if _known(remote).recurrence else "single", fresh.pop())
+        for remote in living
+    ]
+    by_remote: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
+    by_remote |= {name: (event.pk, event.content) for name, event in masters.items()}
+    waiting = _waiting(session, [item.remote.id for item in new if item.kind == "series"])
+    made, parked = _overrides(session, [*overrides, *waiting], by_remote, fresh)
+    taken: dict[int, frozenset[str]] = {}
+    for override in made:
+        assert override.series_id is not None
+        taken[override.series_id] = taken.get(override.series_id, frozenset()) | {override.original_key}
+    bulk.insert_events(session, [*new, *made], taken)
+    bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
+    known_ids = {event.pk for event in masters.values()}
+    for master_id, keys in taken.items():
+        if master_id in known_ids:
+            Occurrence.objects.filter(event_id=master_id, original_key__in=keys).delete()
+    return len(new) + len(made)
+
+
+def _known(remote: RemoteEvent) -> Content:
+    assert remote.content is not None
+    return remote.content
+
+
+def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
+    if not remote_ids:
+        return {}
+    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids, event__kind="series", tombstoned_at=None)
+    return {link.remote_id: link.event for link in rows.select_related("event") if link.event is not None}
+
+
+def _overrides(
+    session: Session, remotes: list[RemoteEvent], masters: dict[str, tuple[int, Content]], fresh: list[int]
+) -> tuple[list[NewEvent], list[RemoteEvent]]:
+    made, parked = [], []
+    for remote in remotes:
+        if remote.series_id not in masters:
+            parked.append(remote)
+            continue
+        series_id, master = masters[remote.series_id]
+        content, overridden = _override_content(remote, master)
+        event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
+        made.append(
+            NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden))
+        )
+    return made, parked
+
+
+def _override_content(remote: RemoteEvent, master: Content) -> tuple[Content, list[str]]:
+    """An override's content and what it overrides; a cancelled one is its occurrence with status cancelled."""
+    from conversa_calendar.domain import times
+    from conversa_calendar.domain.event import changed_units
+
+    start = times.moment_of_key(remote.original_key, master.start)
+    end = times.shift(start, times.duration(master.start, master.end))
+    plain = msgspec.structs.replace(master, start=start, end=end, recurrence=())
+    if remote.content is None:
+        return msgspec.structs.replace(plain, status="cancelled"), ["status"]
+    return remote.content, sorted(changed_units(plain, remote.content))
+
+
+def _waiting(session: Session, series_remote_ids: list[str]) -> list[RemoteEvent]:
+    """Overrides parked until one of these masters came; their parked links give way to real ones."""
+    if not series_remote_ids:
+        return []
+    rows = Link.objects.filter(
+        mirror=session.mirror, series_remote_id__in=series_remote_ids, event=None, parked=NO_MASTER
+    )
+    parked = list(rows)
+    if not parked:
+        return []
+    rows.delete()
+    read = [mapping.read(link.raw.encode(), link.zone) for link in parked]
+    return [remote for remote in read if isinstance(remote, RemoteEvent)]
+
+
+def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
+    """Ties remote events to events that are already here, by identity only; answers the rest.
+
+    Ours by derived id (after a restored backup), or moved here from another mirrored calendar at the provider.
+    """
+    tags = {remote.tag for remote in remotes if remote.tag and remote.content is not None}
+    uids = {remote.facts.ical_uid for remote in remotes if remote.content is not None and not remote.original_key}
+    candidates = _adoptable(session, tags, uids)
+    if not candidates:
+        return remotes
+    rest = []
+    for remote in remotes:
+        event = candidates.get(remote.tag) or candidates.get(f"uid:{remote.facts.ical_uid}")
+        is_ours = event is not None and remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
+        is_moved = event is not None and event.deleted_by == "remote" and event.ical_uid == remote.facts.ical_uid
+        if event is None or remote.content is None or remote.original_key or not (is_ours or is_moved):
+            rest.append(remote)
+            continue
+        _adopt(session, event, remote)
+        candidates = {key: value for key, value in candidates.items() if value is not event}
+    return rest
+
+
+def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Event]:
+    wanted = Q()
+    if tags:
+        wanted |= Q(uuid__in=[tag for tag in tags if len(tag) == 36], calendar=session.calendar, deleted_at=None)
+    if session.mirror.listing == "changes" and uids:
+        recently = clock.now() - timedelta(days=30)
+        wanted |= Q(ical_uid__in=uids - {""}, deleted_by="remote", deleted_at__gt=recently, series=None) & ~Q(
+            calendar=session.calendar
+        )
+    if not wanted:
+        return {}
+    found: dict[str, Event] = {}
+    linked = set(Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(event=None).values_list("event_id", flat=True)) if tags else set()
+    for event in Event.objects.filter(wanted).select_related("calendar"):
+        if event.pk not in linked:
+            found[str(event.uuid)] = event
+            if event.deleted_by == "remote":
+                found[f"uid:{event.ical_uid}"] = event
+    return found
+
+
+def _derived_ids(event: Event) -> set[str]:
+    return {ids.remote_event_id(event.uuid, number) for number in range(8)}
+
+
+def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
+    link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
+    if event.deleted_at is not None:
+        event.deleted_at, event.deleted_by = None, ""
+        event.calendar = session.calendar
+        history.record(event, side="remote", cause="moved", note=session.calendar.name)
+        link.remote_id = remote.id
+        link.raw = remote.raw.decode()
+        event.revision += 1
+        event.content_json = "{}"
+        event.__dict__["content"] = _known(remote)
+        linking.remember(link, remote, session.mirror.time_zone)
+        link.save()
+        event.is_unsettled = False
+        linking.settle_state(event)
+        from conversa_calendar.calendars import editing
+
+        editing.store(event, session.calendar, _known(remote))
+        history.announce(session.calendar, [(event.uuid, "restored")])
+        return
+    link.remote_id = remote.id
+    linking.merge_remote(session, event, link, remote, intended=event.content)
+
+
+def _adopt_orphans(session: Session) -> None:
+    """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4)."""
+    rows = list(Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None))
+    for link in rows:
+        remote = mapping.read(link.raw.encode(), link.zone)
+        if isinstance(remote, RemoteEvent) and remote.content is not None:
+            Link.objects.filter(pk=link.pk).delete()
+            new = NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])
+            bulk.insert_events(session, [new], {})
+
+
+def _mark_unseen(session: Session) -> None:
+    """What a complete listing did not show is a candidate for deletion, not more. Our own unsent creates are not."""
+    rows = Link.objects.filter(
+        mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
+    )
+    rows = rows.exclude(event=None).filter(intent=None).exclude(raw="")
+    rows.update(remote_deleted_at=clock.now(), is_held=False)
+
+
+def carry_out_deletions(session: Session) -> None:
+    """Deletes here what was deleted at the provider, once the guard finds it plausible; else holds it for a person."""
+    with tenant(session.account_id):
+        candidates = list(_candidates(session))
+    if not candidates:
+        return
+    confirmed = [link for link in candidates if link.is_approved]
+    open_ones = [link for link in candidates if not link.is_approved]
+    if open_ones and not _is_plausible(session, open_ones):
+        _hold(session, open_ones)
+        open_ones = []
+    confirmed += [link for link in open_ones[:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        for link in confirmed:
+            if link.event is not None:
+                event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event_id)
+                linking.delete_here(session, event, link)
+        if confirmed:
+            Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
+
+
+def _candidates(session: Session) -> list[Link]:
+    rows = Link.objects.filter(mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
+    return list(rows.exclude(event=None).select_related("event").order_by("id"))
+
+
+def _is_plausible(session: Session, links: list[Link]) -> bool:
+    with tenant(session.account_id):
+        roots = [link for link in links if link.event is not None and link.event.kind != "override"]
+        since = clock.now() - timedelta(hours=24)
+        rows = Event.objects.filter(calendar=session.calendar, series=None)
+        recently = rows.filter(deleted_by="remote", deleted_at__gt=since).count()
+        live = rows.filter(deleted_at=None).count()
+    if not guard.is_plausible(len(roots), recently, live):
+        return False
+    return len(roots) < live or guard.is_empty_listing_plausible(live)
+
+
+def _hold(session: Session, links: list[Link]) -> None:
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        Link.objects.filter(pk__in=[link.pk for link in links]).update(is_held=True)
+        Event.objects.filter(pk__in=[link.event_id for link in links]).update(sync_state="held")
+        Mirror.objects.filter(pk=session.mirror.pk).update(state="held")
+        history.wake("connections")
+
+
+def _is_really_gone(session: Session, link: Link) -> bool:
+    """A tombstone is believed; an absence from a full listing only after asking for the event itself."""
+    if link.seen_generation >= session.mirror.generation or session.mirror.listing != "":
+        return True
+    try:
+        remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)
+    except (protocol.NotFound, protocol.Gone):
+        return True
+    is_known_cancelled = link.event is not None and link.event.is_cancelled_occurrence
+    if remote.is_cancelled and not is_known_cancelled:
+        return True
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        Link.objects.filter(pk=link.pk).update(
+            remote_deleted_at=None, seen_generation=session.mirror.generation
+        )
+    return False
+
+
+def _check_access(session: Session, access: str) -> None:
+    """Less access than before, or a kind that we do not know, stops before anything is applied."""
+    known = session.mirror.access
+    if access == known:
+        return
+    if access not in ACCESS_ORDER or ACCESS_ORDER.index(access) < ACCESS_ORDER.index(known):
+        raise AccessReduced(access)
+    session.mirror.access = access
+
+
+def _take_zone(session: Session, zone: str) -> None:
+    if zone and zone != session.mirror.time_zone:
+        session.mirror.time_zone = zone
+        session.calendar.time_zone = zone
+        Calendar.objects.filter(pk=session.calendar.pk).update(time_zone=zone)
+
+
+def _park(session: Session, item: Unreadable) -> None:
+    """Keeps an item that could not be understood, with the reason; the page goes on."""
+    text = item.raw.decode(errors="replace").replace("\x00", "")
+    row = (None, item.id, "", digest.of(text), text, "", "", item.reason[:200] or "unreadable")
+    bulk.insert_links(session, [row])

@@ -1,0 +1,191 @@
+"""One run of a mirror: lease, push, pull, push what the merge left over, release.
+
+Expected failures are recorded on the mirror and the run returns; nothing is retried inside a run.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.kit import backoff, clock, ids
+from conversa_calendar.providers import protocol
+from conversa_calendar.sync import busy, leases, pulling, pushing, session
+from conversa_calendar.sync.leases import FenceLost, Lease
+from conversa_calendar.sync.models import Link, Mirror, PushChannel
+from conversa_calendar.sync.session import CannotRun, Session
+
+log = logging.getLogger(__name__)
+POLL_VIEWED_S, POLL_S = 60.0, 300.0
+CHECK_ACTIVE_S, CHECK_QUIET_S = 900.0, 3600.0
+VIEWED_FOR = timedelta(minutes=3)
+ACTIVE_FOR = timedelta(days=7)
+LEASE_FULL_WAIT_S = 1.0
+
+
+def run(mirror_id: int) -> bool:
+    """Works on one mirror until nothing is left; answers whether it should be run again at once."""
+    lease = leases.take(mirror_id)
+    if lease is None:
+        return False
+    try:
+        return _run(lease)
+    except FenceLost:
+        log.warning("mirror %s: another worker took over", mirror_id)
+        return False
+    except Exception:
+        log.exception("mirror %s: the run broke off", mirror_id)
+        leases.release(lease, has_pulled=False, is_done=False, wait_s=60.0)
+        raise
+
+
+def _run(lease: Lease) -> bool:
+    try:
+        with tenant(lease.account_id):
+            current = session.load(lease)
+            wait_s = session.wait_s(current) if current.mirror.failures else 0.0
+            action = None
+            if not wait_s and not current.is_busy_only:
+                leases.confirm(lease)
+                action = pushing.next_action(current)
+    except CannotRun as rest:
+        return _rest(lease, rest.state)
+    if wait_s:
+        return leases.release(lease, has_pulled=False, is_done=False, wait_s=wait_s)
+    try:
+        return _work(current, action)
+    except (protocol.ProviderError, pulling.AccessReduced) as error:
+        return _failed(current, error)
+    except IntegrityError:
+        log.exception("mirror %s: somebody else wrote the same row", lease.mirror_id)
+        return leases.release(lease, has_pulled=False, is_done=False, wait_s=LEASE_FULL_WAIT_S)
+
+
+def _work(current: Session, action: pushing.Action | None) -> bool:
+    lease = current.lease
+    if current.is_busy_only:
+        busy.refresh(current)
+        return _finish(current, has_pulled=True)
+    pushing.push(current, action)
+    if lease.is_pull_due:
+        pulling.pull(current)
+        current.skipped.clear()
+        with tenant(lease.account_id):
+            leases.confirm(lease)
+            action = pushing.next_action(current)
+        pushing.push(current, action)
+    return _finish(current, has_pulled=lease.is_pull_due)
+
+
+def _finish(current: Session, has_pulled: bool) -> bool:
+    """Records success and when to look next; a push-only run of a healthy mirror writes nothing to the mirror."""
+    mirror = current.mirror
+    check_s = None
+    if has_pulled or mirror.failures or mirror.error_code:
+        with tenant(current.account_id):
+            values = _healthy(current) | ({"last_sync_at": clock.now()} if has_pulled else {})
+            Mirror.objects.filter(pk=mirror.pk).update(**values)
+            if values["state"] != mirror.state or mirror.error_code:
+                history.wake("connections")
+            check_s = _next_check_s(mirror, values["state"]) if has_pulled else None
+    return leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s)
+
+
+def _healthy(current: Session) -> dict[str, object]:
+    mirror = current.mirror
+    is_held = Link.objects.filter(mirror=mirror, is_held=True).exists()
+    has_channel = PushChannel.objects.filter(mirror_id=mirror.pk, state="live", expires_at__gt=clock.now()).exists()
+    state = "held" if is_held else "live" if has_channel else "polling"
+    if mirror.first_synced_at is None and not current.is_busy_only:
+        state = "first_sync"
+    return {"state": state, "failures": 0, "error_code": "", "error_message": "", "error_action": ""}
+
+
+def _next_check_s(mirror: Mirror, state: object) -> float:
+    """Seconds until the next safety check, with jitter: polled mirrors often, live ones seldom."""
+    now = clock.now()
+    is_viewed = mirror.viewed_at is not None and now - mirror.viewed_at < VIEWED_FOR
+    is_active = any(at is not None and now - at < ACTIVE_FOR for at in (mirror.viewed_at, mirror.last_change_at))
+    if state == "polling":
+        return ids.jitter(POLL_VIEWED_S if is_viewed else POLL_S, 0.1)
+    return ids.jitter(CHECK_ACTIVE_S if is_active else CHECK_QUIET_S)
+
+
+def _rest(lease: Lease, state: str) -> bool:
+    """The mirror cannot run now; what is pending stays pending."""
+    with tenant(lease.account_id):
+        Mirror.objects.filter(pk=lease.mirror_id).exclude(state__in=[state, "access_reduced", "unavailable"]).update(
+            state=state
+        )
+    leases.release(lease, has_pulled=False, is_done=False, wait_s=CHECK_QUIET_S)
+    return False
+
+
+def _failed(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> bool:
+    """Records what went wrong in words, and when to try again."""
+    mirror = current.mirror
+    failures = mirror.failures + 1
+    state, wait_s, action = _decision(current, error, failures)
+    reason = getattr(error, "reason", "") or type(error).__name__
+    with tenant(current.account_id):
+        values: dict[str, object] = {"failures": failures, "error_code": reason[:60], "error_action": action}
+        values["error_message"] = _in_words(error)
+        if state:
+            values["state"] = state
+        Mirror.objects.filter(pk=mirror.pk).update(**values)
+        until = clock.now() + timedelta(seconds=wait_s)
+        if isinstance(error, protocol.RateLimited | protocol.WritesPaused):
+            session.slow_down(current, error, until)
+        history.wake("connections")
+    log.info("mirror %s: %s, next attempt in %.0f s", mirror.uuid, reason, wait_s)
+    leases.release(current.lease, has_pulled=False, is_done=False, wait_s=wait_s)
+    return False
+
+
+def _decision(
+    current: Session, error: protocol.ProviderError | pulling.AccessReduced, failures: int
+) -> tuple[str, float, str]:
+    """(state on the card or "", seconds to wait, the action that helps) for a failure."""
+    match error:
+        case pulling.AccessReduced():
+            return "access_reduced", CHECK_QUIET_S, "confirm_access"
+        case protocol.GrantDead():
+            from conversa_calendar.connections import tokens
+
+            tokens.mark_dead(current.account_id, current.connection.pk, error.reason)
+            return "reconnect_needed", CHECK_QUIET_S, "reconnect"
+        case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
+            is_sure = failures >= 3
+            return ("unavailable" if is_sure else ""), (CHECK_QUIET_S if is_sure else 20.0 * failures), "look_at_google"
+        case protocol.WritesPaused():
+            return "", ids.jitter(3600.0), "wait"
+        case protocol.RateLimited():
+            return "", error.retry_after_s or backoff.delay_s(failures, base_s=8.0), "wait"
+        case protocol.OperatorError():
+            return "", backoff.delay_s(failures, base_s=60.0), "tell_operator"
+        case protocol.Transient():
+            is_own_end = error.reason in {"leaseEnds", "renewing"}
+            return "", (LEASE_FULL_WAIT_S if is_own_end else backoff.delay_s(failures)), "wait"
+        case _:
+            return "", backoff.delay_s(failures, base_s=30.0), "check"
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case pulling.AccessReduced():
+            return _("Google now shows less of this calendar than before. Nothing was changed here.")
+        case protocol.GrantDead():
+            return _("Google ended this authorisation. Reconnect the account; nothing is lost.")
+        case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
+            return _("Google does not show this calendar any more: it was deleted or is no longer shared. Events stay.")
+        case protocol.WritesPaused():
+            return _("Google has paused writing for this account for some hours. Reading goes on; edits wait.")
+        case protocol.RateLimited():
+            return _("Google asks for fewer requests; it goes on by itself.")
+        case protocol.OperatorError():
+            return _("Google refuses this installation. Only the operator can repair that.")
+        case _:
+            return _("Google had trouble; it is tried again by itself.")

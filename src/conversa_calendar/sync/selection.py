@@ -1,0 +1,278 @@
+"""Choosing what to mirror: rehearse, select, deselect, change mode, pause, resume (promises 10–12)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import editing, history, services
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.connections import gateway
+from conversa_calendar.connections.models import ACTIVE, Connection, DiscoveredCalendar
+from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.kit import clock
+from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.sync import triggers
+from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
+from conversa_calendar.sync.session import ACCESS_ORDER, WRITER_ACCESS
+
+REHEARSAL_PAGES_MAX = 4
+
+
+@dataclass
+class Rehearsal:
+    """What mirroring a calendar would do, before it is done. `is_partial`: more would come than was counted."""
+
+    google_id: str
+    incoming: int = 0
+    matching: int = 0
+    read_only: bool = False
+    is_partial: bool = False
+    mails: int = 0
+
+
+def modes_for(access: str) -> list[str]:
+    """The modes that an access allows, best first."""
+    if access in WRITER_ACCESS:
+        return [TWO_WAY, READ_ONLY, BUSY_ONLY]
+    return [BUSY_ONLY] if access == "freeBusyReader" else [READ_ONLY, BUSY_ONLY]
+
+
+def candidates(connection: Connection) -> list[dict[str, Any]]:
+    """A connection's calendars with their mirrors, as the API shows them."""
+    rows = DiscoveredCalendar.objects.filter(connection=connection).order_by("-is_primary", "is_hidden", "name")
+    mirrors = {m.remote_id: m for m in Mirror.objects.select_related("connection", "calendar")}
+    found = []
+    for row in rows:
+        mirror = mirrors.get(row.remote_id)
+        is_here = mirror is not None and mirror.is_selected
+        is_own = is_here and mirror is not None and mirror.connection_id == connection.pk
+        through = mirror.connection.email if is_here and not is_own and mirror and mirror.connection else None
+        found.append(
+            {
+                "google_id": row.remote_id,
+                "name": row.name,
+                "color": row.color,
+                "access": row.access,
+                "primary": row.is_primary,
+                "hidden": row.is_hidden,
+                "missing": row.missing_since is not None,
+                "modes": modes_for(row.access),
+                "mirrored": bool(is_own),
+                "mirror": str(mirror.uuid) if mirror is not None and is_own else None,
+                "mirrored_through": through,
+            }
+        )
+    return found
+
+
+def rehearse(account_id: int, connection: Connection, choices: list[dict[str, str]]) -> list[Rehearsal]:
+    """Counts what would come in, what is here already, what would be read only; writes and mails nothing."""
+    wallet = Wallet(account_id, connection.pk)
+    provider = gateway.calendar(wallet.current, wallet.renew)
+    found = []
+    for choice in choices:
+        with tenant(account_id):
+            row = _discovered(connection, choice.get("google_id", ""))
+            mode = _checked_mode(row, choice.get("mode") or "")
+            mirror = Mirror.objects.filter(remote_id=row.remote_id).first()
+        rehearsal = Rehearsal(row.remote_id, read_only=mode != TWO_WAY)
+        page = ""
+        for _number in range(REHEARSAL_PAGES_MAX if mode != BUSY_ONLY and row.access != "freeBusyReader" else 0):
+            listed = provider.list_events(row.remote_id, page=page)
+            items = [item for item in listed.items if isinstance(item, RemoteEvent) and not item.is_cancelled]
+            rehearsal.incoming += len(items)
+            with tenant(account_id):
+                rehearsal.matching += _matching(mirror, items)
+            page = listed.next_page
+            rehearsal.is_partial = bool(page)
+            if not page:
+                break
+        found.append(rehearsal)
+    return found
+
+
+def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
+    """Starts mirroring a calendar, or resumes it as it was, within the caller's scope. Raises Invalid."""
+    if connection.state != ACTIVE:
+        raise Invalid("connection", _("This Google account must be reconnected first."))
+    row = _discovered(connection, google_id)
+    known = Mirror.objects.select_for_update(of=("self",)).select_related("connection", "calendar").filter(remote_id=google_id).first()
+    mode = _checked_mode(row, mode or (known.mode if known else ""))
+    if known is None:
+        return _start(connection, row, mode)
+    carrier = known.connection
+    if known.is_selected and carrier is not None and carrier.pk != connection.pk and not _is_upgrade(known, row):
+        raise Invalid("google_id", _("Already mirrored through %(email)s.") % {"email": carrier.email})
+    _resume(known, connection, row, mode)
+    return known
+
+
+def deselect(mirror: Mirror, disposition: str) -> None:
+    """Stops mirroring: `keep` leaves native copies that do not count as busy, `remove` puts what came from Google in the
+    trash; nothing is deleted at Google. Within the caller's scope. Raises Invalid."""
+    if disposition not in {"keep", "remove"}:
+        raise Invalid("disposition", _("Say whether to keep or remove the events here."))
+    mirror.is_selected = False
+    mirror.state = "paused"
+    mirror.save(update_fields=["is_selected", "state"])
+    triggers.activate([mirror.pk], is_active=False)
+    detach_calendar(mirror, disposition)
+    history.wake("connections")
+
+
+def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
+    """Turns a mirrored calendar into a native one; answers how many events were kept and removed."""
+    calendar = mirror.calendar
+    ours = Link.objects.filter(mirror=mirror, is_ours=True).exclude(event=None).values("event_id")
+    rows = Event.objects.filter(calendar=calendar, deleted_at=None)
+    counts = {"kept": rows.count(), "removed": 0}
+    if disposition == "remove":
+        for event in rows.filter(series=None).exclude(pk__in=ours):
+            editing.remove(event, by="disconnected")
+            counts["removed"] += 1
+        counts["kept"] = rows.count()
+    Event.objects.filter(calendar=calendar).update(sync_state="native", is_unsettled=False, sync_message="")
+    calendar.is_mirrored, calendar.is_read_only, calendar.place = False, False, ""
+    calendar.counts_busy = False
+    if disposition == "remove" and counts["kept"] == 0:
+        calendar.deleted_at = clock.now()
+    calendar.save(update_fields=["is_mirrored", "is_read_only", "place", "counts_busy", "deleted_at"])
+    return counts
+
+
+def set_mode(mirror: Mirror, mode: str) -> None:
+    """Changes a mirror's mode within what its access allows. Raises Invalid."""
+    if mode not in modes_for(mirror.access):
+        raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
+    mirror.mode = mode
+    mirror.save(update_fields=["mode"])
+    dress(mirror)
+    triggers.wake([mirror.pk], is_pull=True)
+
+
+def pause(mirror: Mirror, *, is_paused: bool) -> None:
+    """Rests a mirror or lets it go on; what is pending stays pending."""
+    mirror.is_paused = is_paused
+    mirror.state = "paused" if is_paused else "polling" if mirror.first_synced_at else "first_sync"
+    mirror.save(update_fields=["is_paused", "state"])
+    triggers.activate([mirror.pk], is_active=not is_paused)
+    if not is_paused:
+        triggers.wake([mirror.pk], is_pull=True)
+    history.wake("connections")
+
+
+def confirm_access(mirror: Mirror, access: str) -> None:
+    """A person accepts that Google now shows less of a calendar; the mirror goes on with what is left."""
+    mirror.access = access
+    if mirror.mode not in modes_for(access):
+        mirror.mode = modes_for(access)[0]
+    mirror.state, mirror.error_code, mirror.error_message, mirror.error_action = "polling", "", "", ""
+    mirror.save(update_fields=["access", "mode", "state", "error_code", "error_message", "error_action"])
+    dress(mirror)
+    triggers.wake([mirror.pk], is_pull=True)
+
+
+def dress(mirror: Mirror) -> None:
+    """Writes onto the calendar what its mirror means for people: where it lives and whether it can be changed."""
+    calendar = mirror.calendar
+    is_writable = mirror.mode == TWO_WAY and mirror.access in WRITER_ACCESS
+    calendar.is_mirrored = True
+    calendar.is_read_only = not is_writable
+    calendar.read_only_reason = "" if is_writable else _("This calendar is mirrored read only.")
+    calendar.place = f"Google · {mirror.connection.email}" if mirror.connection else "Google"
+    calendar.owner = mirror.connection.owner if mirror.connection else calendar.owner
+    calendar.deleted_at = None
+    fields = ["is_mirrored", "is_read_only", "read_only_reason", "place", "owner", "deleted_at"]
+    calendar.save(update_fields=fields)
+
+
+def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror:
+    calendar = services.create_calendar(
+        name=row.name[:200] or row.remote_id[:200],
+        owner=connection.owner,
+        time_zone=row.time_zone,
+        color=row.color if len(row.color) == 7 else "",
+        remote_name=row.name[:200],
+        is_mirrored=True,
+        hidden_types=["workingLocation", "focusTime", "birthday"],
+    )
+    mirror = Mirror(
+        remote_id=row.remote_id,
+        calendar=calendar,
+        connection=connection,
+        mode=mode,
+        access=row.access,
+        time_zone=row.time_zone,
+        started_at=clock.now(),
+    )
+    mirror.save()
+    dress(mirror)
+    MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
+    triggers.wake([mirror.pk], is_pull=True)
+    history.wake("connections")
+    return mirror
+
+
+def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
+    """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
+    mirror.connection, mirror.mode, mirror.access = connection, mode, row.access
+    was_off = not mirror.is_selected
+    mirror.is_selected, mirror.is_paused = True, False
+    if was_off or mirror.cursor_owner != connection.uuid:
+        mirror.cursor, mirror.listing, mirror.page = "", "", ""
+        mirror.state = "first_sync"
+    mirror.progress_events = mirror.progress_pages = 0
+    mirror.save()
+    dress(mirror)
+    if was_off:
+        mirror.calendar.counts_busy = True
+        mirror.calendar.save(update_fields=["counts_busy"])
+        _wake_dormant(mirror)
+    triggers.activate([mirror.pk], is_active=True)
+    triggers.wake([mirror.pk], is_pull=True)
+    history.wake("connections")
+
+
+def _wake_dormant(mirror: Mirror) -> None:
+    """Copies kept while the calendar was not mirrored meet their links again: what was removed here comes back from the
+    trash, what was edited here is sent."""
+    linked = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")
+    for link in linked.filter(event__deleted_by="disconnected", event__series=None):
+        assert link.event is not None
+        editing.restore(link.event, actor=None)
+    Event.objects.filter(calendar=mirror.calendar, deleted_at=None).update(is_unsettled=True, sync_state="pending")
+
+
+def _discovered(connection: Connection, google_id: str) -> DiscoveredCalendar:
+    row = DiscoveredCalendar.objects.filter(connection=connection, remote_id=google_id).first()
+    if row is None:
+        raise Invalid("google_id", _("This Google account has no such calendar."))
+    return row
+
+
+def _checked_mode(row: DiscoveredCalendar, mode: str) -> str:
+    allowed = modes_for(row.access)
+    if mode and mode not in allowed:
+        raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
+    return mode or allowed[0]
+
+
+def _is_upgrade(mirror: Mirror, row: DiscoveredCalendar) -> bool:
+    """Whether another connection may take a carried calendar over: it sees at least as much, or the carrier is gone."""
+    if mirror.connection is None or mirror.connection.state != ACTIVE:
+        return True
+    known = row.access in ACCESS_ORDER and mirror.access in ACCESS_ORDER
+    return known and ACCESS_ORDER.index(row.access) > ACCESS_ORDER.index(mirror.access)
+
+
+def _matching(mirror: Mirror | None, items: list[RemoteEvent]) -> int:
+    """How many of these are here already: by link, or by iCalUID in another calendar of the account."""
+    if mirror is not None:
+        return Link.objects.filter(mirror=mirror, remote_id__in=[item.id for item in items]).exclude(event=None).count()
+    uids = {item.facts.ical_uid for item in items}
+    return Event.objects.filter(ical_uid__in=uids - {""}, deleted_at=None).values("ical_uid").distinct().count()
+
+

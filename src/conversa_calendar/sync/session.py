@@ -1,0 +1,88 @@
+"""One run's context: the mirror, its calendar, the provider that speaks for its connection, and the lease."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.connections import gateway
+from conversa_calendar.connections.models import ACTIVE, Connection, Grant
+from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.kit import clock
+from conversa_calendar.providers import protocol
+from conversa_calendar.providers.protocol import Provider
+from conversa_calendar.sync.leases import Lease
+from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Mirror
+
+WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
+ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
+FENCE_HEADER = "X-Simulation-Fence"
+
+
+class CannotRun(Exception):
+    """The mirror rests: paused, switched off, without a living connection. `state` is what its card shows."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+@dataclass
+class Session:
+    """What a run works with. `skipped` holds events that this run has given up on for now."""
+
+    lease: Lease
+    mirror: Mirror
+    calendar: Calendar
+    connection: Connection
+    provider: Provider
+    skipped: set[int] = field(default_factory=set)
+    conflicts: dict[int, int] = field(default_factory=dict)
+    changed: bool = False
+
+    @property
+    def account_id(self) -> int:
+        return self.lease.account_id
+
+    @property
+    def can_write(self) -> bool:
+        return self.mirror.mode == TWO_WAY and self.mirror.access in WRITER_ACCESS
+
+    @property
+    def is_busy_only(self) -> bool:
+        return self.mirror.mode == BUSY_ONLY or self.mirror.access == "freeBusyReader"
+
+
+def load(lease: Lease) -> Session:
+    """Reads what a run needs, inside the caller's tenant scope. Raises CannotRun."""
+    rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
+    mirror = rows.get(pk=lease.mirror_id)
+    connection = mirror.connection
+    if not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
+        raise CannotRun("paused")
+    if connection is None or connection.state != ACTIVE:
+        raise CannotRun("reconnect_needed")
+    wallet = Wallet(lease.account_id, connection.pk)
+    wallet.fill(connection)
+    provider = gateway.calendar(wallet.current, wallet.renew, lease.guard)
+    return Session(lease, mirror, mirror.calendar, connection, provider)
+
+
+def slow_down(session: Session, error: protocol.RateLimited | protocol.WritesPaused, until: datetime) -> None:
+    """Remembers on the Google user, for every account that uses it, that calls or writes have to wait."""
+    field_name = "writes_paused_until" if isinstance(error, protocol.WritesPaused) else "slowed_until"
+    Grant.objects.filter(sub=session.connection.sub).update(**{field_name: until})
+
+
+def wait_s(session: Session) -> float:
+    """Seconds that this Google user still has to wait before any call; 0 when none."""
+    grant = Grant.objects.filter(sub=session.connection.sub).only("slowed_until").first()
+    if grant is None or grant.slowed_until is None:
+        return 0.0
+    return max(0.0, (grant.slowed_until - clock.now()).total_seconds())
+
+
+def note(session: Session, **values: object) -> None:
+    """Writes a few fields of the mirror in a transaction of their own."""
+    with tenant(session.account_id):
+        Mirror.objects.filter(pk=session.mirror.pk).update(**values)

@@ -1,0 +1,70 @@
+"""Jobs. They only accelerate: every one can be derived from rows again, and each is safe to run twice."""
+
+import logging
+
+from django.db import connection as database
+from procrastinate.contrib.django import app
+
+from conversa_calendar.accounts.models import Account
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import channels, checks, disconnecting, leases, running
+
+log = logging.getLogger(__name__)
+RUN_QUEUE, UPKEEP_QUEUE = "runs", "upkeep"
+AGAIN_MAX = 20
+
+
+@app.task(queue=RUN_QUEUE)
+def run_mirror(mirror_id: int) -> None:
+    """Runs a mirror until it wants nothing more; a job that finds the lease taken returns."""
+    try:
+        for _round in range(AGAIN_MAX):
+            if not running.run(mirror_id):
+                break
+        channels.ensure(mirror_id)
+    finally:
+        database.close_if_unusable_or_obsolete()
+
+
+@app.task(queue=UPKEEP_QUEUE)
+def send_mail(account_id: int) -> None:
+    from conversa_calendar.calendars import services
+
+    services.send_mail(account_id)
+
+
+@app.task(queue=UPKEEP_QUEUE)
+def disconnect(disconnect_id: int, account_id: int) -> None:
+    disconnecting.advance(account_id, disconnect_id)
+
+
+@app.task(queue=UPKEEP_QUEUE)
+def deep_check(mirror_id: int) -> None:
+    checks.deep_check(mirror_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue=UPKEEP_QUEUE, queueing_lock="dispatch")
+def dispatch(timestamp: int) -> None:
+    """Every minute: wakes every mirror that is dirty or due, unfinished disconnects, unsent mail, dying channels."""
+    for mirror_id in leases.due():
+        enqueue_run(mirror_id)
+    for account_id, disconnect_id in disconnecting.unfinished(clock.now()):
+        disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
+    for mirror_id in channels.renewable(clock.now()):
+        enqueue_run(mirror_id)
+    for account_id in Account.objects.values_list("pk", flat=True):
+        send_mail.defer(account_id=account_id)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(queue=UPKEEP_QUEUE, queueing_lock="nightly")
+def nightly(timestamp: int) -> None:
+    """Once a day: deep checks that are due, calendar lists, the trash, old history, finished jobs."""
+    checks.start_due()
+    checks.reread_calendar_lists()
+    checks.forget_old_rows()
+
+
+def enqueue_run(mirror_id: int) -> None:
+    run_mirror.defer(mirror_id=mirror_id)

@@ -1,0 +1,23 @@
+"""What sets a mirror going. A trigger carries no data: it counts up and wakes a worker, in the caller's transaction."""
+
+from collections.abc import Iterable
+
+from conversa_calendar.sync import leases
+from conversa_calendar.sync.models import MirrorRun
+
+
+def wake(mirror_ids: Iterable[int], *, is_pull: bool) -> None:
+    """Wants a run of each mirror: for local edits (`is_pull` false) or to see what changed at the provider."""
+    from conversa_calendar.sync import tasks
+
+    chosen = list(mirror_ids)
+    if not chosen:
+        return
+    leases.want(chosen, is_pull=is_pull)
+    for mirror_id in chosen:
+        tasks.enqueue_run(mirror_id)
+
+
+def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:
+    """Lets runs happen or rest; resting keeps everything pending."""
+    MirrorRun.objects.filter(mirror_id__in=list(mirror_ids)).update(is_active=is_active, next_attempt_at=None)
