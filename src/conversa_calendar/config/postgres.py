@@ -192,7 +192,7 @@ class Cluster:
 def _home(data_dir: Path) -> Path:
     """Where the cluster lives: in the data directory, or beside it under /var/tmp where root's is out of reach."""
     wanted = data_dir.absolute() / "postgres"
-    if os.getuid() != 0 or _is_reachable(_existing(wanted)):
+    if os.getuid() != 0 or _is_reachable(_existing(wanted.parent)):
         return wanted
     digest = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
     return Path("/var/tmp") / f"conversa-calendar-{digest}"

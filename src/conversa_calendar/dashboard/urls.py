@@ -4,9 +4,10 @@ from allauth.account import views as allauth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from conversa_calendar.dashboard import calendar_views, connection_views, event_views, settings_views
+from conversa_calendar.dashboard import calendar_views, connection_views, event_views, settings_views, setup_views
 
 urlpatterns = [
+    path("setup/<str:token>", setup_views.first_account, name="setup"),
     path("", RedirectView.as_view(pattern_name="calendar"), name="home"),
     path("login", allauth.login, name="account_login"),
     path("logout", allauth.logout, name="account_logout"),

@@ -1,0 +1,55 @@
+# The one door: `make help` lists what there is. Every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
+
+.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: setup ## the product, the emulated Google and a small company, until Ctrl-C
+	@$(BIN)/python -m conversa_calendar.cli.demo
+
+demo-reset: setup ## start the demo over
+	@$(BIN)/python -m conversa_calendar.cli.demo reset
+
+test: setup ## everything that CI checks
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/python tools/test.py
+
+unit: setup ## the tests without browser and processes
+	@$(BIN)/python -m pytest -q -m "not browser and not processes"
+
+browser: setup ## the tests in a real Chromium
+	@$(BIN)/python -m pytest -q -m browser
+
+fmt: setup ## format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup ## style, imports, vocabulary
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: setup ## static types of Python and TypeScript
+	@$(BIN)/mypy && $(BIN)/python tools/build_frontend.py --check
+
+bench: setup ## speed as ratios to floors measured in the same run
+	@$(BIN)/python -m benchmarks
+
+frontend: $(DIST)
+
+setup: $(VENV)/.ready $(DIST)
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml packages/gcal_emulator/pyproject.toml
+	@echo "Setting up Python …"
+	@$(PYTHON) tools/setup_python.py $(VENV)
+	@touch $@
+
+$(DIST): $(VENV)/.ready frontend/package-lock.json frontend/vite.config.ts $(shell find frontend/src src/conversa_calendar/dashboard/templates -type f 2>/dev/null)
+	@echo "Building the pages' scripts and styles …"
+	@$(BIN)/python tools/build_frontend.py
+	@touch $@
+
+clean: ## remove what the targets made (not the demo's data)
+	rm -rf $(VENV) frontend/node_modules src/conversa_calendar/dashboard/static/dist .cache

@@ -1,0 +1,123 @@
+"""`make demo`: the whole thing on one machine, with a believable company, until Ctrl-C."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from conversa_calendar.cli import processes
+from conversa_calendar.config.postgres import Cluster, ClusterError
+
+HOST = "127.0.0.1"
+
+
+def main() -> int:
+    """Starts database, emulated Google, pages, live stream and worker; fills them on the first run."""
+    data_dir = Path(os.environ.get("DATA_DIR", ".demo")).absolute()
+    if sys.argv[1:] == ["reset"]:
+        return _reset(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        return _run(data_dir)
+    except (ClusterError, processes.ChildDied) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(data_dir: Path) -> int:
+    port = processes.free_port(HOST, int(os.environ.get("PORT", "8000")))
+    google_port = processes.free_port(HOST, int(os.environ.get("GOOGLE_PORT", "8085")))
+    live_port = processes.free_port(HOST, port + 1 if port + 1 != google_port else port + 2)
+    origin, google = f"http://{HOST}:{port}", f"http://{HOST}:{google_port}"
+    is_real_google = bool(os.environ.get("GOOGLE_CLIENT_ID"))
+    os.environ["DATA_DIR"] = str(data_dir)
+    os.environ["LIVE_URL"] = f"http://{HOST}:{live_port}/live"
+    os.environ.setdefault("EMAIL_URL", f"file://{data_dir / 'mail'}")
+    if not is_real_google:
+        settings = {"GOOGLE_BASE_URL": google, "GOOGLE_CLIENT_ID": "demo-client", "GOOGLE_CLIENT_SECRET": "demo-secret"}
+        os.environ.update(settings | {"PUBLIC_URL": origin})
+    print("Starting the database …", flush=True)
+    with Cluster(data_dir):
+        return _run_processes(data_dir, port, google_port, live_port, is_real_google)
+
+
+def _run_processes(data_dir: Path, port: int, google_port: int, live_port: int, is_real_google: bool) -> int:
+    from conversa_calendar.cli import company
+    from conversa_calendar.cli.main import _migrated
+
+    origin, google = f"http://{HOST}:{port}", f"http://{HOST}:{google_port}"
+    supervisor = processes.Supervisor()
+    try:
+        print("Preparing the tables …", flush=True)
+        _migrated()
+        from django.conf import settings
+
+        static = str(settings.PACKAGE / "dashboard" / "static")
+        if not is_real_google:
+            print("Starting the emulated Google …", flush=True)
+            supervisor.start("google", _google_command(data_dir, google_port), {})
+            processes.wait_until_ready(f"{google}/_emulator/clock")
+        supervisor.start("web", processes.web(HOST, port, static), {})
+        supervisor.start("live", processes.live(HOST, live_port), {})
+        supervisor.start("worker", processes.worker(), {})
+        processes.wait_until_ready(f"{origin}/readyz")
+        if not company.exists():
+            print("Filling in a small company …", flush=True)
+            company.create(google if not is_real_google else "", origin)
+        print(_welcome(origin, google, data_dir, is_real_google), flush=True)
+        supervisor.wait()
+    finally:
+        supervisor.stop()
+    return 0
+
+
+def _google_command(data_dir: Path, port: int) -> list[str]:
+    from conversa_calendar.cli import company
+
+    world = data_dir / "world.json"
+    if not world.exists():
+        world.write_text(company.world())
+    state = data_dir / "google.state"
+    command = [sys.executable, "-m", "gcal_emulator.cli", "serve", "--host", HOST, "--port", str(port)]
+    return [*command, "--world", str(world), "--state", str(state)]
+
+
+def _reset(data_dir: Path) -> int:
+    if not data_dir.exists():
+        print("There is no demo to reset.")
+        return 0
+    if not (data_dir / "secret_key").exists() and any(data_dir.iterdir()):
+        print(f"demo: {data_dir} does not look like a demo's folder; nothing was removed.", file=sys.stderr)
+        return 2
+    cluster = Cluster(data_dir)
+    cluster.stop()
+    shutil.rmtree(cluster.home, ignore_errors=True)
+    shutil.rmtree(data_dir)
+    print("The demo starts over next time.")
+    return 0
+
+
+def _welcome(origin: str, google: str, data_dir: Path, is_real_google: bool) -> str:
+    from conversa_calendar.cli import company
+
+    google_line = "the real Google, by polling" if is_real_google else f"{google}/"
+    return f"""
+ConversaLabs Calendar is running. Ctrl-C stops it; data stays in {data_dir}.
+
+  Dashboard   {origin}/        {company.ADMINISTRATOR} / {company.PASSWORD}
+              an agent:                    {company.AGENT} / {company.PASSWORD}
+              an empty company, module off: {company.NEWCOMER} / {company.PASSWORD}
+  “Google”    {google_line}
+  Mailbox     {data_dir / "mail"}
+
+Five things to try, with dashboard and “Google” side by side:
+  1. Create an event in the dashboard in a Google calendar and see it appear at “Google”.
+  2. Edit or delete it at “Google” and watch the open dashboard follow.
+  3. Drag one occurrence of the stand-up; then change “this and following”.
+  4. Sign in as {company.NEWCOMER}, turn the module on and connect an account.
+  5. Revoke the app's access at “Google”, edit something here, then reconnect.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Template tags: built assets, inlined icons, states in words."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+GOOD, BUSY, BAD = "state-good", "state-busy", "state-bad"
+
+
+@register.simple_tag
+def assets(entry: str) -> SafeString:
+    """The script and style elements of one entry of the bundle."""
+    manifest = _manifest()
+    chunk = manifest.get(entry)
+    if chunk is None:
+        return mark_safe("<!-- the frontend is not built: run `make frontend` -->")
+    sheets = [*chunk.get("css", []), *(s for name in chunk.get("imports", []) for s in manifest[name].get("css", []))]
+    links = format_html_join("", '<link rel="stylesheet" href="/static/dist/{}">', ((sheet,) for sheet in sheets))
+    return format_html('{}<script type="module" src="/static/dist/{}"></script>', links, chunk["file"])
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One icon of the set, inlined as SVG; decorative, the words beside it speak."""
+    return mark_safe(_icon(name))  # our own build's files
+
+
+@register.filter
+def state_words(state: str) -> str:
+    return {
+        "active": _("Connected"),
+        "empty": _("Choose calendars"),
+        "first_sync": _("First sync"),
+        "live": _("Live"),
+        "polling": _("Checked regularly"),
+        "paused": _("Paused"),
+        "held": _("Needs your decision"),
+        "access_reduced": _("Less access than before"),
+        "unavailable": _("Not available at Google"),
+        "reconnect_needed": _("Reconnect needed"),
+        "disconnecting": _("Disconnecting"),
+    }.get(state, state)
+
+
+@register.filter
+def state_class(state: str) -> str:
+    if state in {"live", "active"}:
+        return GOOD
+    return BUSY if state in {"first_sync", "polling", "paused", "empty"} else BAD
+
+
+@register.filter
+def access_words(access: str) -> str:
+    return {
+        "owner": _("owner"),
+        "writer": _("writer"),
+        "writerWithoutPrivateAccess": _("writer, without private events"),
+        "reader": _("reader"),
+        "freeBusyReader": _("free/busy only"),
+    }.get(access, access)
+
+
+@register.filter
+def mode_words(mode: str) -> str:
+    return {"two_way": _("Two-way"), "read_only": _("Read only"), "busy_only": _("Busy only")}.get(mode, mode)
+
+
+@register.filter
+def sync_words(state: str) -> str:
+    return {
+        "native": _("only here"),
+        "synced": _("the same at Google"),
+        "pending": _("on its way to Google"),
+        "held": _("held until somebody decides"),
+        "parked": _("Google does not accept it"),
+        "refused": _("refused"),
+        "paused": _("paused"),
+    }.get(state, state)
+
+
+@register.filter
+def push_words(reason: str) -> str:
+    if reason == "pushNotSupportedForRequestedResource":
+        return _("Google sends no notices for it")
+    if reason.startswith("push."):
+        return _("Google refuses this installation's address")
+    return reason
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@lru_cache(maxsize=1)
+def _kept_manifest() -> dict[str, Any]:
+    path = settings.FRONTEND_DIST / "manifest.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _manifest() -> dict[str, Any]:
+    if settings.DEBUG:
+        _kept_manifest.cache_clear()
+    return _kept_manifest()
+
+
+@lru_cache(maxsize=200)
+def _icon(name: str) -> str:
+    path = settings.FRONTEND_DIST / "icons" / f"{name}.svg"
+    if not path.exists():
+        return ""
+    text = path.read_text()
+    return '<svg class="icon" aria-hidden="true" ' + text[text.index("<svg") + 4 :].replace(f'class="lucide lucide-{name}"', "")
