@@ -40,6 +40,9 @@ from django.test.utils import setup_test_environment  # noqa: E402
 from tests.support.cast import Cast, build_cast  # noqa: E402
 from tests.support.google import Google  # noqa: E402
 
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 setup_test_environment()
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import F
 from django.test import Client
 from flask.testing import FlaskClient
 from gcal_emulator.app import create_app
@@ -12,7 +13,7 @@ from gcal_emulator.world import World
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import discovery, gateway
-from conversa_calendar.connections.models import Connection
+from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
 from conversa_calendar.sync import channels, leases, running
@@ -108,12 +109,14 @@ class Google:
         """Runs every mirror that wants it, and delivers what Google sends, until all is quiet."""
         for _round in range(ROUNDS_MAX):
             MirrorRun.objects.filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
+            Grant.objects.update(slowed_until=None, writes_paused_until=None)
             ran = [running.run(mirror_id) for mirror_id in leases.due()]
             if with_channels:
                 for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
                     channels.ensure(mirror_id)
                 self.control("notifications/flush")
-            if not leases.due() and not any(ran):
+            is_dirty = MirrorRun.objects.filter(is_active=True, wanted__gt=F("done")).exists()
+            if not leases.due() and not any(ran) and not is_dirty:
                 return
         raise AssertionError("the mirrors do not come to rest")
 

@@ -197,7 +197,7 @@ def _calls(monday: date, dice: random.Random) -> list[dict[str, Any]]:
 
 
 def _launches(monday: date) -> list[dict[str, Any]]:
-    freeze = {"id": "freeze1", "summary": "Black Friday freeze", **_days(monday + timedelta(days=3), 2)}
+    freeze = {"id": "blackfridae1", "summary": "Black Friday freeze", **_days(monday + timedelta(days=3), 2)}
     launch = {"id": "launch1", "summary": "Launch: spring release", **_days(monday + timedelta(days=16), 1)}
     return [freeze, launch]
 
@@ -206,7 +206,7 @@ def _holidays(year: int) -> list[dict[str, Any]]:
     days = [(1, 1, "New Year"), (4, 21, "Tiradentes"), (5, 1, "Labour Day"), (9, 7, "Independence"), (10, 12, "Our Lady")]
     days += [(11, 2, "All Souls"), (11, 15, "Republic"), (11, 20, "Black Awareness"), (12, 25, "Christmas")]
     return [
-        {"id": f"holiday{y}{m:02d}{d:02d}", "summary": name, "transparency": "transparent", **_days(date(y, m, d), 1)}
+        {"id": f"holida{y}{m:02d}{d:02d}", "summary": name, "transparency": "transparent", **_days(date(y, m, d), 1)}
         for y in (year - 1, year, year + 1)
         for m, d, name in days
     ]

@@ -74,7 +74,8 @@ def live(host: str, port: int) -> list[str]:
 
 
 def worker() -> list[str]:
-    return [sys.executable, "-m", "conversa_calendar.cli.main", "worker"]
+    """A worker, started so that the command's module is not the main one (Procrastinate names tasks by module)."""
+    return [sys.executable, "-c", "import sys; from conversa_calendar.cli.main import main; sys.exit(main(['worker']))"]
 
 
 def free_port(host: str, wanted: int) -> int:
@@ -104,7 +105,7 @@ def wait_until_ready(url: str) -> None:
 
 
 def _granian(interface: str, target: str, host: str, port: int) -> list[str]:
-    options = ["--host", host, "--port", str(port), "--workers", "1", "--respawn-failed-workers", "--log-level", "warning"]
+    options = ["--host", host, "--port", str(port), "--workers", "1", "--respawn-failed-workers", "--log-level", "error"]
     return [sys.executable, "-m", "granian", "--interface", interface, *options, target]
 
 

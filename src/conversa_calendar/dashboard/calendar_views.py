@@ -121,7 +121,7 @@ def restore(request: HttpRequest, uuid: str) -> HttpResponse:
 
 def _group_state(rows: list[tuple[Calendar, str, bool]], states: dict[int, Mirror]) -> str:
     """One word for a connection's calendars: the worst of their mirrors."""
-    order = ["reconnect_needed", "unavailable", "access_reduced", "held", "first_sync", "paused", "polling", "live"]
+    order = ["reconnect_needed", "unavailable", "access_reduced", "held", "first_sync", "paused", "live", "polling"]
     found = [states[calendar.pk].state for calendar, _level, _shown in rows if calendar.pk in states]
     return min(found, key=order.index) if found else ""
 

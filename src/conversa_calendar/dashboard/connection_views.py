@@ -308,7 +308,7 @@ def _cards() -> list[dict[str, Any]]:
 def _card_state(connection: Connection, rows: list[dict[str, Any]]) -> str:
     if connection.state != "active":
         return str(connection.state)
-    order = ["unavailable", "access_reduced", "held", "first_sync", "paused", "polling", "live"]
+    order = ["unavailable", "access_reduced", "held", "first_sync", "paused", "live", "polling"]
     found = [row["mirror"].state for row in rows if row["mirror"].state in order]
     return min(found, key=order.index) if found else "empty"
 

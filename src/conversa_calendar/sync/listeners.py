@@ -37,7 +37,7 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         and origin.connection_id == destination.connection_id
         and event.event_type == "default"
         and event.facts.is_own_copy
-        and links.filter(event=event, intent=None).exclude(etag="").exists()
+        and links.filter(event=event, intent__isnull=True).exclude(etag="").exists()
     )
     if can_move and destination is not None:
         links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)

@@ -428,7 +428,7 @@ def _mark_unseen(session: Session) -> None:
     rows = Link.objects.filter(
         mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
     )
-    rows = rows.exclude(event=None).filter(intent=None).exclude(raw="")
+    rows = rows.exclude(event=None).filter(intent__isnull=True).exclude(raw="")
     rows.update(remote_deleted_at=clock.now(), is_held=False)
 
 

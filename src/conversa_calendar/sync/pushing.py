@@ -262,7 +262,7 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     event, link = action.event, action.link
     now = Event.objects.select_for_update(of=("self",)).get(pk=event.pk)
     is_untouched = now.revision == action.revision
-    etag_before = action.base_etag
+    etag_before, is_first = action.base_etag, not action.link.raw
     linking.remember(link, answer, session.mirror.time_zone)
     link.save()
     after = now.content
@@ -271,6 +271,9 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
         if cut := engine.shortened_units(action.content, answer.content):
             lost = {name: domain.readable(action.content, name) for name in cut}
             history.record(now, side="sync", cause="shortened", lost=lost, note="Google shortened this text.")
+        if is_first and event.kind == "override" and domain.unit(answer.content, "when") != domain.unit(now.content, "when"):
+            # Google kept an older exception at this occurrence: its time is not what was meant, so ours is sent next.
+            after, is_untouched = domain.with_units(after, now.content, ["when"]), False
     _store_settled(session, now, after, answer, is_untouched)
     if event.kind != "single" and etag_before:
         series = link.series_remote_id or link.remote_id
@@ -368,7 +371,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         return next_action(session)
 
 
-def session_attempts(session: Session, action: Action) -> int:
+def _conflicts(session: Session, action: Action) -> int:
     """How often this event has met a conflict in this run."""
     assert action.event is not None
     session.conflicts[action.event.pk] = session.conflicts.get(action.event.pk, 0) + 1
@@ -385,7 +388,7 @@ def _refresh_master_etag(session: Session, link: Link, old_etag: str, new_etag: 
     The master's own content is merged when the pull that is now wanted lists it."""
     series = link.series_remote_id
     if series:
-        Link.objects.filter(mirror=session.mirror, remote_id=series, etag=old_etag, intent=None).update(etag=new_etag)
+        Link.objects.filter(mirror=session.mirror, remote_id=series, etag=old_etag, intent__isnull=True).update(etag=new_etag)
     leases.want([session.mirror.pk], is_pull=True)
 
 

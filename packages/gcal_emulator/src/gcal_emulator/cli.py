@@ -14,6 +14,7 @@ from waitress.server import create_server
 from gcal_emulator import control, events
 from gcal_emulator.app import create_app
 from gcal_emulator.clock import Clock
+from gcal_emulator.errors import GoogleError
 from gcal_emulator.push import Courier
 from gcal_emulator.world import World
 
@@ -41,7 +42,7 @@ def _serve(options: argparse.Namespace) -> int:
     elif options.world and options.world.exists():
         try:
             control.load(world, json.loads(options.world.read_text()))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, GoogleError) as error:
             print(f"gcal-emulator: {options.world} is not a world file: {error}", file=sys.stderr)
             return 2
     try:
@@ -89,3 +90,7 @@ class _Ticker:
         if self.state and is_due:
             self.saved_seq, self.saved_at = self.world.seq, time.monotonic()
             _save(self.world, self.state)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

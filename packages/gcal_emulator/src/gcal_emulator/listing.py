@@ -88,7 +88,8 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
         return _page(world, calendar, email, query, _snapshot_of(world, query.page_token, calendar, email), effect)
     since = _since(world, calendar, email, query)
     lagging_from = world.clock.now_s() - world.behaviours.list_lag_s
-    found, upto = [], world.seq
+    is_stale = effect.get("list") == "stale" and since is not None
+    found, upto = [], since if is_stale and since is not None else world.seq
     for event in _candidates(calendar, since, effect):
         if world.behaviours.list_lag_s and event.stamp_us / 1e6 > lagging_from:
             upto = min(upto, event.seq - 1)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -55,7 +56,7 @@ _CONSENT = """<h1>{{ client }} wants access to your Google Account</h1><p>{{ ema
 def blueprint(world: World) -> Blueprint:
     """The OAuth and OIDC routes of one world."""
     routes = Blueprint("oauth", __name__)
-    key = jwk.RSAKey.generate_key(2048, parameters={"use": "sig", "alg": "RS256", "kid": "emulator-1"})
+    key = signing_key()
 
     @routes.get("/o/oauth2/v2/auth")
     def authorize() -> Any:
@@ -134,6 +135,12 @@ def blueprint(world: World) -> Blueprint:
         return jsonify(body), error.status
 
     return routes
+
+
+@cache
+def signing_key() -> jwk.RSAKey:
+    """The key of this process's id tokens."""
+    return jwk.RSAKey.generate_key(2048, parameters={"use": "sig", "alg": "RS256", "kid": "emulator-1"})
 
 
 def issue(world: World, email: str, client_id: str, scopes: set[str], with_refresh: bool) -> dict[str, Any]:

@@ -1,0 +1,325 @@
+"""The life of a connection: consent and its refusals, renewal, death, reconnect, disconnect, channels."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import Event, OutgoingMail
+from conversa_calendar.connections.models import Connection, Disconnect, Grant
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import channels, disconnecting
+from conversa_calendar.sync.models import Mirror, PushChannel
+from tests.support.cast import Cast
+from tests.support.google import Google, at
+from tests.sync.conftest import ANA, Scene
+
+
+def _to_google(google: Google, browser: Client) -> str:
+    """Starts a consent and answers the address to which Google sends the browser back."""
+    answer = browser.post("/connections/google/start")
+    parts = urlsplit(answer["Location"])
+    back = urlsplit(google.client.get(f"{parts.path}?{parts.query}").headers["Location"])
+    return f"{back.path}?{back.query}"
+
+
+def _refused(answer: Any) -> str:
+    assert answer.status_code == 409
+    return str(answer.content.decode().split('data-code="')[1].split('"')[0])
+
+
+def test_consent_asks_for_exactly_the_promised_scopes_with_pkce(cast: Cast, google: Google) -> None:
+    answer = cast.alice.browser().post("/connections/google/start")
+    query = parse_qs(urlsplit(answer["Location"]).query)
+    assert query["code_challenge_method"] == ["S256"] and query["access_type"] == ["offline"]
+    assert query["prompt"] == ["select_account consent"] and len(query["state"][0]) >= 40
+    prefix = "https://www.googleapis.com/auth/"
+    wanted = {"openid", "email", *(prefix + s for s in ("calendar.events", "calendar.calendarlist.readonly", "calendar.freebusy"))}
+    assert set(query["scope"][0].split()) == wanted
+
+
+def test_unticked_permission_is_named_and_nothing_is_stored(cast: Cast, google: Google) -> None:
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA, "scopes": ["calendar.calendarlist.readonly"], "times": 1})
+    browser = cast.alice.browser()
+    page = browser.get(_to_google(google, browser))
+    assert _refused(page) == "missing_permission" and b"View and edit events on all your calendars" in page.content
+    with tenant(cast.account.pk):
+        assert not Connection.objects.exists()
+
+
+def test_missing_free_busy_permission_alone_connects(cast: Cast, google: Google) -> None:
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA, "scopes": ["calendar.events", "calendar.calendarlist.readonly"], "times": 1})
+    browser = cast.alice.browser()
+    assert browser.get(_to_google(google, browser)).status_code == 302
+
+
+def test_refusal_at_google_is_said(cast: Cast, google: Google) -> None:
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA, "deny": True, "times": 1})
+    browser = cast.alice.browser()
+    assert _refused(browser.get(_to_google(google, browser))) == "access_denied"
+
+
+def test_replayed_altered_and_foreign_states_are_refused_before_the_code_is_redeemed(cast: Cast, google: Google) -> None:
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA})
+    alice, bob = cast.alice.browser(), cast.bob.browser()
+    back = _to_google(google, alice)
+    mark = google.mark()
+    assert _refused(bob.get(back)) == "foreign_state"
+    assert not [e for e in google.journal(mark) if e["path"] == "/token"]
+    back = _to_google(google, alice)
+    assert alice.get(back).status_code == 302
+    assert _refused(alice.get(back)) == "bad_state"
+    assert _refused(alice.get(back.replace("state=", "state=x"))) == "bad_state"
+
+
+def test_state_older_than_ten_minutes_is_refused(cast: Cast, google: Google) -> None:
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA})
+    browser = cast.alice.browser()
+    back = _to_google(google, browser)
+    later = clock.now() + timedelta(minutes=11)
+    clock.use(wall=lambda: later)
+    try:
+        assert _refused(browser.get(back)) == "bad_state"
+    finally:
+        clock.use()
+
+
+def test_agent_without_permission_is_told_whom_to_ask(cast: Cast, google: Google) -> None:
+    browser = cast.bob.browser()
+    page = browser.get("/connections")
+    assert page.status_code == 403 and b"Alice Lima" in page.content
+    assert browser.post("/connections/google/start").status_code == 409
+    browser.post("/connections/ask")
+    with tenant(cast.account.pk):
+        assert OutgoingMail.objects.filter(to="alice@acme.example").count() == 1
+
+
+def test_invited_agent_connects_their_own_account_once(cast: Cast, google: Google) -> None:
+    from conversa_calendar.connections import consent
+
+    with tenant(cast.account.pk):
+        _invitation, secret = consent.invite(member=cast.bob.member, invited_by=cast.alice.member)
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA})
+    bob = cast.bob.browser()
+    assert bob.get(f"/connections/invitation/{secret}").status_code == 200
+    answer = bob.post("/connections/google/start", {"invitation": secret})
+    parts = urlsplit(answer["Location"])
+    back = urlsplit(google.client.get(f"{parts.path}?{parts.query}").headers["Location"])
+    assert bob.get(f"{back.path}?{back.query}").status_code == 302
+    with tenant(cast.account.pk):
+        assert Connection.objects.get().owner_id == cast.bob.member.pk
+    assert _refused(bob.post("/connections/google/start", {"invitation": secret})) == "bad_invitation"
+
+
+def test_connecting_the_same_google_account_again_renews_the_connection(scene: Scene) -> None:
+    again = scene.google.connect(scene.alice, ANA)
+    assert again.pk == scene.connection.pk
+
+
+def test_reconnect_through_another_google_account_is_refused(scene: Scene) -> None:
+    scene.google.world.add_account("other@acme.example")
+    scene.google.control("consent", {"email": "other@acme.example"})
+    browser = scene.alice.browser()
+    answer = browser.post("/connections/google/start", {"reconnect": str(scene.connection.uuid)})
+    parts = urlsplit(answer["Location"])
+    back = urlsplit(scene.google.client.get(f"{parts.path}?{parts.query}").headers["Location"])
+    page = browser.get(f"{back.path}?{back.query}")
+    assert _refused(page) == "other_account" and ANA.encode() in page.content and b"other@acme.example" in page.content
+
+
+def test_access_token_renews_itself_once(scene: Scene) -> None:
+    with tenant(scene.alice.account_id):
+        Connection.objects.update(access_expires_at=clock.now())
+    mark = scene.google.mark()
+    scene.create("a")
+    assert [e["path"] for e in scene.google.journal(mark)].count("/token") == 1
+    scene.assert_equal()
+
+
+def test_revoked_grant_needs_reconnect_tells_once_and_resumes_without_doubles(scene: Scene) -> None:
+    made = scene.create("a")
+    scene.google.control("revoke", {"email": ANA})
+    scene.patch(made["id"], {"summary": "while dead"})
+    with tenant(scene.alice.account_id):
+        connection = Connection.objects.get()
+        assert connection.state == "reconnect_needed"
+        assert OutgoingMail.objects.filter(to="alice@acme.example", subject__contains=ANA).count() == 1
+    mark = scene.google.mark()
+    scene.google.check()
+    assert scene.google.journal(mark) == []
+    scene.google.connect(scene.alice, ANA)
+    scene.google.settle()
+    scene.ana = scene.google.person(ANA)
+    assert [e["summary"] for e in scene.ana.list()] == ["while dead"]
+    scene.assert_equal()
+
+
+def test_trouble_at_the_token_endpoint_is_not_a_dead_grant(scene: Scene) -> None:
+    with tenant(scene.alice.account_id):
+        Connection.objects.update(access_expires_at=clock.now())
+    scene.google.control("faults", {"match": {"path": "/token"}, "effect": {"status": 503, "reason": "x"}, "times": 2})
+    scene.create("a")
+    with tenant(scene.alice.account_id):
+        assert Connection.objects.get().state == "active"
+    scene.assert_equal()
+
+
+def _disconnect(scene: Scene, how: str) -> dict[str, Any]:
+    answer = scene.alice.call("DELETE", f"connections/{scene.connection.uuid}?calendars={how}")
+    assert answer.status_code == 202
+    with tenant(scene.alice.account_id):
+        record = Disconnect.objects.get(connection_uuid=scene.connection.uuid)
+    disconnecting.advance(scene.alice.account_id, record.pk)
+    path = answer.json()["receipt"].removeprefix("/api/v1/")
+    receipt: dict[str, Any] = scene.alice.get(path)
+    return receipt
+
+
+@pytest.mark.parametrize(("how", "left_here", "left_there"), [("keep", 2, 2), ("remove", 1, 2), ("purge", 1, 1)])
+def test_disconnect_in_three_ways(scene: Scene, how: str, left_here: int, left_there: int) -> None:
+    scene.create("mine")
+    scene.ana.insert(summary="theirs", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.check()
+    preview = scene.alice.get(f"connections/{scene.connection.uuid}/disconnect-preview")
+    assert (preview["events"], preview["from_google"], preview["created_here"]) == (2, 1, 1)
+    receipt = _disconnect(scene, how)
+    assert receipt["revocation"] == "revoked" and receipt["finished_at"]
+    assert scene.alice.get("connections")["items"] == []
+    with tenant(scene.alice.account_id):
+        assert Event.objects.filter(deleted_at=None).count() == left_here
+    assert not scene.google.world.refresh_tokens or all(
+        t.email != ANA for t in scene.google.world.refresh_tokens.values()
+    )
+    ana = scene.google.person(ANA)
+    assert len(ana.list()) == left_there
+    assert scene.google.world.mails == []
+
+
+def test_disconnect_finishes_when_google_is_back(scene: Scene) -> None:
+    scene.google.control("faults", {"match": {"path": "/revoke"}, "effect": {"code": "G34"}, "times": 1})
+    assert _disconnect(scene, "keep")["revocation"] == "revocation pending"
+    with tenant(scene.alice.account_id):
+        record = Disconnect.objects.get()
+    disconnecting.advance(scene.alice.account_id, record.pk)
+    with tenant(scene.alice.account_id):
+        assert Disconnect.objects.get().revocation == "revoked" and not Connection.objects.exists()
+        assert not Grant.objects.exclude(revoking_since=None).exists()
+
+
+def test_coming_back_after_keep_adopts_by_identity(scene: Scene) -> None:
+    scene.create("mine")
+    scene.ana.insert(summary="theirs", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.check()
+    _disconnect(scene, "keep")
+    connection = scene.google.connect(scene.alice, ANA)
+    mark = scene.google.mark()
+    scene.google.mirror(scene.alice, connection, ANA)
+    scene.ana = scene.google.person(ANA)
+    assert scene.google.writes(mark) == []
+    assert len(scene.here()) == 2
+    scene.assert_equal()
+
+
+def test_same_google_account_in_two_tenants_stays_usable_when_one_leaves(scene: Scene) -> None:
+    charlie = scene.cast.charlie
+    other = scene.google.connect(charlie, ANA)
+    scene.google.mirror(charlie, other, ANA)
+    receipt = _disconnect(scene, "keep")
+    assert receipt["revocation"] == "still in use elsewhere in this service"
+    scene.ana.insert(summary="later", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.check()
+    rows = charlie.get("events?from=2026-12-01T00:00:00Z&to=2026-12-10T00:00:00Z")["items"]
+    assert [r["summary"] for r in rows] == ["later"]
+
+
+def test_push_notification_is_acted_on(scene: Scene) -> None:
+    scene.google.settle(with_channels=True)
+    assert PushChannel.objects.get().state == "live"
+    with tenant(scene.alice.account_id):
+        assert Mirror.objects.get().state == "live"
+    scene.ana.insert(summary="pushed", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    mark = scene.google.mark()
+    scene.google.control("notifications/flush")
+    scene.google.settle()
+    assert [e["summary"] for e in scene.here()] == ["pushed"]
+    assert len([e for e in scene.google.journal(mark) if e["method"] == "GET"]) == 1
+
+
+@pytest.mark.parametrize("change", ["token", "resource", "channel"])
+def test_forged_notification_does_nothing_and_says_the_same(scene: Scene, change: str) -> None:
+    scene.google.settle(with_channels=True)
+    channel = PushChannel.objects.get()
+    real = scene.google.world.channels[str(channel.pk)]
+    headers = {
+        "HTTP_X_GOOG_CHANNEL_ID": str(channel.pk) if change != "channel" else "11111111-1111-4111-8111-111111111111",
+        "HTTP_X_GOOG_CHANNEL_TOKEN": real.token if change != "token" else "wrong",
+        "HTTP_X_GOOG_RESOURCE_ID": real.resource_id if change != "resource" else "wrong",
+    }
+    mark = scene.google.mark()
+    answer = Client().post("/push/google", **headers)
+    assert (answer.status_code, answer.content) == (204, b"")
+    scene.google.settle()
+    assert scene.google.journal(mark) == []
+
+
+def test_refused_push_is_remembered_and_polled(scene: Scene) -> None:
+    scene.google.world.behaviours.refuse_push = True
+    scene.google.settle(with_channels=True)
+    [mirror] = scene.alice.get("mirrors")["items"]
+    assert mirror["channel"] == {"state": "refused", "expires_at": None, "reason": "pushNotSupportedForRequestedResource"}
+    assert mirror["state"] == "polling"
+
+
+def test_channel_is_renewed_before_it_ends_and_the_old_one_stopped_after(scene: Scene) -> None:
+    scene.google.settle(with_channels=True)
+    first = PushChannel.objects.get()
+    PushChannel.objects.update(expires_at=clock.now() + timedelta(hours=2))
+    assert channels.renewable(clock.now()) == [scene.mirror.pk]
+    mark = scene.google.mark()
+    channels.ensure(scene.mirror.pk)
+    assert [e["path"].rsplit("/", 1)[1] for e in scene.google.journal(mark)] == ["watch", "stop"]
+    assert PushChannel.objects.get(pk=first.pk).state == "stopped"
+    assert PushChannel.objects.filter(state="live").count() == 1
+
+
+def test_deselecting_and_selecting_again_resumes_as_it_was(scene: Scene) -> None:
+    scene.create("mine")
+    scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", {"mirrored": False, "disposition": "keep"})
+    mark = scene.google.mark()
+    scene.google.mirror(scene.alice, scene.connection, ANA)
+    assert scene.google.writes(mark) == [] and len(scene.here()) == 1
+    scene.assert_equal()
+
+
+def test_rehearsal_counts_and_writes_nothing(cast: Cast, google: Google) -> None:
+    ana = google.person(ANA)
+    ana.insert(summary="x", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    connection = google.connect(cast.alice, ANA)
+    mark = google.mark()
+    body = {"calendars": [{"google_id": ANA, "mode": "two_way"}]}
+    [item] = cast.alice.post(f"connections/{connection.uuid}/rehearse", body)["items"]
+    assert (item["incoming"], item["matching"], item["read_only"], item["mails"]) == (1, 0, False, 0)
+    assert google.writes(mark) == []
+
+
+def test_module_switched_off_pauses_everything_and_loses_nothing(scene: Scene) -> None:
+    made = scene.create("a")
+    scene.alice.patch("account", {"calendar_enabled": False})
+    scene.ana.patch(scene.ana.list()[0]["id"], summary="b")
+    mark = scene.google.mark()
+    scene.google.check()
+    assert scene.google.journal(mark) == []
+    assert scene.alice.call("GET", "calendars").json()["code"] == "not_enabled"
+    scene.alice.patch("account", {"calendar_enabled": True})
+    scene.google.check()
+    assert [e["summary"] for e in scene.here()] == ["b"]
+    scene.assert_equal()

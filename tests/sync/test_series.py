@@ -1,0 +1,208 @@
+"""Series, overrides, cancelled occurrences and every editing scope, from either side."""
+
+import pytest
+
+from tests.support.google import at
+from tests.sync.conftest import Scene
+
+WEEKLY = ["RRULE:FREQ=WEEKLY;COUNT=8"]
+
+
+def _series(scene: Scene, **body: object) -> str:
+    return str(scene.create("weekly", recurrence=WEEKLY, **body)["id"])
+
+
+def _occurrence(n: int) -> str:
+    return f"2026-12-{1 + 7 * n:02d}T12:00:00Z"
+
+
+def test_series_made_here_has_the_same_occurrences_there(scene: Scene) -> None:
+    _series(scene)
+    assert len(scene.here()) == 8
+    scene.assert_equal()
+
+
+def test_series_made_there_with_override_and_cancelled_occurrence_comes_in(scene: Scene) -> None:
+    made = scene.ana.insert(summary="s", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=WEEKLY)
+    scene.ana.patch(f"{made['id']}_20261208T120000Z", summary="moved", start=at("2026-12-09T15:00:00"), end=at("2026-12-09T16:00:00"))
+    scene.ana.delete(f"{made['id']}_20261215T120000Z")
+    scene.google.check()
+    assert sorted(e["summary"] for e in scene.here()) == ["moved"] + ["s"] * 6
+    scene.assert_equal()
+
+
+def test_edit_of_one_occurrence_here(scene: Scene) -> None:
+    series = _series(scene)
+    scene.patch(series, {"summary": "special", "location": "Room 2"}, f"?scope=this&occurrence={_occurrence(1)}")
+    assert sorted(e["summary"] for e in scene.here()) == ["special"] + ["weekly"] * 7
+    scene.assert_equal()
+
+
+def test_two_occurrences_edited_in_a_row_and_one_again(scene: Scene) -> None:
+    series = _series(scene)
+    first = scene.patch(series, {"summary": "one"}, f"?scope=this&occurrence={_occurrence(1)}", settle=False)
+    scene.patch(series, {"summary": "two"}, f"?scope=this&occurrence={_occurrence(2)}")
+    scene.patch(first["id"], {"summary": "one again"})
+    assert sorted(e["summary"] for e in scene.here())[:2] == ["one again", "two"]
+    scene.assert_equal()
+
+
+def test_occurrence_cancelled_here(scene: Scene) -> None:
+    series = _series(scene)
+    scene.alice.delete(f"events/{series}?scope=this&occurrence={_occurrence(2)}")
+    scene.google.settle()
+    assert len(scene.here()) == 7
+    scene.assert_equal()
+
+
+def test_cancelled_occurrence_stays_cancelled_when_the_series_is_edited(scene: Scene) -> None:
+    series = _series(scene)
+    scene.alice.delete(f"events/{series}?scope=this&occurrence={_occurrence(2)}")
+    scene.google.settle()
+    scene.patch(series, {"summary": "renamed"}, "?scope=all")
+    scene.ana.patch(scene.remote_id(series), location="there")
+    scene.google.check()
+    assert len(scene.here()) == 7 and {e["summary"] for e in scene.here()} == {"renamed"}
+    scene.assert_equal()
+
+
+def test_this_and_following_here(scene: Scene) -> None:
+    series = _series(scene)
+    split = scene.patch(series, {"summary": "later"}, f"?scope=following&occurrence={_occurrence(3)}")
+    assert split["previous"] == series and split["event"]["id"] != series
+    assert sorted(e["summary"] for e in scene.here()) == ["later"] * 5 + ["weekly"] * 3
+    scene.assert_equal()
+
+
+def test_this_and_following_carries_later_overrides(scene: Scene) -> None:
+    series = _series(scene)
+    scene.patch(series, {"location": "special"}, f"?scope=this&occurrence={_occurrence(4)}")
+    later = {"start": {"date_time": "2026-12-15T11:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    scene.patch(series, later, "?scope=following&occurrence=2026-12-15T12:00:00Z")
+    places = [e["location"] for e in scene.here()]
+    assert len(places) == 8 and places.count("special") == 1
+    scene.assert_equal()
+
+
+def test_following_at_the_first_occurrence_is_all(scene: Scene) -> None:
+    series = _series(scene)
+    split = scene.patch(series, {"summary": "all"}, f"?scope=following&occurrence={_occurrence(0)}")
+    assert split["event"]["id"] == series
+    assert {e["summary"] for e in scene.here()} == {"all"}
+    scene.assert_equal()
+
+
+def test_following_deleted_here(scene: Scene) -> None:
+    series = _series(scene)
+    scene.alice.delete(f"events/{series}?scope=following&occurrence={_occurrence(3)}")
+    scene.google.settle()
+    assert len(scene.here()) == 3
+    scene.assert_equal()
+
+
+def test_whole_series_deleted_here_and_there(scene: Scene) -> None:
+    series = _series(scene)
+    scene.patch(series, {"summary": "x"}, f"?scope=this&occurrence={_occurrence(1)}")
+    scene.alice.delete(f"events/{series}?scope=all")
+    scene.google.settle()
+    assert scene.here() == [] and scene.there() == []
+    other = _series(scene)
+    scene.patch(other, {"summary": "x"}, f"?scope=this&occurrence={_occurrence(1)}")
+    scene.ana.delete(scene.remote_id(other))
+    scene.google.check()
+    assert scene.here() == []
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("policy", ["keep", "drop", "shift"])
+def test_series_moved_here_with_an_override_under_every_policy_of_google(scene: Scene, policy: str) -> None:
+    scene.google.world.behaviours.master_move = policy
+    series = _series(scene)
+    scene.patch(series, {"location": "special"}, f"?scope=this&occurrence={_occurrence(2)}")
+    later = {"start": {"date_time": "2026-12-01T10:30:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    scene.patch(series, later, "?scope=all")
+    scene.google.check()
+    rows = scene.here()
+    assert len(rows) == 8 and [r["location"] for r in rows].count("special") == 1
+    assert all("T10:30" in r["start"]["date_time"] for r in rows)
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("policy", ["flow", "keep", "overwrite"])
+def test_series_renamed_here_with_an_override_under_every_policy_of_google(scene: Scene, policy: str) -> None:
+    scene.google.world.behaviours.master_edit = policy
+    series = _series(scene)
+    scene.patch(series, {"location": "special"}, f"?scope=this&occurrence={_occurrence(2)}")
+    scene.patch(series, {"summary": "renamed"}, "?scope=all")
+    scene.google.check()
+    assert {e["summary"] for e in scene.here()} == {"renamed"}
+    scene.assert_equal()
+
+
+def test_this_and_following_as_googles_own_page_does_it(scene: Scene) -> None:
+    series = _series(scene)
+    scene.google.control(
+        "ui/split-series",
+        {
+            "calendar_id": scene.ana.email,
+            "event_id": scene.remote_id(series),
+            "original_start": "2026-12-15T12:00:00+00:00",
+            "changes": {"summary": "split there"},
+        },
+    )
+    scene.google.check()
+    assert sorted(e["summary"] for e in scene.here()) == ["split there"] * 8 + ["weekly"] * 2
+    scene.assert_equal()
+
+
+def test_single_event_becomes_a_series_and_single_again(scene: Scene) -> None:
+    made = scene.create("x")
+    scene.patch(made["id"], {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})
+    assert len(scene.here()) == 3
+    scene.assert_equal()
+    scene.patch(made["id"], {"recurrence": []}, "?scope=all")
+    assert len(scene.here()) == 1
+    scene.assert_equal()
+
+
+def test_all_day_becomes_timed_and_back(scene: Scene) -> None:
+    made = scene.create("x")
+    scene.patch(made["id"], {"start": {"date": "2026-12-05"}, "end": {"date": "2026-12-07"}})
+    scene.assert_equal()
+    times = {side: {"date_time": f"2026-12-05T{hour}:00:00-03:00", "time_zone": "America/Sao_Paulo"} for side, hour in (("start", "09"), ("end", "10"))}
+    scene.patch(made["id"], times)
+    scene.assert_equal()
+
+
+def test_series_keeps_its_hour_over_a_clock_change(scene: Scene) -> None:
+    scene.ana.insert(
+        summary="ny",
+        start=at("2027-02-20T09:00:00", "America/New_York"),
+        end=at("2027-02-20T10:00:00", "America/New_York"),
+        recurrence=["RRULE:FREQ=WEEKLY;COUNT=6"],
+    )
+    scene.google.check()
+    rows = scene.here("2027-02-01T00:00:00Z", "2027-05-01T00:00:00Z")
+    assert {r["start"]["date_time"][11:16] for r in rows} == {"09:00"} and len(rows) == 6
+    assert {r["start"]["date_time"][-6:] for r in rows} == {"-05:00", "-04:00"}
+
+
+def test_override_of_an_unseen_series_stands_alone_until_its_series_comes(scene: Scene) -> None:
+    boss = scene.google.person("boss@acme.example")
+    series = boss.insert(summary="s", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=WEEKLY)
+    boss.patch(f"{series['id']}_20261208T120000Z", attendees=[{"email": scene.ana.email}])
+    scene.google.check()
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.check()
+    assert [e["summary"] for e in scene.here()] == ["s"]
+
+
+@pytest.mark.parametrize("page", ["short", "empty_first"])
+def test_pages_of_every_shape_are_followed(scene: Scene, page: str) -> None:
+    scene.google.world.behaviours.page = page
+    for n in range(7):
+        scene.ana.insert(summary=f"e{n}", start=at(f"2026-12-{n + 1:02d}T09:00:00"), end=at(f"2026-12-{n + 1:02d}T10:00:00"))
+    scene.google.check()
+    assert len(scene.here()) == 7
+    scene.google.world.behaviours.page = "full"
+    scene.assert_equal()
