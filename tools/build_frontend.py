@@ -17,7 +17,9 @@ def main() -> int:
     if not (FRONTEND / "node_modules" / ".package-lock.json").exists():
         print("  installing the pinned packages …", flush=True)
         subprocess.run(["npm", "ci", "--no-fund", "--no-audit", "--silent"], cwd=FRONTEND, env=environment, check=True)
-    command = ["npx", "tsc", "--noEmit"] if sys.argv[1:] == ["--check"] else ["npx", "vite", "build", "--logLevel", "warn"]
+    command = (
+        ["npx", "tsc", "--noEmit"] if sys.argv[1:] == ["--check"] else ["npx", "vite", "build", "--logLevel", "warn"]
+    )
     return subprocess.run(command, cwd=FRONTEND, env=environment, check=False).returncode
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - the one place that runs before anything is installed
         print("Python 3.11 or newer is needed; say which with `make PYTHON=python3.12 …`.", file=sys.stderr)
         return 2
     target = Path(sys.argv[1])

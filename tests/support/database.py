@@ -41,7 +41,9 @@ def empty() -> None:
             kept = ("procrastinate_version", "django_content_type", "auth_permission")
             _tables.extend(row[0] for row in connection.execute(query) if row[0] not in kept)
         statements = ";".join(f'DELETE FROM "{table}"' for table in _tables)
-        connection.execute(f"SET session_replication_role = replica; {statements}; SET session_replication_role = origin")
+        connection.execute(
+            f"SET session_replication_role = replica; {statements}; SET session_replication_role = origin"
+        )
 
 
 def superuser_url() -> str:

@@ -12,7 +12,7 @@ from gcal_emulator.app import create_app
 from gcal_emulator.world import World
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.connections import discovery, gateway
+from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown

@@ -44,7 +44,9 @@ class Scene:
         return found
 
     def here(self, since: str = "2026-11-01T00:00:00Z", until: str = "2027-03-01T00:00:00Z") -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.alice.get(f"events?from={since}&to={until}&calendar={self.calendar}")["items"]
+        items: list[dict[str, Any]] = self.alice.get(f"events?from={since}&to={until}&calendar={self.calendar}")[
+            "items"
+        ]
         return items
 
     def there(self) -> list[dict[str, Any]]:

@@ -37,7 +37,11 @@ def test_consent_asks_for_exactly_the_promised_scopes_with_pkce(cast: Cast, goog
     assert query["code_challenge_method"] == ["S256"] and query["access_type"] == ["offline"]
     assert query["prompt"] == ["select_account consent"] and len(query["state"][0]) >= 40
     prefix = "https://www.googleapis.com/auth/"
-    wanted = {"openid", "email", *(prefix + s for s in ("calendar.events", "calendar.calendarlist.readonly", "calendar.freebusy"))}
+    wanted = {
+        "openid",
+        "email",
+        *(prefix + s for s in ("calendar.events", "calendar.calendarlist.readonly", "calendar.freebusy")),
+    }
     assert set(query["scope"][0].split()) == wanted
 
 
@@ -53,7 +57,9 @@ def test_unticked_permission_is_named_and_nothing_is_stored(cast: Cast, google: 
 
 def test_missing_free_busy_permission_alone_connects(cast: Cast, google: Google) -> None:
     google.world.add_account(ANA)
-    google.control("consent", {"email": ANA, "scopes": ["calendar.events", "calendar.calendarlist.readonly"], "times": 1})
+    google.control(
+        "consent", {"email": ANA, "scopes": ["calendar.events", "calendar.calendarlist.readonly"], "times": 1}
+    )
     browser = cast.alice.browser()
     assert browser.get(_to_google(google, browser)).status_code == 302
 
@@ -65,7 +71,9 @@ def test_refusal_at_google_is_said(cast: Cast, google: Google) -> None:
     assert _refused(browser.get(_to_google(google, browser))) == "access_denied"
 
 
-def test_replayed_altered_and_foreign_states_are_refused_before_the_code_is_redeemed(cast: Cast, google: Google) -> None:
+def test_replayed_altered_and_foreign_states_are_refused_before_the_code_is_redeemed(
+    cast: Cast, google: Google
+) -> None:
     google.world.add_account(ANA)
     google.control("consent", {"email": ANA})
     alice, bob = cast.alice.browser(), cast.bob.browser()
@@ -275,7 +283,11 @@ def test_refused_push_is_remembered_and_polled(scene: Scene) -> None:
     scene.google.world.behaviours.refuse_push = True
     scene.google.settle(with_channels=True)
     [mirror] = scene.alice.get("mirrors")["items"]
-    assert mirror["channel"] == {"state": "refused", "expires_at": None, "reason": "pushNotSupportedForRequestedResource"}
+    assert mirror["channel"] == {
+        "state": "refused",
+        "expires_at": None,
+        "reason": "pushNotSupportedForRequestedResource",
+    }
     assert mirror["state"] == "polling"
 
 
@@ -312,7 +324,7 @@ def test_rehearsal_counts_and_writes_nothing(cast: Cast, google: Google) -> None
 
 
 def test_module_switched_off_pauses_everything_and_loses_nothing(scene: Scene) -> None:
-    made = scene.create("a")
+    scene.create("a")
     scene.alice.patch("account", {"calendar_enabled": False})
     scene.ana.patch(scene.ana.list()[0]["id"], summary="b")
     mark = scene.google.mark()

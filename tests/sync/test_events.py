@@ -11,7 +11,11 @@ from tests.sync.conftest import Scene
 
 def test_first_sync_brings_everything_that_is_there(scene: Scene) -> None:
     for n in range(30):
-        scene.ana.insert(summary=f"e{n}", start=at(f"2026-12-{n % 28 + 1:02d}T09:00:00"), end=at(f"2026-12-{n % 28 + 1:02d}T10:00:00"))
+        scene.ana.insert(
+            summary=f"e{n}",
+            start=at(f"2026-12-{n % 28 + 1:02d}T09:00:00"),
+            end=at(f"2026-12-{n % 28 + 1:02d}T10:00:00"),
+        )
     scene.ana.insert(summary="long ago", start={"date": "2009-05-01"}, end={"date": "2009-05-03"})
     scene.google.check()
     assert len(scene.here()) == 30
@@ -129,7 +133,9 @@ def test_guests_are_mailed_only_as_the_person_chose(scene: Scene, notify: str, m
 
 
 def test_lost_answer_to_a_create_leaves_one_event(scene: Scene) -> None:
-    scene.google.control("faults", {"match": {"method": "POST", "path": "*/events"}, "effect": {"code": "G02"}, "times": 1})
+    scene.google.control(
+        "faults", {"match": {"method": "POST", "path": "*/events"}, "effect": {"code": "G02"}, "times": 1}
+    )
     scene.create("once", attendees=[{"email": "guest@customer.example"}], notify="all")
     assert [e["summary"] for e in scene.ana.list()] == ["once"]
     assert len(scene.google.world.mails) == 1
@@ -137,7 +143,9 @@ def test_lost_answer_to_a_create_leaves_one_event(scene: Scene) -> None:
 
 
 def test_lost_answer_then_deleted_at_google_stays_deleted(scene: Scene) -> None:
-    scene.google.control("faults", {"match": {"method": "POST", "path": "*/events"}, "effect": {"code": "G02"}, "times": 1})
+    scene.google.control(
+        "faults", {"match": {"method": "POST", "path": "*/events"}, "effect": {"code": "G02"}, "times": 1}
+    )
     scene.google.control("faults", {"match": {"method": "GET"}, "effect": {"code": "G19"}, "times": 3})
     scene.alice.post(
         "events",
@@ -172,7 +180,9 @@ def test_lost_patch_answer_is_not_taken_for_googles_edit(scene: Scene) -> None:
 def test_trouble_while_listing_heals(scene: Scene, code: str) -> None:
     scene.create("mine")
     scene.ana.insert(summary="new", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
-    scene.google.control("faults", {"match": {"method": "GET", "path": "*/events"}, "effect": {"code": code}, "times": 2})
+    scene.google.control(
+        "faults", {"match": {"method": "GET", "path": "*/events"}, "effect": {"code": code}, "times": 2}
+    )
     scene.google.check()
     scene.google.check()
     scene.google.check()
@@ -213,7 +223,9 @@ def test_short_full_listing_deletes_nothing(scene: Scene) -> None:
     for n in range(8):
         scene.create(f"e{n}", f"2026-12-{n + 1:02d}T09:00:00-03:00")
     scene.google.control("expire-sync-tokens", {})
-    scene.google.control("faults", {"match": {"method": "GET", "path": "*/events", "nth": 2}, "effect": {"code": "G29"}, "times": 1})
+    scene.google.control(
+        "faults", {"match": {"method": "GET", "path": "*/events", "nth": 2}, "effect": {"code": "G29"}, "times": 1}
+    )
     scene.google.check()
     assert len(scene.here()) == 8
     scene.assert_equal()
@@ -221,7 +233,9 @@ def test_short_full_listing_deletes_nothing(scene: Scene) -> None:
 
 def test_mass_deletion_there_is_held_until_a_person_decides(scene: Scene) -> None:
     for n in range(25):
-        scene.ana.insert(summary=f"e{n}", start=at(f"2026-12-{n + 1:02d}T09:00:00"), end=at(f"2026-12-{n + 1:02d}T10:00:00"))
+        scene.ana.insert(
+            summary=f"e{n}", start=at(f"2026-12-{n + 1:02d}T09:00:00"), end=at(f"2026-12-{n + 1:02d}T10:00:00")
+        )
     scene.google.check()
     for event in scene.ana.list():
         scene.ana.delete(event["id"])
@@ -288,7 +302,10 @@ def test_all_fields_travel_both_ways(scene: Scene) -> None:
         "transparency": "transparent",
         "visibility": "private",
         "color": "5",
-        "reminders": {"use_default": False, "overrides": [{"method": "popup", "minutes": 0}, {"method": "email", "minutes": 60}]},
+        "reminders": {
+            "use_default": False,
+            "overrides": [{"method": "popup", "minutes": 0}, {"method": "email", "minutes": 60}],
+        },
         "guests_can": {"invite_others": False, "modify": True, "see_others": False},
         "attendees": [{"email": "g@customer.example", "name": "Gil", "optional": True}],
         "status": "tentative",
@@ -297,7 +314,9 @@ def test_all_fields_travel_both_ways(scene: Scene) -> None:
     there = scene.ana.get(scene.remote_id(made["id"]))
     assert there["description"] == "line one\nline two" and there["location"] == "Rua A, 1"
     assert there["transparency"] == "transparent" and there["visibility"] == "private" and there["colorId"] == "5"
-    assert there["status"] == "tentative" and there["guestsCanInviteOthers"] is False and there["guestsCanModify"] is True
+    assert (
+        there["status"] == "tentative" and there["guestsCanInviteOthers"] is False and there["guestsCanModify"] is True
+    )
     assert {o["minutes"] for o in there["reminders"]["overrides"]} == {0, 60}
     [guest] = there["attendees"]
     assert (guest["email"], guest["displayName"], guest["optional"]) == ("g@customer.example", "Gil", True)
@@ -306,14 +325,19 @@ def test_all_fields_travel_both_ways(scene: Scene) -> None:
     scene.ana.patch(there["id"], attendees=[guest], colorId=None, transparency="opaque")
     scene.google.check()
     shown = scene.alice.get(f"events/{made['id']}")
-    assert shown["attendees"][0]["response"] == "accepted" and shown["color"] == "" and shown["transparency"] == "opaque"
+    assert (
+        shown["attendees"][0]["response"] == "accepted" and shown["color"] == "" and shown["transparency"] == "opaque"
+    )
     scene.assert_equal()
 
 
 def test_guest_copy_takes_only_personal_changes(scene: Scene) -> None:
     boss = scene.google.person("boss@acme.example")
     meeting = boss.insert(
-        summary="invited", start=at("2026-12-05T09:00:00"), end=at("2026-12-05T10:00:00"), attendees=[{"email": scene.ana.email}]
+        summary="invited",
+        start=at("2026-12-05T09:00:00"),
+        end=at("2026-12-05T10:00:00"),
+        attendees=[{"email": scene.ana.email}],
     )
     scene.google.check()
     [shown] = scene.here()
@@ -380,7 +404,9 @@ def test_free_busy_calendar_shows_busy_blocks(scene: Scene) -> None:
 
     discovery.refresh(scene.alice.account_id, scene.connection.pk)
     mirror = scene.google.mirror(scene.alice, scene.connection, "owner@acme.example")
-    rows = scene.alice.get(f"events?from=2026-12-01T00:00:00Z&to=2026-12-10T00:00:00Z&calendar={mirror.calendar.uuid}")["items"]
+    rows = scene.alice.get(f"events?from=2026-12-01T00:00:00Z&to=2026-12-10T00:00:00Z&calendar={mirror.calendar.uuid}")[
+        "items"
+    ]
     assert len(rows) == 1 and "secret" not in str(rows)
 
 

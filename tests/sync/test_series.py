@@ -23,8 +23,15 @@ def test_series_made_here_has_the_same_occurrences_there(scene: Scene) -> None:
 
 
 def test_series_made_there_with_override_and_cancelled_occurrence_comes_in(scene: Scene) -> None:
-    made = scene.ana.insert(summary="s", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=WEEKLY)
-    scene.ana.patch(f"{made['id']}_20261208T120000Z", summary="moved", start=at("2026-12-09T15:00:00"), end=at("2026-12-09T16:00:00"))
+    made = scene.ana.insert(
+        summary="s", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=WEEKLY
+    )
+    scene.ana.patch(
+        f"{made['id']}_20261208T120000Z",
+        summary="moved",
+        start=at("2026-12-09T15:00:00"),
+        end=at("2026-12-09T16:00:00"),
+    )
     scene.ana.delete(f"{made['id']}_20261215T120000Z")
     scene.google.check()
     assert sorted(e["summary"] for e in scene.here()) == ["moved"] + ["s"] * 6
@@ -169,7 +176,10 @@ def test_all_day_becomes_timed_and_back(scene: Scene) -> None:
     made = scene.create("x")
     scene.patch(made["id"], {"start": {"date": "2026-12-05"}, "end": {"date": "2026-12-07"}})
     scene.assert_equal()
-    times = {side: {"date_time": f"2026-12-05T{hour}:00:00-03:00", "time_zone": "America/Sao_Paulo"} for side, hour in (("start", "09"), ("end", "10"))}
+    times = {
+        side: {"date_time": f"2026-12-05T{hour}:00:00-03:00", "time_zone": "America/Sao_Paulo"}
+        for side, hour in (("start", "09"), ("end", "10"))
+    }
     scene.patch(made["id"], times)
     scene.assert_equal()
 
@@ -201,7 +211,9 @@ def test_override_of_an_unseen_series_stands_alone_until_its_series_comes(scene:
 def test_pages_of_every_shape_are_followed(scene: Scene, page: str) -> None:
     scene.google.world.behaviours.page = page
     for n in range(7):
-        scene.ana.insert(summary=f"e{n}", start=at(f"2026-12-{n + 1:02d}T09:00:00"), end=at(f"2026-12-{n + 1:02d}T10:00:00"))
+        scene.ana.insert(
+            summary=f"e{n}", start=at(f"2026-12-{n + 1:02d}T09:00:00"), end=at(f"2026-12-{n + 1:02d}T10:00:00")
+        )
     scene.google.check()
     assert len(scene.here()) == 7
     scene.google.world.behaviours.page = "full"

@@ -17,7 +17,12 @@ CREATE POLICY tenant ON {table}
 """
 _CONDITION = "account_id = nullif(current_setting('app.account', true), '')::bigint"
 _OWN_MEMBERSHIPS = _CONDITION + " OR user_id = nullif(current_setting('app.user', true), '')::bigint"
-_ON_DELETE = {"CASCADE": "CASCADE", "SET_NULL": "SET NULL ({column})", "PROTECT": "NO ACTION", "DO_NOTHING": "NO ACTION"}
+_ON_DELETE = {
+    "CASCADE": "CASCADE",
+    "SET_NULL": "SET NULL ({column})",
+    "PROTECT": "NO ACTION",
+    "DO_NOTHING": "NO ACTION",
+}
 
 
 class ProtectTenantTables(Operation):

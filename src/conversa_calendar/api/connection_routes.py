@@ -230,5 +230,3 @@ def _as_uuid(text: str) -> Any:
         return UUID(text)
     except ValueError as error:
         raise NotFound from error
-
-

@@ -40,8 +40,11 @@ def list_events(
     levels = {found.pk: level for found, level in pairs}
     calendars = [found for found, _level in pairs]
     if q and not since:
-        found = [event for event in selectors.search(calendars, q) if not access.is_masked(
-            event, event.calendar, viewer, levels[event.calendar_id])]
+        found = [
+            event
+            for event in selectors.search(calendars, q)
+            if not access.is_masked(event, event.calendar, viewer, levels[event.calendar_id])
+        ]
         items = [presenting.event(e, e.calendar, viewer, levels[e.calendar_id]) | {"occurrence": None} for e in found]
         return {"items": items, "next_cursor": None}
     begin, end = _range(since, until)
@@ -162,7 +165,8 @@ def use_instead(request: HttpRequest, uuid: str, entry_id: int) -> Payload:
 def list_trash(request: HttpRequest) -> Payload:
     viewer = request.caller.viewer
     items = [
-        presenting.event(event, calendar, viewer, level) | {"deleted_at": event.deleted_at, "deleted_by": event.deleted_by}
+        presenting.event(event, calendar, viewer, level)
+        | {"deleted_at": event.deleted_at, "deleted_by": event.deleted_by}
         for event, calendar, level in selectors.trash(viewer)
     ]
     return {"items": items}
@@ -318,5 +322,3 @@ def _entry(entry: Any) -> Payload:
         "lost": entry.lost,
         "note": entry.note,
     }
-
-

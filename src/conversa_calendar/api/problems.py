@@ -23,7 +23,13 @@ class Problem(Exception):
 
 
 def response(status: int, code: str, detail: str, **more: Any) -> HttpResponse:
-    body = {"type": f"/problems/{code}", "title": code.replace("_", " "), "status": status, "code": code, "detail": detail}
+    body = {
+        "type": f"/problems/{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
     return JsonResponse(body | more, status=status, content_type="application/problem+json")
 
 

@@ -166,7 +166,9 @@ def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match
     _announce(calendar, event, "deleted")
 
 
-def delete_occurrence(series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = "") -> None:
+def delete_occurrence(
+    series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = ""
+) -> None:
     """Cancels one occurrence of a series. Raises Changed, Invalid."""
     override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
     if override is not None:
@@ -184,7 +186,9 @@ def delete_occurrence(series: Event, key: str, *, actor: Member | None, notify: 
     _announce(series.calendar, override, "deleted")
 
 
-def delete_following(series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = "") -> None:
+def delete_following(
+    series: Event, key: str, *, actor: Member | None, notify: str = "none", if_match: str = ""
+) -> None:
     """Ends a series before an occurrence; at the first one the whole series goes. Raises Changed, Invalid."""
     series = _locked(series, if_match)
     master = series.content
@@ -362,13 +366,13 @@ def _cancel_override(override: Event, actor: Member | None, notify: str, if_matc
         return msgspec.structs.replace(content, status="cancelled")
 
     before = override.content
-    cancelled_event = edit(override, cancelled, actor=actor, notify="none", if_match=if_match, cause="occurrence cancelled")
+    cancelled_event = edit(
+        override, cancelled, actor=actor, notify="none", if_match=if_match, cause="occurrence cancelled"
+    )
     invitations.tell(cancelled_event, cancelled_event.calendar, before, None, notify, actor)
 
 
-def _carry_overrides(
-    event: Event, calendar: Calendar, before: Content, after: Content, actor: Member | None
-) -> None:
+def _carry_overrides(event: Event, calendar: Calendar, before: Content, after: Content, actor: Member | None) -> None:
     """After an edit of a whole series: overrides take what they do not override, and follow its new times."""
     overrides = list(Event.objects.filter(series=event, deleted_at=None))
     if not after.recurrence:
@@ -396,7 +400,12 @@ def _still_fits(override: Event, before: Content, after: Content) -> bool:
 
 
 def _reapply(
-    overrides: list[Event], series: Event, calendar: Calendar, old_start: times.Moment, after: Content, actor: Member | None
+    overrides: list[Event],
+    series: Event,
+    calendar: Calendar,
+    old_start: times.Moment,
+    after: Content,
+    actor: Member | None,
 ) -> None:
     """Moves overrides to where their occurrences now are; what fits nowhere goes to the trash, visibly."""
     by = times.civil(after.start) - times.civil(old_start)

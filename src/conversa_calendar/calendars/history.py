@@ -28,7 +28,9 @@ def record(
     """Adds one entry with the changed units; nothing when nothing changed and nothing is to be said."""
     changes = {}
     if before is not None and after is not None:
-        changes = {n: {"before": readable(before, n), "after": readable(after, n)} for n in changed_units(before, after)}
+        changes = {
+            n: {"before": readable(before, n), "after": readable(after, n)} for n in changed_units(before, after)
+        }
     if cause == "edited" and not changes and not lost and not note:
         return None
     entry = History(
@@ -55,7 +57,9 @@ def announce(calendar: Calendar, changes: Iterable[tuple[UUID, str]], kind: str 
             "VALUES (%s, pg_current_xact_id()::text::bigint, %s, %s, %s, %s, now())",
             [(account_id, kind, uuid, calendar.uuid, what) for uuid, what in rows],
         )
-        cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}'])
+        cursor.execute(
+            "SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}']
+        )
 
 
 def wake(what: str) -> None:

@@ -12,7 +12,9 @@ from conversa_calendar.domain.event import Attendee, Content
 from conversa_calendar.domain.times import Day, Moment
 
 
-def event(shown: Event, calendar: Calendar, viewer: Viewer, level: str, content: Content | None = None) -> dict[str, Any]:
+def event(
+    shown: Event, calendar: Calendar, viewer: Viewer, level: str, content: Content | None = None
+) -> dict[str, Any]:
     """The full event; `content` replaces it for one occurrence of a series."""
     content = content or shown.content
     if access.is_masked(shown, calendar, viewer, level):

@@ -38,7 +38,9 @@ class NotFound(Exception):
 
 
 def calendars() -> QuerySet[Calendar]:
-    return Calendar.objects.filter(deleted_at=None).select_related("owner__user").order_by("is_mirrored", "place", "name")
+    return (
+        Calendar.objects.filter(deleted_at=None).select_related("owner__user").order_by("is_mirrored", "place", "name")
+    )
 
 
 def visible(viewer: Viewer) -> list[tuple[Calendar, str]]:
@@ -82,7 +84,9 @@ def filtered(
         return found
     assigned = set(Assignment.objects.filter(wanted).values_list("calendar_id", flat=True))
     return [
-        pair for pair in found if pair[0].pk in assigned or (agent and pair[0].owner and str(pair[0].owner.uuid) == agent)
+        pair
+        for pair in found
+        if pair[0].pk in assigned or (agent and pair[0].owner and str(pair[0].owner.uuid) == agent)
     ]
 
 

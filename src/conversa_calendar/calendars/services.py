@@ -161,7 +161,11 @@ def _assignment(calendar: Calendar, item: dict[str, str]) -> Assignment:
     level = item.get("level") or "details"
     if level not in LEVELS:
         raise Invalid("level", _("A level is busy, details or edit."))
-    models: dict[str, tuple[str, Any]] = {"agent": ("member", Member), "team": ("team", Team), "inbox": ("inbox", Inbox)}
+    models: dict[str, tuple[str, Any]] = {
+        "agent": ("member", Member),
+        "team": ("team", Team),
+        "inbox": ("inbox", Inbox),
+    }
     if item.get("kind") not in models:
         raise Invalid("kind", _("A calendar is assigned to an agent, a team or an inbox."))
     field, model = models[item["kind"]]

@@ -87,7 +87,9 @@ def _check_guests(content: Content) -> None:
         try:
             validate_email(guest.email)
         except ValidationError:
-            raise Invalid("attendees", _("“%(email)s” is not an e-mail address.") % {"email": guest.email[:80]}) from None
+            raise Invalid(
+                "attendees", _("“%(email)s” is not an e-mail address.") % {"email": guest.email[:80]}
+            ) from None
         if guest.email.lower() in seen:
             raise Invalid("attendees", _("%(email)s is invited twice.") % {"email": guest.email})
         seen.add(guest.email.lower())

@@ -143,7 +143,9 @@ def _assign(people: dict[str, Any]) -> None:
     def give(name: str, *items: tuple[str, str, str]) -> None:
         calendar = Calendar.objects.filter(remote_name=name).first()
         if calendar is not None:
-            services.assign(calendar, [{"kind": k, "id": str(people[who].uuid), "level": level} for k, who, level in items])
+            services.assign(
+                calendar, [{"kind": k, "id": str(people[who].uuid), "level": level} for k, who, level in items]
+            )
 
     give(ANA, ("team", "sales", "details"), ("agent", "bruno", "edit"))
     give("Customer calls", ("inbox", "website", "details"))
@@ -154,31 +156,53 @@ def _assign(people: dict[str, Any]) -> None:
 
 
 def _ana(monday: date, dice: random.Random) -> list[dict[str, Any]]:
-    standup = _event("standup", "Stand-up", monday - timedelta(days=371), 9, 30, 30, rule="RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR")
+    standup = _event(
+        "standup", "Stand-up", monday - timedelta(days=371), 9, 30, 30, rule="RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
+    )
     moved = {
         "id": f"standup_{_suffix(monday + timedelta(days=3), 9, 30)}",
         "recurringEventId": "standup",
         **_times(monday + timedelta(days=3), 11, 0, 30),
     }
-    one_to_one = _event("oneonone", "1:1 Ana and Bruno", monday - timedelta(days=200), 15, 0, 30, rule="RRULE:FREQ=WEEKLY;INTERVAL=2")
+    one_to_one = _event(
+        "oneonone", "1:1 Ana and Bruno", monday - timedelta(days=200), 15, 0, 30, rule="RRULE:FREQ=WEEKLY;INTERVAL=2"
+    )
     one_to_one["attendees"] = [{"email": ANA, "responseStatus": "accepted"}, {"email": SALES}]
     review = _event("review", "Quarterly review", monday + timedelta(days=9), 10, 0, 120)
-    review |= {"attendees": [{"email": ANA}, {"email": SALES}, {"email": "lopez@customer.example"}], "location": "Room 4"}
+    review |= {
+        "attendees": [{"email": ANA}, {"email": SALES}, {"email": "lopez@customer.example"}],
+        "location": "Room 4",
+    }
     private = _event("private", "Dentist", monday + timedelta(days=1), 14, 30, 90) | {"visibility": "private"}
     leave = {"id": "leave1", "summary": "Ana: out of office", **_days(monday + timedelta(days=4), 1)}
     far = _event("newyork", "Call with New York", monday + timedelta(days=2), 11, 0, 45, zone="America/New_York")
     past = [
-        _event(f"past{n:04d}", dice.choice(["Renewal", "Onboarding", "Demo", "Training"]) + f" {n}",
-               monday - timedelta(days=dice.randrange(3, 900)), dice.randrange(9, 17), 0, 60)
+        _event(
+            f"past{n:04d}",
+            dice.choice(["Renewal", "Onboarding", "Demo", "Training"]) + f" {n}",
+            monday - timedelta(days=dice.randrange(3, 900)),
+            dice.randrange(9, 17),
+            0,
+            60,
+        )
         for n in range(240)
     ]
     return [standup, moved, one_to_one, review, private, leave, far, *past]
 
 
 def _sales(monday: date, dice: random.Random) -> list[dict[str, Any]]:
-    pipeline = _event("pipeline", "Pipeline meeting", monday - timedelta(days=120), 8, 30, 60, rule="RRULE:FREQ=WEEKLY;BYDAY=TU")
+    pipeline = _event(
+        "pipeline", "Pipeline meeting", monday - timedelta(days=120), 8, 30, 60, rule="RRULE:FREQ=WEEKLY;BYDAY=TU"
+    )
     calls = [
-        _event(f"sale{n:04d}", f"Sales call {n}", monday - timedelta(days=dice.randrange(-20, 400)), dice.randrange(9, 18), 30, 30)
+        _event(
+            f"sale{n:04d}",
+            f"Sales call {n}",
+            monday - timedelta(days=dice.randrange(-20, 400)),
+            dice.randrange(9, 18),
+            30,
+            30,
+        )
         for n in range(120)
     ]
     return [pipeline, *calls]
@@ -190,7 +214,14 @@ def _calls(monday: date, dice: random.Random) -> list[dict[str, Any]]:
         _event("onboard", "Onboarding: Pires", monday + timedelta(days=1), 11, 0, 60),
     ]
     rest = [
-        _event(f"call{n:04d}", f"Customer call {n}", monday - timedelta(days=dice.randrange(-30, 700)), dice.randrange(9, 18), 0, 45)
+        _event(
+            f"call{n:04d}",
+            f"Customer call {n}",
+            monday - timedelta(days=dice.randrange(-30, 700)),
+            dice.randrange(9, 18),
+            0,
+            45,
+        )
         for n in range(300)
     ]
     return [*named, *rest]
@@ -203,7 +234,13 @@ def _launches(monday: date) -> list[dict[str, Any]]:
 
 
 def _holidays(year: int) -> list[dict[str, Any]]:
-    days = [(1, 1, "New Year"), (4, 21, "Tiradentes"), (5, 1, "Labour Day"), (9, 7, "Independence"), (10, 12, "Our Lady")]
+    days = [
+        (1, 1, "New Year"),
+        (4, 21, "Tiradentes"),
+        (5, 1, "Labour Day"),
+        (9, 7, "Independence"),
+        (10, 12, "Our Lady"),
+    ]
     days += [(11, 2, "All Souls"), (11, 15, "Republic"), (11, 20, "Black Awareness"), (12, 25, "Christmas")]
     return [
         {"id": f"holida{y}{m:02d}{d:02d}", "summary": name, "transparency": "transparent", **_days(date(y, m, d), 1)}
@@ -215,7 +252,11 @@ def _holidays(year: int) -> list[dict[str, Any]]:
 def _event(
     event_id: str, summary: str, day: date, hour: int, minute: int, minutes: int, rule: str = "", zone: str = ZONE
 ) -> dict[str, Any]:
-    body = {"id": event_id.replace("w", "v").replace("y", "v"), "summary": summary, **_times(day, hour, minute, minutes, zone)}
+    body = {
+        "id": event_id.replace("w", "v").replace("y", "v"),
+        "summary": summary,
+        **_times(day, hour, minute, minutes, zone),
+    }
     return body | ({"recurrence": [rule]} if rule else {})
 
 

@@ -53,7 +53,9 @@ def _database() -> Finding:
 def _migrations() -> Finding:
     executor = MigrationExecutor(connections["owner"])
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return Finding("migrations", not waiting, f"{len(waiting)} to run: conversa-calendar migrate" if waiting else "up to date")
+    return Finding(
+        "migrations", not waiting, f"{len(waiting)} to run: conversa-calendar migrate" if waiting else "up to date"
+    )
 
 
 def _role() -> Finding:
@@ -75,7 +77,9 @@ def _clock() -> Finding:
 
 def _workers() -> Finding:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'")
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'"
+        )
         row = cursor.fetchone()
     count = int(row[0]) if row else 0
     return Finding("workers", count > 0, f"{count} running" if count else "none: run conversa-calendar worker")
@@ -83,13 +87,17 @@ def _workers() -> Finding:
 
 def _google() -> Finding:
     is_set = bool(settings.GOOGLE_CLIENT_ID and settings.GOOGLE_CLIENT_SECRET)
-    says = "client is set" if is_set else "set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET: conversa-calendar google-setup"
+    says = (
+        "client is set" if is_set else "set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET: conversa-calendar google-setup"
+    )
     return Finding("Google client", is_set, says)
 
 
 def _public_address(env: Environment) -> Finding:
     if not env.public_url:
-        return Finding("public address", False, "PUBLIC_URL is not set: Google cannot notify, calendars are polled", True)
+        return Finding(
+            "public address", False, "PUBLIC_URL is not set: Google cannot notify, calendars are polled", True
+        )
     is_https = env.public_url.startswith("https://")
     says = env.public_url if is_https else f"{env.public_url} is not https: Google refuses to notify it"
     return Finding("public address", is_https, says, is_hint=True)
@@ -115,5 +123,7 @@ def _mirror(account: Account, mirror: Mirror) -> Finding:
     late = clock.now() - timedelta(hours=2)
     is_late = run is not None and run.is_active and (mirror.last_sync_at is None or mirror.last_sync_at < late)
     is_good = mirror.state in {"live", "polling", "first_sync", "paused"} and not is_late
-    says = mirror.error_message or (f"{mirror.state}, last sync {mirror.last_sync_at:%Y-%m-%d %H:%M}" if mirror.last_sync_at else mirror.state)
+    says = mirror.error_message or (
+        f"{mirror.state}, last sync {mirror.last_sync_at:%Y-%m-%d %H:%M}" if mirror.last_sync_at else mirror.state
+    )
     return Finding(f"{account.name}: {mirror.calendar.name}", is_good, says)

@@ -20,7 +20,9 @@ def explain(client_file: Path | None, env: Environment) -> int:
         print(f"  {scope}  ({note}{'' if scope in REQUIRED or scope not in PERMISSION_NAMES else ', optional'})")
     if not env.public_url.startswith("https://"):
         print("Google notifies only an https address: set PUBLIC_URL to one, or calendars are polled.")
-    print("In Testing, Google ends every authorisation after 7 days and lets in at most 100 listed users: publish the app.")
+    print(
+        "In Testing, Google ends every authorisation after 7 days and lets in at most 100 listed users: publish the app."
+    )
     print("Calendar scopes are sensitive: Google verifies the app before strangers may use it without a warning.")
     if client_file is None:
         return 0
@@ -29,7 +31,9 @@ def explain(client_file: Path | None, env: Environment) -> int:
         client = held.get("web") or {}
         client_id, secret = client["client_id"], client["client_secret"]
     except (OSError, ValueError, KeyError) as error:
-        print(f"conversa-calendar: {client_file} is not a client file of type “Web application”: {error}", file=sys.stderr)
+        print(
+            f"conversa-calendar: {client_file} is not a client file of type “Web application”: {error}", file=sys.stderr
+        )
         return 2
     if redirect not in client.get("redirect_uris", []):
         print(f"BAD  {redirect} is not among the client's redirect URIs; add it in Google's console.")

@@ -112,7 +112,10 @@ def _worker(options: argparse.Namespace, env: environment.Environment) -> None:
 
     worker_app = app.with_connector(app.connector.get_worker_connector())
     worker_app.run_worker(
-        concurrency=WORKER_CONCURRENCY, delete_jobs="successful", fetch_job_polling_interval=5.0, shutdown_graceful_timeout=25
+        concurrency=WORKER_CONCURRENCY,
+        delete_jobs="successful",
+        fetch_job_polling_interval=5.0,
+        shutdown_graceful_timeout=25,
     )
 
 
@@ -196,7 +199,14 @@ def _db(options: argparse.Namespace, env: environment.Environment) -> int:
         if options.action == "dump":
             command = [f"{folder}pg_dump", "--format=custom", f"--file={options.file}", url]
         else:
-            command = [f"{folder}pg_restore", "--clean", "--if-exists", "--single-transaction", f"--dbname={url}", str(options.file)]
+            command = [
+                f"{folder}pg_restore",
+                "--clean",
+                "--if-exists",
+                "--single-transaction",
+                f"--dbname={url}",
+                str(options.file),
+            ]
         return subprocess.run(command, check=False).returncode
 
 

@@ -1,5 +1,6 @@
 """A small supervisor: starts child processes, notices when one dies, stops them all together."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -28,7 +29,9 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._stop_soon)
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        self.children[name] = subprocess.Popen(command, env=dict(os.environ) | dict(environment), start_new_session=True)
+        self.children[name] = subprocess.Popen(
+            command, env=dict(os.environ) | dict(environment), start_new_session=True
+        )
 
     def wait(self) -> None:
         """Returns when told to stop. Raises ChildDied."""
@@ -105,12 +108,20 @@ def wait_until_ready(url: str) -> None:
 
 
 def _granian(interface: str, target: str, host: str, port: int) -> list[str]:
-    options = ["--host", host, "--port", str(port), "--workers", "1", "--respawn-failed-workers", "--log-level", "error"]
+    options = [
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--respawn-failed-workers",
+        "--log-level",
+        "error",
+    ]
     return [sys.executable, "-m", "granian", "--interface", interface, *options, target]
 
 
 def _signal(child: subprocess.Popen[bytes], number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, number)
-    except ProcessLookupError:
-        pass

@@ -161,16 +161,19 @@ def _redeem_state(state: str, browser: Browser) -> Consent:
             and found.user_id == browser.user.pk
         )
         if not is_own:
-            raise Refused("foreign_state", _("This sign-in at Google was started in another browser or by someone else."))
+            raise Refused(
+                "foreign_state", _("This sign-in at Google was started in another browser or by someone else.")
+            )
         found.used_at = clock.now()
         found.save(update_fields=["used_at"])
         return found
 
 
 def _check_allowed(member: Member, consent: Consent) -> None:
-    is_invited = consent.invitation_id is not None and Invitation.objects.filter(
-        pk=consent.invitation_id, member=member, used_at=None
-    ).exists()
+    is_invited = (
+        consent.invitation_id is not None
+        and Invitation.objects.filter(pk=consent.invitation_id, member=member, used_at=None).exists()
+    )
     if member.is_suspended or not (member.may(Permission.INTEGRATIONS) or is_invited):
         raise Refused("not_allowed", _("You may no longer connect calendars in this account."))
     if not member.account.is_open:
@@ -179,7 +182,9 @@ def _check_allowed(member: Member, consent: Consent) -> None:
 
 def _check_granted(granted: Tokens) -> None:
     if missing := missing_permissions(granted.scopes):
-        raise Refused("missing_permission", _("A permission was not ticked at Google, so nothing was connected."), missing)
+        raise Refused(
+            "missing_permission", _("A permission was not ticked at Google, so nothing was connected."), missing
+        )
     if not granted.refresh_token:
         raise Refused("no_refresh_token", _("Google did not give lasting access. Please connect once more."))
 

@@ -139,7 +139,7 @@ class Disconnect(TenantModel):
     requested_at = models.DateTimeField(default=clock.now)
     step = models.CharField(max_length=20, default="stopping")
     counts = models.JSONField(default=dict)
-    revocation = models.CharField(max_length=20, default="pending")
+    revocation = models.TextField(default="revocation pending")
     finished_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)

@@ -47,6 +47,9 @@ class Wallet:
 
     def current(self) -> str:
         """A living access token. Raises GrantDead, Transient, OperatorError."""
+        if not self._token and self._version < 0:
+            with tenant(self.account_id):
+                self.fill(Connection.objects.get(pk=self.connection_id))
         return self._token or self.renew()
 
     def renew(self) -> str:
@@ -154,7 +157,9 @@ def reseal_all(account_id: int) -> int:
     changed = 0
     with tenant(account_id):
         for connection in Connection.objects.select_for_update():
-            if sealing.is_current(connection.sealed_refresh_token) and sealing.is_current(connection.sealed_access_token):
+            if sealing.is_current(connection.sealed_refresh_token) and sealing.is_current(
+                connection.sealed_access_token
+            ):
                 continue
             connection.sealed_refresh_token = sealing.seal(connection.refresh_token, connection.place("refresh_token"))
             connection.sealed_access_token = sealing.seal(connection.access_token, connection.place("access_token"))

@@ -65,7 +65,11 @@ def start(request: HttpRequest) -> HttpResponse:
         if invitation is None and not member.may(MANAGE):
             raise Refused("not_allowed", _("You may not connect calendars in this account."))
         with tenant(member.account_id):
-            card = Connection.objects.filter(uuid=request.POST["reconnect"]).first() if request.POST.get("reconnect") else None
+            card = (
+                Connection.objects.filter(uuid=request.POST["reconnect"]).first()
+                if request.POST.get("reconnect")
+                else None
+            )
         secret = secrets.token_urlsafe(32)
         browser = _browser(request, secret)
         address = consent.begin(
@@ -220,7 +224,9 @@ def assign(request: HttpRequest, uuid: str) -> HttpResponse:
         return redirect(request.POST.get("back") if request.POST.get("back") == "/settings" else "/connections")
     known = {(item["kind"], item["id"]): item["level"] for item in services.assignment_items(calendar)}
     people = [("agent", m.uuid, str(m)) for m in accounts.members()]
-    groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [("inbox", i.uuid, i.name) for i in accounts.inboxes()]
+    groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [
+        ("inbox", i.uuid, i.name) for i in accounts.inboxes()
+    ]
     rows = [(kind, str(u), name, known.get((kind, str(u)))) for kind, u, name in [*people, *groups]]
     return render(request, "dashboard/assign.html", {"calendar": calendar, "rows": rows})
 
@@ -280,7 +286,9 @@ def _cards() -> list[dict[str, Any]]:
     cards = []
     connections = Connection.objects.select_related("owner__user").order_by("id")
     for connection in connections:
-        mirrors = Mirror.objects.filter(connection=connection, is_selected=True).select_related("calendar", "connection")
+        mirrors = Mirror.objects.filter(connection=connection, is_selected=True).select_related(
+            "calendar", "connection"
+        )
         rows = [
             {
                 "mirror": mirror,
@@ -372,5 +380,3 @@ def _permissions() -> list[tuple[str, bool]]:
 def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
     context = {"refusal": refusal, "permissions": _permissions()}
     return render(request, "dashboard/consent_refused.html", context, status=409)
-
-

@@ -67,7 +67,9 @@ def show(request: HttpRequest, uuid: str) -> HttpResponse:
         "content": content,
         "key": key,
         "when": _in_words(content),
-        "description": nh3.clean(shown["description"].replace("\n", "<br>"), tags=TAGS, link_rel="noopener nofollow ugc"),
+        "description": nh3.clean(
+            shown["description"].replace("\n", "<br>"), tags=TAGS, link_rel="noopener nofollow ugc"
+        ),
         "is_masked": access.is_masked(event, calendar, viewer(request), level),
         "own": next((guest for guest in content.attendees if guest.self), None),
         "is_series": event.kind != "single",
@@ -89,8 +91,12 @@ def edit(request: HttpRequest, uuid: str) -> HttpResponse:
     try:
         return _save(request, event, calendar, key)
     except Changed as conflict:
-        context = {"event": conflict.current, "key": key, "now": presenting.event(
-            conflict.current, calendar, viewer(request), level), "mine": request.POST.dict()}
+        context = {
+            "event": conflict.current,
+            "key": key,
+            "now": presenting.event(conflict.current, calendar, viewer(request), level),
+            "mine": request.POST.dict(),
+        }
         return render(request, "dashboard/conflict.html", context, status=409)
     except (Invalid, NotFound) as error:
         return _form(request, event, pairs, request.POST.dict() | {"occurrence": key}, error)
@@ -110,7 +116,9 @@ def reschedule(request: HttpRequest, uuid: str) -> HttpResponse:
             side: {"date": body[side][:10]} if body.get("all_day") else {"date_time": body[side], "time_zone": zone}
             for side in ("start", "end")
         }
-        changed = _apply(request, event, calendar, times_body, body.get("occurrence", ""), body.get("scope") or "this", "none")
+        changed = _apply(
+            request, event, calendar, times_body, body.get("occurrence", ""), body.get("scope") or "this", "none"
+        )
     except (Invalid, ValueError, KeyError, TypeError) as error:
         return JsonResponse({"message": str(error)}, status=422)
     return JsonResponse({"event": str(changed.uuid)})

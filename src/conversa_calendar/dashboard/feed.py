@@ -79,7 +79,7 @@ def _tile(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) 
     (key, starts_at, ends_at, start_date, end_date, uuid, _calendar, kind, summary, is_private) = row[:10]
     owner_id = calendar.owner_id if calendar.is_mirrored else (row[10] or calendar.owner_id)
     is_masked = level == "busy" or (is_private and owner_id != viewer.member.pk)
-    tile = {
+    return {
         "id": f"{uuid}:{key}",
         "title": _("Busy") if is_masked else summary or _("(No title)"),
         "start": start_date.isoformat() if start_date else starts_at.isoformat(),
@@ -98,7 +98,6 @@ def _tile(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) 
         "state": row[13],
         "own": bool(row[17]),
     }
-    return tile
 
 
 def _join(known: dict[str, Any], other: dict[str, Any]) -> None:
@@ -109,7 +108,9 @@ def _join(known: dict[str, Any], other: dict[str, Any]) -> None:
     known["calendars"] = names
 
 
-def _beyond(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime) -> list[dict[str, Any]]:
+def _beyond(
+    viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime
+) -> list[dict[str, Any]]:
     """Occurrences outside the materialised window, expanded on the fly."""
     from conversa_calendar.calendars import occurrences
 

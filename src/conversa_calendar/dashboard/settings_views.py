@@ -130,7 +130,12 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
             except Invalid as error:
                 return HttpResponse(error.message, status=422)
         guest = next(g for g in event.content.attendees if g.email.lower() == email.lower())
-        context = {"event": event, "guest": guest, "when": when_in_words(event.content), "is_saved": request.method == "POST"}
+        context = {
+            "event": event,
+            "guest": guest,
+            "when": when_in_words(event.content),
+            "is_saved": request.method == "POST",
+        }
         return render(request, "dashboard/answer.html", context)
 
 
@@ -169,7 +174,9 @@ def _member(request: HttpRequest) -> None:
         password = post.get("password", "")
         if problems := services.password_problems(password):
             raise Refused(" ".join(problems))
-        services.add_member(email=post.get("email", ""), name=post.get("name", ""), password=password, built_in=post.get("role", ""))
+        services.add_member(
+            email=post.get("email", ""), name=post.get("name", ""), password=password, built_in=post.get("role", "")
+        )
         return
     member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
     if member is None:

@@ -81,4 +81,4 @@ def _add_people(event: Event, content: Content, organizer: tuple[str, str]) -> N
         person.params["PARTSTAT"] = answers.get(guest.response, "NEEDS-ACTION")
         person.params["ROLE"] = "OPT-PARTICIPANT" if guest.optional else "REQ-PARTICIPANT"
         person.params["RSVP"] = "TRUE"
-        event.add("attendee", person, encode=0)
+        event.add("attendee", person, encode=False)

@@ -91,7 +91,8 @@ def shortened_units(sent: Content, answer: Content) -> tuple[str, ...]:
     return tuple(
         name
         for name in texts
-        if len(getattr(answer, name)) < len(getattr(sent, name)) and getattr(sent, name).startswith(getattr(answer, name))
+        if len(getattr(answer, name)) < len(getattr(sent, name))
+        and getattr(sent, name).startswith(getattr(answer, name))
     )
 
 

@@ -1,22 +1,22 @@
 """What the engine needs of an outside calendar: values, one Protocol, and errors that are decisions.
 
-    ProviderError
-    ├── Transient            try again later; nothing is known to have happened
-    │   └── OutcomeUnknown   a write whose answer was lost: it may have happened
-    ├── RateLimited          this person's calls are too many: slow down
-    ├── WritesPaused         the account may only read for some hours
-    ├── GrantDead            the authorisation is gone: a person must reconnect
-    ├── AccessTokenExpired   renew the access token and repeat once
-    ├── CursorExpired        the incremental cursor is worthless: list everything
-    ├── PageExpired          the page token is worthless: begin the listing again
-    ├── PreconditionFailed   someone changed it since we read it
-    ├── AlreadyExists        the id is taken, perhaps by ourselves
-    ├── Gone                 it is already deleted
-    ├── NotFound             not there, or not visible
-    ├── Forbidden            this event or calendar may not be changed by this account
-    ├── PushRefused          no notifications for this calendar: poll
-    ├── BadData              the provider will never take this: park the event
-    └── OperatorError        the installation is misconfigured; no connection is at fault
+ProviderError
+├── Transient            try again later; nothing is known to have happened
+│   └── OutcomeUnknown   a write whose answer was lost: it may have happened
+├── RateLimited          this person's calls are too many: slow down
+├── WritesPaused         the account may only read for some hours
+├── GrantDead            the authorisation is gone: a person must reconnect
+├── AccessTokenExpired   renew the access token and repeat once
+├── CursorExpired        the incremental cursor is worthless: list everything
+├── PageExpired          the page token is worthless: begin the listing again
+├── PreconditionFailed   someone changed it since we read it
+├── AlreadyExists        the id is taken, perhaps by ourselves
+├── Gone                 it is already deleted
+├── NotFound             not there, or not visible
+├── Forbidden            this event or calendar may not be changed by this account
+├── PushRefused          no notifications for this calendar: poll
+├── BadData              the provider will never take this: park the event
+└── OperatorError        the installation is misconfigured; no connection is at fault
 """
 
 from collections.abc import Sequence

@@ -201,5 +201,3 @@ def _insert(
     data = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(query, [*fixed.values(), *data])
-
-

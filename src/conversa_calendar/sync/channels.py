@@ -82,9 +82,7 @@ def stop_all(account_id: int, connection: Connection) -> int:
 
 
 def _is_opening(mirror_id: int, now: datetime) -> bool:
-    return PushChannel.objects.filter(
-        mirror_id=mirror_id, state="opening", created_at__gt=now - OPENING_FOR
-    ).exists()
+    return PushChannel.objects.filter(mirror_id=mirror_id, state="opening", created_at__gt=now - OPENING_FOR).exists()
 
 
 def _may_watch(mirror: Mirror, now: datetime) -> bool:

@@ -49,11 +49,15 @@ def preview(connection: Connection) -> dict[str, Any]:
         },
         "booking_pages": [],
         "bookings": [],
-        "used_elsewhere": GrantUse.objects.filter(grant__sub=connection.sub).exclude(connection_uuid=connection.uuid).exists(),
+        "used_elsewhere": GrantUse.objects.filter(grant__sub=connection.sub)
+        .exclude(connection_uuid=connection.uuid)
+        .exists(),
     }
 
 
-def start(connection: Connection, disposition: str, actor: Member | None, purge_events: list[str] | None = None) -> Disconnect:
+def start(
+    connection: Connection, disposition: str, actor: Member | None, purge_events: list[str] | None = None
+) -> Disconnect:
     """Begins a disconnect within the caller's scope: sync stops at once, the rest follows in steps. Raises Invalid."""
     from conversa_calendar.sync import tasks
 

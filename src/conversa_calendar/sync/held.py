@@ -59,7 +59,9 @@ def _decide_remote(link: Link, event: Event, action: str) -> None:
     if action == "approve":
         Link.objects.filter(pk=link.pk).update(is_held=False, is_approved=True)
         return
-    Link.objects.filter(pk=link.pk).update(is_held=False, tombstoned_at=clock.now(), remote_deleted_at=None, intent=None)
+    Link.objects.filter(pk=link.pk).update(
+        is_held=False, tombstoned_at=clock.now(), remote_deleted_at=None, intent=None
+    )
     if action == "keep":
         Event.objects.filter(pk=event.pk).update(sync_state="native", is_unsettled=False)
     else:

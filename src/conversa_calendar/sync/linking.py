@@ -47,7 +47,9 @@ def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
     link.remote_deleted_at, link.is_held, link.is_approved = None, False, False
 
 
-def merge_remote(session: Session, event: Event, link: Link, remote: RemoteEvent, intended: Content | None = None) -> None:
+def merge_remote(
+    session: Session, event: Event, link: Link, remote: RemoteEvent, intended: Content | None = None
+) -> None:
     """Merges a changed remote event into the one here, unit by unit; within the caller's transaction.
 
     `intended` is what an unresolved write of ours meant to send; units that arrived count as agreed.
@@ -165,7 +167,9 @@ def _meet_deletion(
     remember(link, remote, session.mirror.time_zone)
     link.save()
     if lost:
-        history.record(event, side="remote", cause="edited", lost=lost, note="edited at Google after it was deleted here")
+        history.record(
+            event, side="remote", cause="edited", lost=lost, note="edited at Google after it was deleted here"
+        )
     Event.objects.filter(pk=event.pk).update(is_unsettled=True)
 
 

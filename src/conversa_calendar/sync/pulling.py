@@ -90,9 +90,7 @@ def _start_over(session: Session) -> None:
         mirror.generation += 1
         mirror.full_lists_today += 1
         mirror.next_deep_at = clock.now()
-        mirror.save(
-            update_fields=["cursor", "listing", "page", "generation", "full_lists_today", "next_deep_at"]
-        )
+        mirror.save(update_fields=["cursor", "listing", "page", "generation", "full_lists_today", "next_deep_at"])
 
 
 def _restart_listing(session: Session) -> None:
@@ -237,7 +235,9 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
     event = link.event
     if remote.is_cancelled:
-        Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False)
+        Link.objects.filter(pk=link.pk).update(
+            etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
+        )
         return
     if event is not None and event.deleted_at is not None and event.deleted_by == "local":
         if link.digest == linking.content_digest(remote):
@@ -291,7 +291,9 @@ def _known(remote: RemoteEvent) -> Content:
 def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
     if not remote_ids:
         return {}
-    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids, event__kind="series", tombstoned_at=None)
+    rows = Link.objects.filter(
+        mirror=session.mirror, remote_id__in=remote_ids, event__kind="series", tombstoned_at=None
+    )
     return {link.remote_id: link.event for link in rows.select_related("event") if link.event is not None}
 
 
@@ -306,9 +308,7 @@ def _overrides(
         series_id, master = masters[remote.series_id]
         content, overridden = _override_content(remote, master)
         event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
-        made.append(
-            NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden))
-        )
+        made.append(NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden)))
     return made, parked
 
 
@@ -375,7 +375,15 @@ def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Ev
     if not wanted:
         return {}
     found: dict[str, Event] = {}
-    linked = set(Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(event=None).values_list("event_id", flat=True)) if tags else set()
+    linked = (
+        set(
+            Link.objects.filter(mirror=session.mirror, tombstoned_at=None)
+            .exclude(event=None)
+            .values_list("event_id", flat=True)
+        )
+        if tags
+        else set()
+    )
     for event in Event.objects.filter(wanted).select_related("calendar"):
         if event.pk not in linked:
             found[str(event.uuid)] = event
@@ -455,7 +463,9 @@ def carry_out_deletions(session: Session) -> None:
 
 
 def _candidates(session: Session) -> list[Link]:
-    rows = Link.objects.filter(mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
+    rows = Link.objects.filter(
+        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False
+    )
     return list(rows.exclude(event=None).select_related("event").order_by("id"))
 
 
@@ -493,9 +503,7 @@ def _is_really_gone(session: Session, link: Link) -> bool:
         return True
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        Link.objects.filter(pk=link.pk).update(
-            remote_deleted_at=None, seen_generation=session.mirror.generation
-        )
+        Link.objects.filter(pk=link.pk).update(remote_deleted_at=None, seen_generation=session.mirror.generation)
     return False
 
 

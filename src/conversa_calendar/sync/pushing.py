@@ -271,7 +271,11 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
         if cut := engine.shortened_units(action.content, answer.content):
             lost = {name: domain.readable(action.content, name) for name in cut}
             history.record(now, side="sync", cause="shortened", lost=lost, note="Google shortened this text.")
-        if is_first and event.kind == "override" and domain.unit(answer.content, "when") != domain.unit(now.content, "when"):
+        if (
+            is_first
+            and event.kind == "override"
+            and domain.unit(answer.content, "when") != domain.unit(now.content, "when")
+        ):
             # Google kept an older exception at this occurrence: its time is not what was meant, so ours is sent next.
             after, is_untouched = domain.with_units(after, now.content, ["when"]), False
     _store_settled(session, now, after, answer, is_untouched)
@@ -319,7 +323,11 @@ def _settle_deletion(session: Session, action: Action) -> None:
 def _settle_resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
     """What became of a write whose answer was lost: its units count as agreed, the rest is merged."""
     assert action.event is not None
-    event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author").get(pk=action.event.pk)
+    event = (
+        Event.objects.select_for_update(of=("self",))
+        .select_related("series", "calendar", "author")
+        .get(pk=action.event.pk)
+    )
     link, intent = action.link, action.link.intent or {}
     link.moving_from = ""
     if answer.is_cancelled:
@@ -350,8 +358,10 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         return _after_gone(session, action, error)
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author").get(
-            pk=action.event.pk
+        event = (
+            Event.objects.select_for_update(of=("self",))
+            .select_related("series", "calendar", "author")
+            .get(pk=action.event.pk)
         )
         link = action.link
         old_etag, link.intent = link.etag, None
@@ -388,7 +398,9 @@ def _refresh_master_etag(session: Session, link: Link, old_etag: str, new_etag: 
     The master's own content is merged when the pull that is now wanted lists it."""
     series = link.series_remote_id
     if series:
-        Link.objects.filter(mirror=session.mirror, remote_id=series, etag=old_etag, intent__isnull=True).update(etag=new_etag)
+        Link.objects.filter(mirror=session.mirror, remote_id=series, etag=old_etag, intent__isnull=True).update(
+            etag=new_etag
+        )
     leases.want([session.mirror.pk], is_pull=True)
 
 
@@ -484,7 +496,9 @@ def _give_up_leftover(session: Session, action: Action) -> Action | None:
 def _allowed(event: Event, units: tuple[str, ...]) -> tuple[str, ...]:
     """Units that this copy may change at the provider (G§6.5)."""
     facts = event.facts
-    found = tuple(name for name in units if name != "conference" or event.content.conference.state in {"none", "pending"})
+    found = tuple(
+        name for name in units if name != "conference" or event.content.conference.state in {"none", "pending"}
+    )
     if facts.is_own_copy or event.content.guests_can.modify:
         blocked = {"attendees"} if facts.attendees_omitted else set()
         return tuple(name for name in found if name not in blocked)
@@ -505,7 +519,9 @@ def _skip(session: Session, event: Event) -> None:
 def _is_plausible(session: Session) -> bool:
     """The brake towards the provider: how many events would be deleted there."""
     rows = Event.objects.filter(calendar=session.calendar, series=None)
-    waiting = rows.filter(is_unsettled=True, deleted_at__isnull=False, links__is_approved=False, links__tombstoned_at=None)
+    waiting = rows.filter(
+        is_unsettled=True, deleted_at__isnull=False, links__is_approved=False, links__tombstoned_at=None
+    )
     live = rows.filter(deleted_at=None).count()
     return guard.is_plausible(waiting.count(), 0, live)
 

@@ -99,7 +99,12 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
     if connection.state != ACTIVE:
         raise Invalid("connection", _("This Google account must be reconnected first."))
     row = _discovered(connection, google_id)
-    known = Mirror.objects.select_for_update(of=("self",)).select_related("connection", "calendar").filter(remote_id=google_id).first()
+    known = (
+        Mirror.objects.select_for_update(of=("self",))
+        .select_related("connection", "calendar")
+        .filter(remote_id=google_id)
+        .first()
+    )
     mode = _checked_mode(row, mode or (known.mode if known else ""))
     if known is None:
         return _start(connection, row, mode)
@@ -274,5 +279,3 @@ def _matching(mirror: Mirror | None, items: list[RemoteEvent]) -> int:
         return Link.objects.filter(mirror=mirror, remote_id__in=[item.id for item in items]).exclude(event=None).count()
     uids = {item.facts.ical_uid for item in items}
     return Event.objects.filter(ical_uid__in=uids - {""}, deleted_at=None).values("ical_uid").distinct().count()
-
-

@@ -18,7 +18,13 @@ _WRITE_LIST = ("calendar", "calendar.calendarlist")
 _CALENDARS = ("calendar", "calendar.calendars", "calendar.app.created")
 _CALENDARS_READ = (*_CALENDARS, "calendar.readonly", "calendar.calendars.readonly")
 _FREEBUSY = ("calendar", "calendar.readonly", "calendar.freebusy", "calendar.events.freebusy")
-_COLORS = ("calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly", "calendar.app.created")
+_COLORS = (
+    "calendar",
+    "calendar.readonly",
+    "calendar.calendarlist",
+    "calendar.calendarlist.readonly",
+    "calendar.app.created",
+)
 _SETTINGS = ("calendar", "calendar.readonly", "calendar.settings.readonly")
 _ACL = ("calendar", "calendar.acls")
 _STOP = tuple({*_READ_EVENTS, *_READ_LIST, *_SETTINGS, *_ACL})
@@ -26,17 +32,39 @@ _STOP = tuple({*_READ_EVENTS, *_READ_LIST, *_SETTINGS, *_ACL})
 EVENT_COLORS = dict(
     zip(
         map(str, range(1, 12)),
-        "a4bdfc 7ae7bf dbadff ff887c fbd75b ffb878 46d6db e1e1e1 5484ed 51b749 dc2127".split(),
+        ["a4bdfc", "7ae7bf", "dbadff", "ff887c", "fbd75b", "ffb878", "46d6db", "e1e1e1", "5484ed", "51b749", "dc2127"],
         strict=True,
     )
 )
 CALENDAR_COLORS = dict(
     zip(
         map(str, range(1, 25)),
-        (
-            "ac725e d06b64 f83a22 fa573c ff7537 ffad46 42d692 16a765 7bd148 b3dc6c fbe983 fad165 92e1c0 9fe1e7 9fc6e7 "
-            "4986e7 9a9cff b99aff c2c2c2 cabdbf cca6ac f691b2 cd74e6 a47ae2"
-        ).split(),
+        [
+            "ac725e",
+            "d06b64",
+            "f83a22",
+            "fa573c",
+            "ff7537",
+            "ffad46",
+            "42d692",
+            "16a765",
+            "7bd148",
+            "b3dc6c",
+            "fbe983",
+            "fad165",
+            "92e1c0",
+            "9fe1e7",
+            "9fc6e7",
+            "4986e7",
+            "9a9cff",
+            "b99aff",
+            "c2c2c2",
+            "cabdbf",
+            "cca6ac",
+            "f691b2",
+            "cd74e6",
+            "a47ae2",
+        ],
         strict=True,
     )
 )
@@ -511,7 +539,9 @@ def _injected(effect: dict[str, Any]) -> Response:
         return Response(str(effect["body"]), status=int(effect["status"]), content_type="text/html")
     if "oauth" in effect:
         g.reason = effect["oauth"]
-        return _json({"error": effect["oauth"], "error_description": "Token has been expired or revoked."}, effect["status"])
+        return _json(
+            {"error": effect["oauth"], "error_description": "Token has been expired or revoked."}, effect["status"]
+        )
     error = GoogleError(
         int(effect["status"]),
         effect.get("reason", "backendError"),
@@ -571,4 +601,3 @@ def _json(body: dict[str, Any], status: int = 200, etag: str = "") -> Response:
 
 def _raw(body: bytes, status: int = 200) -> Response:
     return Response(body, status=status, content_type="application/json; charset=UTF-8")
-

@@ -44,4 +44,3 @@ class Serialised:
         if environ.get("PATH_INFO", "").startswith(("/_emulator", "/ui", "/o/")):
             return 0.0
         return self.world.behaviours.latency_s
-

@@ -35,7 +35,9 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
     def add_token() -> Any:
         body = request.get_json()
         world.add_account(body["email"])
-        scopes = {s if "/" in s else oauth.IDENTITY.get(s, oauth.PREFIX + s) for s in body.get("scopes") or ["calendar"]}
+        scopes = {
+            s if "/" in s else oauth.IDENTITY.get(s, oauth.PREFIX + s) for s in body.get("scopes") or ["calendar"]
+        }
         return jsonify(oauth.issue(world, body["email"], body.get("client_id", "demo-client"), scopes, True))
 
     @control.post("/consent")
@@ -143,7 +145,9 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
     @control.post("/ui/split-series")
     def split() -> Any:
         body = request.get_json()
-        event = split_series(world, body["calendar_id"], body["event_id"], body["original_start"], body.get("changes") or {})
+        event = split_series(
+            world, body["calendar_id"], body["event_id"], body["original_start"], body.get("changes") or {}
+        )
         return jsonify(id=event)
 
     @control.post("/ui/edit-all")
@@ -175,12 +179,16 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
 
 
 def split_series(world: World, calendar_id: str, event_id: str, original_start: str, changes: dict[str, Any]) -> str:
-    """"This and following" as Google's own page does it: `_R` id when the time is unchanged, else a fresh id."""
+    """ "This and following" as Google's own page does it: `_R` id when the time is unchanged, else a fresh id."""
     calendar = world.calendars[calendar_id]
     master = calendar.events[event_id]
     at = datetime.fromisoformat(original_start)
     is_date = "date" in master.data["start"]
-    original = {"date": original_start} if is_date else {"at": at.astimezone(UTC).isoformat(), "zone": master.data["start"]["zone"]}
+    original = (
+        {"date": original_start}
+        if is_date
+        else {"at": at.astimezone(UTC).isoformat(), "zone": master.data["start"]["zone"]}
+    )
     tail = _wire(master, calendar) | {"start": None, "end": None}
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
     zone = master.data["start"].get("zone") or calendar.time_zone
@@ -269,7 +277,9 @@ def _wire(event: Any, calendar: Any) -> dict[str, Any]:
 
 
 def until_before(original: moments.When) -> str:
-    last = moments.instant(original) - timedelta(days=1 if "date" in original else 0, seconds=0 if "date" in original else 1)
+    last = moments.instant(original) - timedelta(
+        days=1 if "date" in original else 0, seconds=0 if "date" in original else 1
+    )
     return last.strftime("%Y%m%d" if "date" in original else "%Y%m%dT%H%M%SZ")
 
 

@@ -405,7 +405,9 @@ def _check_reminders(reminders: Body | None) -> None:
         return
     overrides = reminders.get("overrides") or []
     if overrides and reminders.get("useDefault"):
-        raise errors.GoogleError(400, "cannotUseDefaultRemindersAndSpecifyOverride", "Cannot specify both default and overrides.")
+        raise errors.GoogleError(
+            400, "cannotUseDefaultRemindersAndSpecifyOverride", "Cannot specify both default and overrides."
+        )
     if len(overrides) > 5:
         raise errors.invalid("Too many override reminders.")
     for override in overrides:
@@ -621,7 +623,11 @@ def _respond_back(world: World, calendar: Calendar, event: Event, before: Body) 
     """A guest's own answer travels to the organizer and from there to everyone."""
     own = next((row for row in event.data.get("attendees") or [] if row["email"] == calendar.id), None)
     was = next((row for row in before.get("attendees") or [] if row["email"] == calendar.id), None)
-    if own and event.data["organizer"]["email"] != calendar.id and (was or {}).get("responseStatus") != own["responseStatus"]:
+    if (
+        own
+        and event.data["organizer"]["email"] != calendar.id
+        and (was or {}).get("responseStatus") != own["responseStatus"]
+    ):
         _answer(world, calendar, event, own["responseStatus"])
 
 

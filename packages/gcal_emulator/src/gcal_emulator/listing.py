@@ -119,9 +119,7 @@ def instances(world: World, calendar: Calendar, email: str, event_id: str, query
     return _page(world, calendar, email, query, {"items": found, "at": 0, "token": "", "who": email}, {})
 
 
-def expanded(
-    calendar: Calendar, master: Event, since: datetime | None, until: datetime | None
-) -> Iterator[Event]:
+def expanded(calendar: Calendar, master: Event, since: datetime | None, until: datetime | None) -> Iterator[Event]:
     """Every occurrence of a series in order: exceptions where there are some, else instances of the rule."""
     if not master.is_master:
         return
@@ -324,7 +322,7 @@ def _overlaps(calendar: Calendar, event: Event, since: datetime | None, until: d
 
 
 def _snapshot_of(world: World, token: str, calendar: Calendar, email: str) -> dict[str, Any]:
-    snapshot = world.snapshots.get(token)
+    snapshot: dict[str, Any] | None = world.snapshots.get(token)
     if snapshot is None or snapshot["who"] != email:
         raise errors.GoogleError(400, "invalid", "Invalid page token value.", location="pageToken")
     return snapshot
@@ -337,7 +335,9 @@ def _page(
     shape = world.behaviours.page
     if shape == "short":
         size = max(1, size // 2)
-    if effect.get("list") == "empty_page" or (shape == "empty_first" and snapshot["at"] == 0 and "hole" not in snapshot):
+    if effect.get("list") == "empty_page" or (
+        shape == "empty_first" and snapshot["at"] == 0 and "hole" not in snapshot
+    ):
         size = 0
     rows = snapshot["items"][snapshot["at"] : snapshot["at"] + size]
     at = snapshot["at"] + len(rows)

@@ -86,7 +86,7 @@ def shift(value: When, by: timedelta) -> When:
 def suffix(value: When) -> str:
     """How an instance is named after its original start: `20260301T120000Z` or `20260301`."""
     if "date" in value:
-        return value["date"].replace("-", "")
+        return str(value["date"]).replace("-", "")
     return datetime.fromisoformat(value["at"]).strftime("%Y%m%dT%H%M%SZ")
 
 

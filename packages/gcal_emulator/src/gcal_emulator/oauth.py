@@ -264,7 +264,9 @@ def _decide(world: World, values: dict[str, str], email: str, granted: set[str] 
     )
     world.codes[code.value] = code
     world.grants.setdefault((email, values["client_id"]), set()).update(granted)
-    return _return(values, {"code": code.value, "scope": " ".join(sorted(granted)), "authuser": "0", "prompt": "consent"})
+    return _return(
+        values, {"code": code.value, "scope": " ".join(sorted(granted)), "authuser": "0", "prompt": "consent"}
+    )
 
 
 def _return(values: dict[str, str], answer: dict[str, str]) -> Any:

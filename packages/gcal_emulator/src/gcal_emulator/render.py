@@ -70,9 +70,11 @@ def resource(
         return body | {"visibility": event.data.get("visibility", "private")}
     for name in _PLAIN:
         value = event.data.get(name)
-        if value not in (None, "", [], {}) and value != _DEFAULTS.get(name):
-            body[name] = value
-        elif value is True and _DEFAULTS.get(name) is False or value is False and _DEFAULTS.get(name) is True:
+        if (
+            (value not in (None, "", [], {}) and value != _DEFAULTS.get(name))
+            or (value is True and _DEFAULTS.get(name) is False)
+            or (value is False and _DEFAULTS.get(name) is True)
+        ):
             body[name] = value
     for name in ("creator", "organizer"):
         if event.data.get(name):
@@ -85,7 +87,7 @@ def resource(
 
 def tombstone(event: Event, zone: str) -> dict[str, Any]:
     """A cancelled item of an incremental list: four fields, six for an instance of a living series."""
-    body = {"kind": "calendar#event", "etag": etag(event), "id": event.id, "status": "cancelled"}
+    body: dict[str, Any] = {"kind": "calendar#event", "etag": etag(event), "id": event.id, "status": "cancelled"}
     if event.is_exception and not event.is_stub:
         body["recurringEventId"] = event.data["recurringEventId"]
         body["originalStartTime"] = moments.render(event.data["originalStartTime"], zone)

@@ -78,7 +78,10 @@ def blueprint(world: World) -> Blueprint:
 
     @ui.get("/ui/inspector")
     def inspector() -> Any:
-        rows = [e | {"shown": json.dumps(e["request_body"])[:400] if e["request_body"] else ""} for e in world.journal[-200:]]
+        rows = [
+            e | {"shown": json.dumps(e["request_body"])[:400] if e["request_body"] else ""}
+            for e in world.journal[-200:]
+        ]
         body = render_template_string(
             _INSPECTOR,
             journal=rows[::-1],
@@ -237,7 +240,11 @@ def _first_of(text: str | None, world: World) -> date:
 def _blank(world: World, zone: str) -> dict[str, str]:
     begin = world.clock.now().astimezone(ZoneInfo(zone)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
     begin += timedelta(hours=1)
-    return {"start": begin.isoformat(" ", "minutes"), "end": (begin + timedelta(hours=1)).isoformat(" ", "minutes"), "zone": zone}
+    return {
+        "start": begin.isoformat(" ", "minutes"),
+        "end": (begin + timedelta(hours=1)).isoformat(" ", "minutes"),
+        "zone": zone,
+    }
 
 
 def _values_of(event: Event, calendar: Calendar) -> dict[str, Any]:

@@ -209,7 +209,14 @@ class World:
         return account
 
     def add_calendar(
-        self, id: str, summary: str, owner: str, time_zone: str, *, is_primary: bool = False, push_supported: bool = True
+        self,
+        id: str,
+        summary: str,
+        owner: str,
+        time_zone: str,
+        *,
+        is_primary: bool = False,
+        push_supported: bool = True,
     ) -> Calendar:
         calendar = Calendar(id, summary, owner, time_zone, is_primary, push_supported=push_supported)
         calendar.updated_us = self.clock.stamp_us()

@@ -7,7 +7,8 @@ from conversa_calendar.accounts.row_security import ProtectTenantTables
 
 class Migration(migrations.Migration):
     dependencies = [("calendars", "0001_initial"), ("accounts", "0002_walls")]
-    operations = [ProtectTenantTables(
+    operations = [
+        ProtectTenantTables(
             "Calendar",
             "Assignment",
             "Event",
@@ -15,4 +16,5 @@ class Migration(migrations.Migration):
             "OutgoingMail",
             "Preference",
             derived=("Occurrence", "Change"),
-        )]
+        )
+    ]

@@ -119,4 +119,6 @@ def _icon(name: str) -> str:
     if not path.exists():
         return ""
     text = path.read_text()
-    return '<svg class="icon" aria-hidden="true" ' + text[text.index("<svg") + 4 :].replace(f'class="lucide lucide-{name}"', "")
+    return '<svg class="icon" aria-hidden="true" ' + text[text.index("<svg") + 4 :].replace(
+        f'class="lucide lucide-{name}"', ""
+    )

@@ -198,7 +198,9 @@ def _facts(item: wire.Event) -> Facts:
     return Facts(
         ical_uid=item.ical_uid or "",
         event_type=item.event_type or "default",
-        organizer=Person(organizer.email or "", organizer.display_name or "", bool(organizer.self)) if organizer else None,
+        organizer=Person(organizer.email or "", organizer.display_name or "", bool(organizer.self))
+        if organizer
+        else None,
         attachments=tuple(
             Attachment(a.file_url or "", a.title or "", a.mime_type or "") for a in item.attachments or ()
         ),

@@ -134,7 +134,9 @@ class GoogleOAuth:
             claims = jwt.decode(tokens.id_token, keys, algorithms=["RS256"]).claims
         except (JoseError, ValueError) as error:
             raise protocol.GrantDead("Google's identity could not be verified.", reason="idToken") from error
-        is_ours = claims.get("iss") in _ISSUERS and claims.get("aud") == self._client_id and claims.get("nonce") == nonce
+        is_ours = (
+            claims.get("iss") in _ISSUERS and claims.get("aud") == self._client_id and claims.get("nonce") == nonce
+        )
         is_fresh = float(claims.get("exp", 0)) > now.timestamp() - _LEEWAY_S
         if not is_ours or not is_fresh or not claims.get("sub"):
             raise protocol.GrantDead("Google's identity is not for this sign-in.", reason="idToken")

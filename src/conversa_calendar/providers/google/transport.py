@@ -76,4 +76,6 @@ class HttpTransport:
             answer.close()
             raise OutcomeUnknown("Google's answer broke off.", reason="broken") from error
         answer.release_conn()
-        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, b"".join(chunks))
+        return Response(
+            answer.status, {name.lower(): value for name, value in answer.headers.items()}, b"".join(chunks)
+        )

@@ -1,0 +1,106 @@
+"""The real thing in processes of its own: emulator, pages, live stream, workers, on an embedded database."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from conversa_calendar.cli import processes
+from conversa_calendar.config.postgres import Cluster
+
+HOST = "127.0.0.1"
+PASSWORD = "correct horse battery"
+
+
+class Installation:
+    """A running installation; `worker` can be killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.port = processes.free_port(HOST, 8100)
+        self.google_port = processes.free_port(HOST, self.port + 40)
+        self.live_port = processes.free_port(HOST, self.port + 1)
+        self.origin = f"http://{HOST}:{self.port}"
+        self.google = f"http://{HOST}:{self.google_port}"
+        self.home = home
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE")} | {
+            "DATA_DIR": str(home),
+            "EMAIL_URL": f"file://{home / 'mail'}",
+            "PUBLIC_URL": self.origin,
+            "LIVE_URL": f"http://{HOST}:{self.live_port}/live",
+            "GOOGLE_BASE_URL": self.google,
+            "GOOGLE_CLIENT_ID": "demo-client",
+            "GOOGLE_CLIENT_SECRET": "demo-secret",
+        }
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: list[str]) -> None:
+        self.children[name] = subprocess.Popen(command, env=self.environment, start_new_session=True)
+
+    def start_worker(self) -> None:
+        self.start("worker", processes.worker())
+
+    def kill_worker(self) -> None:
+        """As kill -9 does it: nothing of the worker runs any more."""
+        os.killpg(self.children["worker"].pid, signal.SIGKILL)
+        self.children.pop("worker").wait()
+
+    def command(self, *arguments: str) -> str:
+        code = "import sys; from conversa_calendar.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        done = subprocess.run([sys.executable, "-c", code, *arguments], env=self.environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def at_google(self, path: str, body: Any = None, method: str = "POST", token: str = "") -> Any:
+        return call(f"{self.google}{path}", body, method, token)
+
+    def api(self, method: str, path: str, token: str, body: Any = None) -> Any:
+        return call(f"{self.origin}/api/v1/{path}", body, method, token)
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Installation]:
+    installation = Installation(home)
+    static = str(Path(processes.__file__).parent.parent / "dashboard" / "static")
+    with Cluster(home, is_fast=True):
+        try:
+            installation.command("migrate")
+            emulator = [sys.executable, "-m", "gcal_emulator.cli", "serve", "--port", str(installation.google_port)]
+            installation.start("google", emulator)
+            installation.start("web", processes.web(HOST, installation.port, static))
+            installation.start("live", processes.live(HOST, installation.live_port))
+            installation.start_worker()
+            processes.wait_until_ready(f"{installation.origin}/readyz")
+            processes.wait_until_ready(f"{installation.google}/_emulator/clock")
+            yield installation
+        finally:
+            for child in installation.children.values():
+                try:
+                    os.killpg(child.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                child.wait()
+
+
+def call(url: str, body: Any = None, method: str = "POST", token: str = "") -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    data = json.dumps(body).encode() if body is not None else None
+    with urlopen(Request(url, data=data, headers=headers, method=method), timeout=60) as answer:
+        text = answer.read()
+        return json.loads(text) if text else None
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    """Waits for a condition of the outside world; answers its value."""
+    ends_at = time.monotonic() + timeout_s
+    while time.monotonic() < ends_at:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
