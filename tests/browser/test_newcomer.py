@@ -11,7 +11,13 @@ from tests.support.processes import PASSWORD, Installation, running
 
 pytestmark = pytest.mark.browser
 ANA = "ana@acme.example"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+]
 SHOTS = Path(__file__).parent / "screenshots"
 
 
@@ -50,7 +56,9 @@ def _shot(page: Page, name: str) -> None:
 
 
 def test_newcomer_walks_from_sign_in_to_two_way_sync(installation: Installation, page: Page) -> None:
-    installation.command("create-account", "--name", "Newco", "--admin-email", "nina@newco.example", "--password", PASSWORD)
+    installation.command(
+        "create-account", "--name", "Newco", "--admin-email", "nina@newco.example", "--password", PASSWORD
+    )
     installation.at_google("/_emulator/accounts", {"email": ANA, "name": "Ana Prado", "time_zone": "UTC"})
     token = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
     at_ana = "/calendar/v3/calendars/primary/events"

@@ -53,7 +53,9 @@ class Installation:
 
     def command(self, *arguments: str) -> str:
         code = "import sys; from conversa_calendar.cli.main import main; sys.exit(main(sys.argv[1:]))"
-        done = subprocess.run([sys.executable, "-c", code, *arguments], env=self.environment, capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], env=self.environment, capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 

@@ -10,7 +10,9 @@ START = {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Pau
 
 
 def _own(actor: Any) -> str:
-    return str(next(c["id"] for c in actor.get("calendars")["items"] if c["personal"] and c["owner"] == str(actor.member.uuid)))
+    return str(
+        next(c["id"] for c in actor.get("calendars")["items"] if c["personal"] and c["owner"] == str(actor.member.uuid))
+    )
 
 
 def _event(actor: Any, **body: Any) -> dict[str, Any]:
@@ -30,7 +32,10 @@ def _event(actor: Any, **body: Any) -> dict[str, Any]:
         ({"start": START, "recurrence": ["RRULE:FREQ=SECONDLY"]}, "recurrence"),
         ({"start": START, "recurrence": ["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31"]}, "recurrence"),
         ({"start": START, "attendees": [{"email": "nobody"}]}, "attendees"),
-        ({"start": START, "reminders": {"use_default": False, "overrides": [{"method": "popup", "minutes": 99999}]}}, "reminders"),
+        (
+            {"start": START, "reminders": {"use_default": False, "overrides": [{"method": "popup", "minutes": 99999}]}},
+            "reminders",
+        ),
         ({"start": START, "google_id": "x"}, "google_id"),
         ({"start": START, "visibility": "secret"}, "visibility"),
         ({"start": START, "notify": "everyone"}, "notify"),
@@ -68,7 +73,9 @@ def test_pages_of_events_neither_repeat_nor_miss_any(cast: Cast) -> None:
     seen: list[str] = []
     cursor = ""
     for _page in range(10):
-        page = cast.alice.get(f"events?from=2026-12-01T00:00:00Z&to=2027-02-01T00:00:00Z&limit=10&cursor={cursor.replace('+', '%2B')}")
+        page = cast.alice.get(
+            f"events?from=2026-12-01T00:00:00Z&to=2027-02-01T00:00:00Z&limit=10&cursor={cursor.replace('+', '%2B')}"
+        )
         seen += [item["occurrence"] for item in page["items"]]
         cursor = page["next_cursor"] or ""
         if not cursor:
@@ -88,7 +95,9 @@ def test_private_event_reads_busy_to_everyone_but_its_creator(cast: Cast) -> Non
     assert "CANARY" not in str(everywhere)
 
 
-@pytest.mark.parametrize(("level", "summary", "status"), [("busy", "Busy", 403), ("details", "plan", 403), ("edit", "plan", 200)])
+@pytest.mark.parametrize(
+    ("level", "summary", "status"), [("busy", "Busy", 403), ("details", "plan", 403), ("edit", "plan", 200)]
+)
 def test_levels_of_assignment(cast: Cast, level: str, summary: str, status: int) -> None:
     calendar = cast.alice.post("calendars", {"name": "Shared"})["id"]
     event = cast.alice.post("events", {"calendar": calendar, "summary": "plan", "start": START})
@@ -117,11 +126,15 @@ def test_guests_of_native_events_are_told_from_here_with_ics(cast: Cast) -> None
     from conversa_calendar.accounts.tenancy import tenant
     from conversa_calendar.calendars.models import OutgoingMail
 
-    _event(cast.alice, attendees=[{"email": "g@customer.example"}], notify="all", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    _event(
+        cast.alice, attendees=[{"email": "g@customer.example"}], notify="all", recurrence=["RRULE:FREQ=DAILY;COUNT=3"]
+    )
     with tenant(cast.account.pk):
         mail = OutgoingMail.objects.get()
     assert mail.to == "g@customer.example" and mail.reply_to == "alice@acme.example"
-    assert "METHOD:REQUEST" in mail.ics and "RRULE:FREQ=DAILY;COUNT=3" in mail.ics.replace("COUNT=3;FREQ=DAILY", "FREQ=DAILY;COUNT=3")
+    assert "METHOD:REQUEST" in mail.ics and "RRULE:FREQ=DAILY;COUNT=3" in mail.ics.replace(
+        "COUNT=3;FREQ=DAILY", "FREQ=DAILY;COUNT=3"
+    )
 
 
 def test_directory_snapshot_is_idempotent_and_holds_implausible_removals(cast: Cast) -> None:

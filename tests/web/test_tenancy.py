@@ -51,7 +51,10 @@ def test_without_a_scope_the_database_shows_nothing_and_takes_nothing(cast: Cast
         cursor.execute("SELECT count(*) FROM calendars_calendar")
         assert cursor.fetchone() == (0,)
     with pytest.raises(Exception, match="row-level security"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("INSERT INTO accounts_team (uuid, account_id, name, external_id) VALUES (gen_random_uuid(), %s, 'x', '')", [cast.account.pk])
+        cursor.execute(
+            "INSERT INTO accounts_team (uuid, account_id, name, external_id) VALUES (gen_random_uuid(), %s, 'x', '')",
+            [cast.account.pk],
+        )
 
 
 def test_forgetting_the_scope_raises(cast: Cast) -> None:

@@ -3,15 +3,26 @@
 `now()` stands unqualified in this module only, so that virtual time can reach it.
 """
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
+import psycopg
 from django.db import connection
 
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 
 LEASE_S = 90.0
+PRESENCE = 51_277
+"""The class of the advisory locks by which workers show that they live."""
+PRESENCE_CHECK_S = 5.0
+_FREE = f"""(leased_until IS NULL OR leased_until < now() OR (lease_owner IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = {PRESENCE} AND objid = lease_owner AND granted)))"""
+"""A lease is free when it ended, or when the worker that took it is gone: its session lock went with it."""
+_owner: int | None = None
 MARGIN_S = 5.0
 
 
@@ -40,15 +51,15 @@ class Lease:
 def take(mirror_id: int) -> Lease | None:
     """Takes a mirror's lease when nobody holds it and nothing says to wait."""
     started_s = clock.steady_s()
-    query = """
-        UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = now() + make_interval(secs => %s)
-        WHERE mirror_id = %s AND is_active AND (leased_until IS NULL OR leased_until < now())
+    query = f"""
+        UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = now() + make_interval(secs => %s), lease_owner = %s
+        WHERE mirror_id = %s AND is_active AND {_FREE}
           AND (next_attempt_at IS NULL OR next_attempt_at <= now())
         RETURNING account_id, fence, wanted, pull_wanted,
                   pull_wanted > pull_done OR coalesce(next_check_at <= now(), true)
     """
     with connection.cursor() as cursor:
-        cursor.execute(query, [LEASE_S, mirror_id])
+        cursor.execute(query, [LEASE_S, _owner, mirror_id])
         row = cursor.fetchone()
     if row is None:
         return None
@@ -113,11 +124,11 @@ def want(mirror_ids: list[int], *, is_pull: bool) -> None:
 
 def due(limit: int = 500) -> list[int]:
     """Mirrors that are dirty or due and that nobody works on, fairly over accounts."""
-    query = """
+    query = f"""
         SELECT mirror_id FROM (
             SELECT mirror_id, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at) AS turn
             FROM sync_mirrorrun
-            WHERE is_active AND (leased_until IS NULL OR leased_until < now())
+            WHERE is_active AND {_FREE}
               AND (next_attempt_at IS NULL OR next_attempt_at <= now())
               AND (wanted > done OR pull_wanted > pull_done OR next_check_at IS NULL OR next_check_at <= now())
         ) candidates ORDER BY turn, mirror_id LIMIT %s
@@ -127,9 +138,32 @@ def due(limit: int = 500) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        row = cursor.fetchone()
-    assert row is not None
-    return row[0]  # type: ignore[no-any-return]
+class Presence(threading.Thread):
+    """Holds an advisory lock for as long as this process lives, so that a killed worker's leases are free at once."""
+
+    def __init__(self, owner: int, connect: Callable[[], Any]) -> None:
+        super().__init__(daemon=True, name="presence")
+        self.owner = owner
+        self.connect = connect
+        self.held = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            try:
+                with self.connect() as session:
+                    session.execute("SELECT pg_advisory_lock(%s, %s)", [PRESENCE, self.owner])
+                    self.held.set()
+                    while True:
+                        time.sleep(PRESENCE_CHECK_S)
+                        session.execute("SELECT 1")
+            except psycopg.Error:
+                time.sleep(1.0)
+
+
+def show_presence(owner: int, connect: Callable[[], Any]) -> None:
+    """Marks this process's leases as its own; `connect` opens a database session of its own."""
+    global _owner
+    presence = Presence(owner, connect)
+    presence.start()
+    presence.held.wait(30)
+    _owner = owner

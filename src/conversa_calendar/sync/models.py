@@ -67,6 +67,7 @@ class MirrorRun(models.Model):
     pull_done = models.BigIntegerField(default=0)
     fence = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
+    lease_owner = models.IntegerField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
     is_active = models.BooleanField(default=True)

@@ -297,6 +297,7 @@ def _rename(world: World, calendar: Any, old: str, new: str, family: str) -> Non
     event.id, event.family = new, family
     event.data = event.data | {"iCalUID": f"{new}@google.com"}
     calendar.events[new] = event
+    calendar.families.setdefault(family, set()).add(new)
     calendar.uids[event.data["iCalUID"]] = new
     world.touch_family(calendar, event)
 

@@ -453,6 +453,7 @@ def _merge(target: Body, change: Body) -> Body:
 
 def _store(calendar: Calendar, event: Event) -> None:
     calendar.events[event.id] = event
+    calendar.families.setdefault(event.family or event.id, set()).add(event.id)
     if not event.is_exception:
         calendar.uids[event.data["iCalUID"]] = event.id
 

@@ -104,6 +104,8 @@ class Calendar:
     acl_deleted: dict[str, int] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
+    families: dict[str, set[str]] = field(default_factory=dict)
+    """Ids of a series, its exceptions and its continuations, by the id of the first; may name ids that are gone."""
     changes: dict[str, None] = field(default_factory=dict)
     """Event ids in the order of their latest change."""
     token_floor: int = 0
@@ -269,7 +271,9 @@ class World:
     def touch_family(self, calendar: Calendar, event: Event, *, is_content: bool = True) -> None:
         """Stamps a whole series with one etag: master, exceptions and continuations (one write re-stamps all)."""
         family = event.family or event.id
-        members = [member for member in calendar.events.values() if (member.family or member.id) == family]
+        known = calendar.families.setdefault(family, set())
+        known.add(event.id)
+        members = [calendar.events[name] for name in sorted(known) if name in calendar.events]
         if event not in members:
             members.append(event)
         stamp = self.clock.stamp_us()
