@@ -163,7 +163,10 @@ def test_pages_answer_foreign_ids_like_unknown_ones(cast: Cast, route: str) -> N
     for identity in (str(calendar.uuid), str(uuid4())):
         for method in ("get", "post"):
             answer = getattr(browser, method)("/" + _filled(route, identity))
-            assert answer.status_code in {404, 405} or (answer.status_code == 302 and "reread" in route), (route, method)
+            assert answer.status_code in {404, 405} or (answer.status_code == 302 and "reread" in route), (
+                route,
+                method,
+            )
 
 
 def test_unsafe_requests_without_a_csrf_token_are_refused(cast: Cast) -> None:

@@ -1,0 +1,111 @@
+"""Recurrence against a brute-force expansion that shares no code with it, over zones and clock changes."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversa_calendar.domain import recurrence, times
+from conversa_calendar.domain.times import Day, Timed
+
+DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+ZONES = ["UTC", "Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
+
+
+def _brute_force(
+    start: datetime, freq: str, interval: int, days: list[str], count: int, until: datetime
+) -> list[datetime]:
+    """Walks day by day and keeps what the rule says."""
+    found, day = [], start
+    monday = start - timedelta(days=start.weekday())
+    while len(found) < count and day < until:
+        weeks = (day - monday).days // 7
+        in_days = not days or DAYS[day.weekday()] in days
+        if freq == "DAILY":
+            fits = (day - start).days % interval == 0 and in_days
+        elif freq == "WEEKLY":
+            fits = weeks % interval == 0 and (in_days if days else day.weekday() == start.weekday())
+        else:
+            months = (day.year - start.year) * 12 + day.month - start.month
+            fits = months % interval == 0 and day.day == start.day
+        if fits:
+            found.append(day)
+        day += timedelta(days=1)
+    return found
+
+
+@settings(max_examples=300)
+@given(
+    st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)),
+    st.sampled_from(["DAILY", "WEEKLY", "MONTHLY"]),
+    st.integers(1, 4),
+    st.lists(st.sampled_from(DAYS), max_size=3, unique=True),
+    st.integers(1, 12),
+    st.sampled_from(ZONES),
+    st.integers(0, 400),
+)
+def test_windows_equal_brute_force(
+    start: datetime, freq: str, interval: int, days: list[str], count: int, zone: str, skip: int
+) -> None:
+    start = start.replace(second=0, microsecond=0)
+    days = [] if freq == "MONTHLY" else sorted({*days, DAYS[start.weekday()]} if days else [])
+    rule = f"RRULE:FREQ={freq};INTERVAL={interval}" + (f";BYDAY={','.join(days)}" if days else "")
+    end = start + timedelta(days=800)
+    since = start + timedelta(days=skip)
+    expected = [at for at in _brute_force(start, freq, interval, days, 10_000, end) if at >= since]
+    found = [times.civil(m) for m in recurrence.expand(Timed(start, zone), [rule], since, end)]
+    assert found == expected
+    limited = [
+        times.civil(m) for m in recurrence.expand(Timed(start, zone), [f"{rule};COUNT={count}"], datetime.min, end)
+    ]
+    assert limited == _brute_force(start, freq, interval, days, count, end)
+
+
+@given(st.integers(1, 11), st.sampled_from(ZONES))
+def test_trim_and_remainder_are_a_partition(cut: int, zone: str) -> None:
+    start = Timed(datetime(2026, 3, 20, 2, 30), zone)
+    lines = ("RRULE:FREQ=DAILY;COUNT=12", "EXDATE;TZID=UTC:20260101T000000")
+    every = list(recurrence.expand(start, lines, datetime.min, datetime(2027, 1, 1)))
+    before = recurrence.trim(start, lines, every[cut])
+    after = recurrence.remainder(start, lines, every[cut])
+    first = list(recurrence.expand(start, before, datetime.min, datetime(2027, 1, 1)))
+    second = list(recurrence.expand(every[cut], after, datetime.min, datetime(2027, 1, 1)))
+    assert [times.civil(m) for m in first + second] == [times.civil(m) for m in every]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("RRULE:FREQ=WEEKLY;BYDAY=MO,TU", "RRULE:BYDAY=TU,MO;FREQ=WEEKLY;INTERVAL=1;WKST=MO"),
+        ("RRULE:FREQ=DAILY;UNTIL=20260310T120000Z", "RRULE:FREQ=DAILY;UNTIL=20260310T090000"),
+    ],
+)
+def test_rules_of_equal_meaning_are_equal(one: str, other: str) -> None:
+    start = Timed(datetime(2026, 3, 1, 9), "America/Sao_Paulo")
+    assert recurrence.canonical((one,), start) == recurrence.canonical((other,), start)
+
+
+def test_days_never_pass_through_utc() -> None:
+    start = Day(date(2026, 3, 28))
+    found = list(recurrence.expand(start, ["RRULE:FREQ=DAILY;UNTIL=20260330"], datetime.min, datetime(2027, 1, 1)))
+    assert found == [Day(date(2026, 3, 28)), Day(date(2026, 3, 29)), Day(date(2026, 3, 30))]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "RRULE:FREQ=YEARLY;BYSETPOS=400;BYDAY=MO",
+        "RRULE:nonsense",
+        "RRULE:DATE;VALUE=DATE:20260301",
+    ],
+)
+def test_rules_from_the_wild_neither_hang_nor_raise(rule: str) -> None:
+    start = Timed(datetime(2026, 3, 1, 9), "UTC")
+    assert len(list(recurrence.expand(start, [rule], datetime.min, datetime(2030, 1, 1)))) <= 2
+
+
+def test_original_keys_read_back() -> None:
+    start = Timed(datetime(2026, 10, 25, 1, 30), "Europe/Lisbon", fold=1)
+    assert times.instant(times.moment_of_key(times.original_key(start), start)) == times.instant(start)
