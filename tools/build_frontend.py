@@ -16,7 +16,9 @@ def main() -> int:
         environment["PATH"] = f"{_wheel_of_node()}:{environment['PATH']}"
     if not (FRONTEND / "node_modules" / ".package-lock.json").exists():
         print("  installing the pinned packages …", flush=True)
-        subprocess.run(["npm", "ci", "--no-fund", "--no-audit", "--silent"], cwd=FRONTEND, env=environment, check=True)
+        # Not `npm ci`: it insists on every platform's optional packages, which not every registry offers.
+        install = ["npm", "install", "--no-save", "--no-fund", "--no-audit", "--silent"]
+        subprocess.run(install, cwd=FRONTEND, env=environment, check=True)
     command = (
         ["npx", "tsc", "--noEmit"] if sys.argv[1:] == ["--check"] else ["npx", "vite", "build", "--logLevel", "warn"]
     )

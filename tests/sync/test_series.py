@@ -158,7 +158,7 @@ def test_this_and_following_as_googles_own_page_does_it(scene: Scene) -> None:
         },
     )
     scene.google.check()
-    assert sorted(e["summary"] for e in scene.here()) == ["split there"] * 8 + ["weekly"] * 2
+    assert sorted(e["summary"] for e in scene.here()) == ["split there"] * 6 + ["weekly"] * 2
     scene.assert_equal()
 
 

@@ -195,6 +195,7 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
     tail["start"] = moments.render(original, zone)
     tail["end"] = moments.render(moments.shift(original, length), zone)
     is_retimed = "start" in changes
+    tail["recurrence"] = [_remaining(line, master, original) for line in master.data["recurrence"]]
     tail |= changes
     until = until_before(original)
     lines = [trimmed(line, until) for line in master.data["recurrence"]]
@@ -274,6 +275,16 @@ def _wire(event: Any, calendar: Any) -> dict[str, Any]:
         body[name] = moments.render(event.data[name], event.data[name].get("zone") or calendar.time_zone)
     body.pop("sequence", None)
     return body
+
+
+def _remaining(line: str, master: Any, original: moments.When) -> str:
+    """A rule's line with COUNT reduced to what is left from an occurrence on."""
+    if "COUNT=" not in line.upper():
+        return line
+    gone = sum(1 for _ in moments.expand(master.data["start"], [line], None, moments.instant(original)))
+    parts = line.split(";")
+    kept = [f"COUNT={int(p[6:]) - gone}" if p.upper().startswith("COUNT=") else p for p in parts]
+    return ";".join(kept)
 
 
 def until_before(original: moments.When) -> str:
