@@ -111,15 +111,18 @@ def test_levels_of_assignment(cast: Cast, level: str, summary: str, status: int)
 
 
 def test_changes_come_once_and_in_order(cast: Cast) -> None:
-    start = cast.alice.get("changes")["cursor"]
-    while more := cast.alice.get(f"changes?since={start}")["items"]:
-        start = cast.alice.get(f"changes?since={start}")["cursor"]
-        assert more
+    """The feed stops before the oldest transaction still open in the cluster, so it is read until the news is there."""
     event = _event(cast.alice)
     cast.alice.patch(f"events/{event['id']}", {"summary": "y"})
-    page = cast.alice.get(f"changes?since={start}")
-    assert [(i["what"], i["id"]) for i in page["items"]] == [("created", event["id"]), ("updated", event["id"])]
-    assert cast.alice.get(f"changes?since={page['cursor']}")["items"] == []
+    cursor, found = "", []
+    for _read in range(2000):
+        page = cast.alice.get(f"changes?since={cursor}")
+        cursor = page["cursor"]
+        found += [(item["what"], item["id"]) for item in page["items"] if item["kind"] == "event"]
+        if len(found) >= 2:
+            break
+    assert found == [("created", event["id"]), ("updated", event["id"])]
+    assert cast.alice.get(f"changes?since={cursor}")["items"] == []
 
 
 def test_guests_of_native_events_are_told_from_here_with_ics(cast: Cast) -> None:

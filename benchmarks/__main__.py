@@ -1,0 +1,243 @@
+"""`make bench`: first sync, quiet check, one edit each way, month feed; each beside its floor."""
+
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from benchmarks.installation import ANA, counted, seconds, started, world
+
+EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
+OCCURRENCES = int(os.environ.get("BENCH_OCCURRENCES", "1000000"))
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o755)
+        print(f"Preparing {EVENTS:,} events …", flush=True)
+        with started(Path(home), world(EVENTS)) as google:
+            scene = _scene(google)
+            _first_sync(scene)
+            _quiet_check(scene)
+            _edit_here(scene)
+            _edit_there(scene)
+            _month_feed(scene)
+    return 0
+
+
+def _scene(google: str) -> dict[str, Any]:
+    from conversa_calendar.accounts import services
+    from conversa_calendar.accounts.tenancy import tenant
+    from conversa_calendar.connections import discovery, tokens
+    from conversa_calendar.connections.models import Connection
+    from conversa_calendar.kit import clock
+    from conversa_calendar.providers.google.oauth import SCOPES, Tokens
+    from conversa_calendar.sync import selection
+
+    account = services.create_account(name="Bench", is_calendar_enabled=True)
+    granted = _control(google, "tokens", {"email": ANA, "scopes": list(SCOPES)})
+    with tenant(account.pk):
+        member = services.add_member(email="a@bench.example", password="bench-password", built_in="administrator")
+        connection = Connection(sub="1", email=ANA, owner=member)
+        connection.save()
+        ends_at = clock.now() + timedelta(hours=1)
+        tokens.store(connection, Tokens(granted["access_token"], ends_at, frozenset(), granted["refresh_token"]))
+    discovery.refresh(account.pk, connection.pk)
+    with tenant(account.pk):
+        mirror = selection.select(connection, ANA)
+    return {"google": google, "account": account.pk, "mirror": mirror, "member": member, "token": granted["access_token"]}
+
+
+def _first_sync(scene: dict[str, Any]) -> None:
+    from conversa_calendar.sync import running
+
+    spent_s = seconds(lambda: [running.run(scene["mirror"].pk) for _ in range(3)])
+    floor_s = _download_floor(scene) + _copy_floor()
+    ratio = floor_s / spent_s
+    print(f"first sync of {EVENTS:,} events: {spent_s:.1f} s, floor {floor_s:.1f} s: {ratio:.2f} of the floor's speed (goal ≥ 0.5)")
+
+
+def _download_floor(scene: dict[str, Any]) -> float:
+    """The same pages, downloaded and decoded."""
+    from conversa_calendar.providers.google.client import GoogleCalendar
+    from conversa_calendar.providers.google.transport import HttpTransport
+
+    client = GoogleCalendar(HttpTransport(), f"{scene['google']}/calendar/v3", lambda: scene["token"])
+
+    def download() -> None:
+        page = client.list_events(ANA)
+        while page.next_page:
+            page = client.list_events(ANA, page=page.next_page)
+
+    return seconds(download)
+
+
+def _copy_floor() -> float:
+    """All the rows that the product wrote, COPYed into like tables with their indexes."""
+    import psycopg
+
+    spent_s = 0.0
+    with psycopg.connect(os.environ["SUPERUSER_URL"], autocommit=True) as session:
+        for table in ("calendars_event", "sync_link", "calendars_occurrence"):
+            session.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)")
+            held = io.BytesIO()
+            with session.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copy:
+                for chunk in copy:
+                    held.write(chunk)
+            data = held.getvalue()
+            begin = time.perf_counter()
+            with session.cursor().copy(f"COPY floor_{table} FROM STDIN (FORMAT binary)") as copy:
+                copy.write(data)
+            spent_s += time.perf_counter() - begin
+            session.execute(f"DROP TABLE floor_{table}")
+    return spent_s
+
+
+def _quiet_check(scene: dict[str, Any]) -> None:
+    from conversa_calendar.sync import running
+    from conversa_calendar.sync.models import MirrorRun
+
+    MirrorRun.objects.update(next_check_at=None)
+    mark = _requests(scene)
+    with counted() as count:
+        running.run(scene["mirror"].pk)
+    print(f"no-change check: {_requests(scene) - mark} request, {count.statements} statements (goal 1 and ≤ 10)")
+    _explain(count.texts)
+
+
+def _explain(texts: list[str]) -> None:
+    """With BENCH_EXPLAIN=1: what the statements were."""
+    if os.environ.get("BENCH_EXPLAIN"):
+        print("\n".join(f"    {text}" for text in texts))
+
+
+def _edit_here(scene: dict[str, Any]) -> None:
+    import msgspec
+
+    from conversa_calendar.accounts.tenancy import tenant
+    from conversa_calendar.calendars import editing
+    from conversa_calendar.calendars.models import Event
+    from conversa_calendar.sync import running
+
+    _control(scene["google"], "behaviours", {"latency_s": 0.1}, "PUT")
+    spent, bare, statements, commits, writes = [], [], 0, 0, 0
+    for number in range(10):
+        with tenant(scene["account"]):
+            event = Event.objects.filter(kind="single", calendar=scene["mirror"].calendar)[number]
+            editing.edit(event, lambda c, n=number: msgspec.structs.replace(c, location=f"Room {n}"), actor=None)
+        mark = _requests(scene)
+        with counted() as count:
+            spent.append(seconds(lambda: running.run(scene["mirror"].pk)))
+        statements, commits, writes = count.statements, count.commits, _requests(scene) - mark
+        bare.append(seconds(lambda: _google(scene, "GET", f"calendars/{ANA}/events/{event.remote_id}")))
+    _control(scene["google"], "behaviours", {"latency_s": 0.0}, "PUT")
+    ratio = statistics.median(spent) / statistics.median(bare)
+    print(
+        f"one edit here: {writes} write, {ratio:.2f} × the bare call, {statements} statements, {commits} commits "
+        "(goal 1, ≤ 1.5, ≤ 14, ≤ 4)"
+    )
+    _explain(count.texts)
+
+
+def _edit_there(scene: dict[str, Any]) -> None:
+    from conversa_calendar.sync import running, triggers
+
+    _google(scene, "PATCH", f"calendars/{ANA}/events/single0000002", {"summary": "edited there"})
+    from django.db import transaction
+
+    with transaction.atomic():
+        triggers.wake([scene["mirror"].pk], is_pull=True)
+    mark = _requests(scene)
+    running.run(scene["mirror"].pk)
+    print(f"one edit there: {_requests(scene) - mark} request (goal 1 list)")
+
+
+def _month_feed(scene: dict[str, Any]) -> None:
+    from conversa_calendar.accounts.tenancy import tenant
+    from conversa_calendar.calendars import services
+    from conversa_calendar.calendars.access import Viewer
+    from conversa_calendar.dashboard import feed
+
+    with tenant(scene["account"]):
+        calendars = [
+            services.create_calendar(name=f"c{n}", owner=scene["member"], time_zone="UTC") for n in range(100)
+        ]
+    _fill(scene["account"], [calendar.pk for calendar in calendars])
+    begin = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    ten = [(calendar, "edit") for calendar in calendars[:10]]
+    whole, bare = [], []
+    for month in range(40):
+        since = begin + timedelta(days=7 * (month % 20) - 60)
+        with tenant(scene["account"]):
+            whole.append(seconds(lambda: feed.events(Viewer(scene["member"]), ten, since, since + timedelta(days=42))))
+            bare.append(seconds(lambda: _bare(scene["account"], [c.pk for c, _l in ten], since)))
+    p99 = sorted(whole)[-1] / sorted(bare)[-1]
+    print(f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: worst {p99:.1f} × the bare query (goal ≤ 3)")
+
+
+def _bare(account_id: int, calendars: list[int], since: datetime) -> None:
+    from conversa_calendar.calendars import selectors
+
+    selectors.spans(calendars, since, since + timedelta(days=42))
+
+
+def _fill(account_id: int, calendars: list[int]) -> None:
+    """A million occurrences of as many events, spread over the calendars and two years."""
+    import psycopg
+
+    template = '{"start":{"kind":"time","local":"2026-01-01T09:00:00","zone":"UTC"},"end":{"kind":"time","local":"2026-01-01T10:00:00","zone":"UTC"},"summary":"Filler"}'
+    query = """
+        INSERT INTO calendars_event (uuid, account_id, calendar_id, kind, original_key, content_json, facts_json, overridden,
+            summary, starts_at, ends_at, ical_uid, event_type, is_private, revision, is_unsettled, notify, "references",
+            sync_state, sync_message, remote_id, sequence, created_at, changed_at, deleted_by)
+        SELECT gen_random_uuid(), %s, (%s::bigint[])[1 + n %% %s], 'single', '', %s, '{}', '{}', 'Filler ' || n,
+            now() - interval '1 year' + n %% 1051200 * interval '1 minute', now() - interval '1 year'
+            + (n %% 1051200 + 60) * interval '1 minute', '', 'default', false, 1, false, 'none', '[]', 'native', '', '', 0,
+            now(), now(), '' FROM generate_series(1, %s) n
+    """
+    with psycopg.connect(os.environ["SUPERUSER_URL"], autocommit=True) as session:
+        session.execute(query, [account_id, calendars, len(calendars), template, OCCURRENCES])
+        session.execute(
+            "INSERT INTO calendars_occurrence (account_id, calendar_id, event_id, original_key, starts_at, ends_at, is_busy, is_long) "
+            "SELECT account_id, calendar_id, id, '', starts_at, ends_at, true, false FROM calendars_event WHERE summary LIKE 'Filler %'"
+        )
+        session.execute("VACUUM ANALYZE calendars_occurrence, calendars_event")
+
+
+def _requests(scene: dict[str, Any]) -> int:
+    """Calls of the product so far; the benchmark's own bare calls are made between marks."""
+    entries = _control(scene["google"], "journal", method="GET")["entries"]
+    return len([entry for entry in entries if entry["path"].startswith("/calendar/v3")])
+
+
+def _control(google: str, path: str, body: Any = None, method: str = "POST") -> Any:
+    return _http(f"{google}/_emulator/{path}", method, body, "")
+
+
+def _google(scene: dict[str, Any], method: str, path: str, body: Any = None) -> Any:
+    return _http(f"{scene['google']}/calendar/v3/{path}", method, body, scene["token"])
+
+
+def _http(url: str, method: str, body: Any, token: str) -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    answer = _pool().request(method, url, body=json.dumps(body) if body is not None else None, headers=headers)
+    assert answer.status < 300, answer.data
+    return json.loads(answer.data) if answer.data else None
+
+
+@cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
