@@ -54,16 +54,25 @@ def _scene(google: str) -> dict[str, Any]:
     discovery.refresh(account.pk, connection.pk)
     with tenant(account.pk):
         mirror = selection.select(connection, ANA)
-    return {"google": google, "account": account.pk, "mirror": mirror, "member": member, "token": granted["access_token"]}
+    return {
+        "google": google,
+        "account": account.pk,
+        "mirror": mirror,
+        "member": member,
+        "token": granted["access_token"],
+    }
 
 
 def _first_sync(scene: dict[str, Any]) -> None:
     from conversa_calendar.sync import running
 
+    _download_floor(scene)  # so that the emulator's own encoding of the pages is not what is measured
     spent_s = seconds(lambda: [running.run(scene["mirror"].pk) for _ in range(3)])
     floor_s = _download_floor(scene) + _copy_floor()
     ratio = floor_s / spent_s
-    print(f"first sync of {EVENTS:,} events: {spent_s:.1f} s, floor {floor_s:.1f} s: {ratio:.2f} of the floor's speed (goal ≥ 0.5)")
+    print(
+        f"first sync of {EVENTS:,} events: {spent_s:.1f} s, floor {floor_s:.1f} s: {ratio:.2f} of the floor's speed (goal ≥ 0.5)"
+    )
 
 
 def _download_floor(scene: dict[str, Any]) -> float:
@@ -168,9 +177,7 @@ def _month_feed(scene: dict[str, Any]) -> None:
     from conversa_calendar.dashboard import feed
 
     with tenant(scene["account"]):
-        calendars = [
-            services.create_calendar(name=f"c{n}", owner=scene["member"], time_zone="UTC") for n in range(100)
-        ]
+        calendars = [services.create_calendar(name=f"c{n}", owner=scene["member"], time_zone="UTC") for n in range(100)]
     _fill(scene["account"], [calendar.pk for calendar in calendars])
     begin = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     ten = [(calendar, "edit") for calendar in calendars[:10]]
@@ -181,7 +188,9 @@ def _month_feed(scene: dict[str, Any]) -> None:
             whole.append(seconds(lambda: feed.events(Viewer(scene["member"]), ten, since, since + timedelta(days=42))))
             bare.append(seconds(lambda: _bare(scene["account"], [c.pk for c, _l in ten], since)))
     p99 = sorted(whole)[-1] / sorted(bare)[-1]
-    print(f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: worst {p99:.1f} × the bare query (goal ≤ 3)")
+    print(
+        f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: worst {p99:.1f} × the bare query (goal ≤ 3)"
+    )
 
 
 def _bare(account_id: int, calendars: list[int], since: datetime) -> None:

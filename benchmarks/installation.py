@@ -38,7 +38,14 @@ def world(events: int) -> dict[str, Any]:
         elif n % 20 == 1:
             moved = _times(day + timedelta(days=1), 20)
             suffix = (first + timedelta(days=(n - 1) % 600 + 2)).strftime("%Y%m%d") + f"T{8 + (n - 1) % 10:02d}0000Z"
-            items.append({"id": f"series{n - 1:07d}_{suffix}", "recurringEventId": f"series{n - 1:07d}", "summary": f"O {n}", **moved})
+            items.append(
+                {
+                    "id": f"series{n - 1:07d}_{suffix}",
+                    "recurringEventId": f"series{n - 1:07d}",
+                    "summary": f"O {n}",
+                    **moved,
+                }
+            )
         else:
             items.append({"id": f"single{n:07d}", "summary": f"Event {n}", "description": "text " * 12, **times})
     calendar = {"id": ANA, "summary": ANA, "owner": ANA, "time_zone": "UTC", "events": items}

@@ -51,15 +51,17 @@ def announce(calendar: Calendar, changes: Iterable[tuple[UUID, str]], kind: str 
     """Writes the change feed and wakes open pages, within the caller's transaction."""
     rows = [(uuid, what) for uuid, what in changes]
     account_id = current_account()
+    query = """
+        WITH fed AS (
+            INSERT INTO calendars_change (account_id, transaction, kind, object_uuid, calendar_uuid, what, at)
+            SELECT %s, pg_current_xact_id()::text::bigint, %s, uuid, %s, what, now() FROM unnest(%s::uuid[], %s::text[]) AS c(uuid, what)
+            RETURNING 1
+        ) SELECT pg_notify(%s, %s) FROM (SELECT count(*) FROM fed) AS counted
+    """
+    uuids, whats = [uuid for uuid, _what in rows], [what for _uuid, what in rows]
+    news = f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}'
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO calendars_change (account_id, transaction, kind, object_uuid, calendar_uuid, what, at) "
-            "VALUES (%s, pg_current_xact_id()::text::bigint, %s, %s, %s, %s, now())",
-            [(account_id, kind, uuid, calendar.uuid, what) for uuid, what in rows],
-        )
-        cursor.execute(
-            "SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}']
-        )
+        cursor.execute(query, [account_id, kind, calendar.uuid, uuids, whats, LIVE_CHANNEL, news])
 
 
 def wake(what: str) -> None:

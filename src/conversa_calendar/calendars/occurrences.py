@@ -47,10 +47,17 @@ def series_spans(
     """The spans of a series that begin within [since, until), overridden occurrences left out."""
     length = times.duration(content.start, content.end)
     civil_since, civil_until = _civil(content.start, since), _civil(content.start, until)
+    is_busy = content.is_busy
     for start in recurrence.expand(content.start, content.recurrence, civil_since, civil_until):
-        key = times.original_key(start)
+        if isinstance(start, Day):
+            key = times.original_key(start)
+            if key not in overridden:
+                yield _span(content, start, times.shift(start, length), key, zone)
+            continue
+        at = times.instant(start)
+        key = f"{at:%Y%m%dT%H%M%SZ}"
         if key not in overridden:
-            yield _span(content, start, times.shift(start, length), key, zone)
+            yield Span(key, at, at + length, None, None, is_busy)
 
 
 def occurrence_content(master: Content, key: str) -> Content:

@@ -1,6 +1,6 @@
-"""Writing many new events at once: one statement each for events, links and occurrences.
+"""Writing many new events at once: a COPY and one INSERT each for events, links and occurrences.
 
-Row-level security forbids COPY into walled tables, so rows travel as arrays and are unnested on the server.
+Row-level security forbids COPY into walled tables, so rows are staged in a temporary one.
 """
 
 from collections.abc import Sequence
@@ -191,13 +191,17 @@ def _insert(
         return
     casts = casts or {}
     names = [name for name, _kind in columns]
-    chosen = [casts.get(name, "%s").replace("%s", f"new.{name}") for name in names]
-    arrays = ", ".join(f"%s::{kind}[]" for _name, kind in columns)
+    chosen = [casts.get(name, "%s").replace("%s", f'"{name}"') for name in names]
     quoted = ", ".join(f'"{name}"' for name in [*names, *fixed])
-    query = (
-        f"INSERT INTO {table} ({quoted}) SELECT {', '.join(chosen)}, {', '.join(['%s'] * len(fixed))} "
-        f"FROM unnest({arrays}) AS new({', '.join(names)})"
-    )
-    data = [list(column) for column in zip(*rows, strict=True)]
+    staged = f"incoming_{table}"
+    shape = ", ".join(f'"{name}" {kind}' for name, kind in columns)
     with connection.cursor() as cursor:
-        cursor.execute(query, [*fixed.values(), *data])
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} ({shape}) ON COMMIT DELETE ROWS")
+        with cursor.copy(f"COPY {staged} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        query = (
+            f"INSERT INTO {table} ({quoted}) SELECT {', '.join(chosen)}, {', '.join(['%s'] * len(fixed))} FROM {staged}"
+        )
+        cursor.execute(query, list(fixed.values()))
+        cursor.execute(f"TRUNCATE {staged}")

@@ -112,6 +112,7 @@ def _apply_page(session: Session, page: Page) -> None:
         _check_access(session, page.access)
         _take_zone(session, page.time_zone)
         created = _apply_items(session, page) if page.items else 0
+        session.has_news = session.has_news or bool(page.items) or mirror.listing != "changes"
         mirror.progress_events += created
         mirror.progress_pages += 1
         if created or session.changed:

@@ -72,11 +72,12 @@ def _work(current: Session, action: pushing.Action | None) -> bool:
     pushing.push(current, action)
     if lease.is_pull_due:
         pulling.pull(current)
-        current.skipped.clear()
-        with tenant(lease.account_id):
-            leases.confirm(lease)
-            action = pushing.next_action(current)
-        pushing.push(current, action)
+        if current.has_news or current.skipped:
+            current.skipped.clear()
+            with tenant(lease.account_id):
+                leases.confirm(lease)
+                action = pushing.next_action(current)
+            pushing.push(current, action)
     return _finish(current, has_pulled=lease.is_pull_due)
 
 

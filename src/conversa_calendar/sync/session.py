@@ -39,6 +39,7 @@ class Session:
     skipped: set[int] = field(default_factory=set)
     conflicts: dict[int, int] = field(default_factory=dict)
     changed: bool = False
+    has_news: bool = False
 
     @property
     def account_id(self) -> int:
