@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,9 @@ def _edit_here(scene: dict[str, Any]) -> None:
             editing.edit(event, lambda c, n=number: msgspec.structs.replace(c, location=f"Room {n}"), actor=None)
         mark = _requests(scene)
         with counted() as count:
-            spent.append(seconds(lambda: running.run(scene["mirror"].pk)))
+            spent.append(seconds(partial(running.run, scene["mirror"].pk)))
         statements, commits, writes = count.statements, count.commits, _requests(scene) - mark
-        bare.append(seconds(lambda: _google(scene, "GET", f"calendars/{ANA}/events/{event.remote_id}")))
+        bare.append(seconds(partial(_google, scene, "GET", f"calendars/{ANA}/events/{event.remote_id}")))
     _control(scene["google"], "behaviours", {"latency_s": 0.0}, "PUT")
     ratio = statistics.median(spent) / statistics.median(bare)
     print(
@@ -172,7 +172,7 @@ def _edit_there(scene: dict[str, Any]) -> None:
 
 def _month_feed(scene: dict[str, Any]) -> None:
     from conversa_calendar.accounts.tenancy import tenant
-    from conversa_calendar.calendars import services
+    from conversa_calendar.calendars import selectors, services
     from conversa_calendar.calendars.access import Viewer
     from conversa_calendar.dashboard import feed
 
@@ -184,19 +184,18 @@ def _month_feed(scene: dict[str, Any]) -> None:
     whole, bare = [], []
     for month in range(40):
         since = begin + timedelta(days=7 * (month % 20) - 60)
+        viewer, until, ids = (
+            Viewer(scene["member"]),
+            since + timedelta(days=42),
+            [calendar.pk for calendar, _level in ten],
+        )
         with tenant(scene["account"]):
-            whole.append(seconds(lambda: feed.events(Viewer(scene["member"]), ten, since, since + timedelta(days=42))))
-            bare.append(seconds(lambda: _bare(scene["account"], [c.pk for c, _l in ten], since)))
+            whole.append(seconds(partial(feed.events, viewer, ten, since, until)))
+            bare.append(seconds(partial(selectors.spans, ids, since, until)))
     p99 = sorted(whole)[-1] / sorted(bare)[-1]
     print(
         f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: worst {p99:.1f} × the bare query (goal ≤ 3)"
     )
-
-
-def _bare(account_id: int, calendars: list[int], since: datetime) -> None:
-    from conversa_calendar.calendars import selectors
-
-    selectors.spans(calendars, since, since + timedelta(days=42))
 
 
 def _fill(account_id: int, calendars: list[int]) -> None:

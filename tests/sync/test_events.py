@@ -142,6 +142,29 @@ def test_lost_answer_to_a_create_leaves_one_event(scene: Scene) -> None:
     scene.assert_equal()
 
 
+def test_lost_patch_answer_mails_once_and_a_later_merge_mails_nobody(scene: Scene) -> None:
+    made = scene.create("a", attendees=[{"email": "guest@customer.example"}])
+    scene.google.control("faults", {"match": {"method": "PATCH"}, "effect": {"code": "G02"}, "times": 1})
+    scene.patch(made["id"], {"summary": "b", "notify": "all"})
+    assert len(scene.google.world.mails) == 1
+    scene.ana.patch(scene.remote_id(made["id"]), location="there")
+    scene.patch(made["id"], {"description": "quiet"})
+    scene.google.check()
+    scene.assert_equal()
+    assert len(scene.google.world.mails) == 1
+
+
+def test_restoring_mails_nobody(scene: Scene) -> None:
+    made = scene.create("a", attendees=[{"email": "guest@customer.example"}])
+    scene.alice.delete(f"events/{made['id']}?notify=all")
+    scene.google.settle()
+    mails = len(scene.google.world.mails)
+    scene.alice.post(f"trash/{made['id']}/restore")
+    scene.google.settle()
+    assert len(scene.google.world.mails) == mails == 1
+    scene.assert_equal()
+
+
 def test_lost_answer_then_deleted_at_google_stays_deleted(scene: Scene) -> None:
     scene.google.control(
         "faults", {"match": {"method": "POST", "path": "*/events"}, "effect": {"code": "G02"}, "times": 1}

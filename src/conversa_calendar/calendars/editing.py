@@ -215,8 +215,9 @@ def restore(event: Event, *, actor: Member | None) -> Event:
         one.deleted_at, one.deleted_by = None, ""
         one.revision += 1
         one.is_unsettled = one.calendar.is_mirrored
+        one.notify = "none"
         one.changed_at = clock.now()
-        one.save(update_fields=["deleted_at", "deleted_by", "revision", "is_unsettled", "changed_at"])
+        one.save(update_fields=["deleted_at", "deleted_by", "revision", "is_unsettled", "notify", "changed_at"])
     for one in [event, *together]:
         occurrences.rebuild(one, event.calendar.time_zone)
     history.record(event, side="local", cause="restored", actor=actor)

@@ -73,6 +73,8 @@ def merge_remote(
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
     event.is_unsettled = bool(to_remote)
+    if not event.is_unsettled:
+        event.notify = "none"  # what a person asked to announce has arrived; nothing later may announce it again
     _take_facts(event, remote)
     if before != merged.content or lost:
         event.revision += 1

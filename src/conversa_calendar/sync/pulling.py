@@ -125,7 +125,7 @@ def _apply_page(session: Session, page: Page) -> None:
         if created:
             history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
     session.changed = False
-    if not page.next_page and mirror.listing == "" and page.next_cursor:
+    if not page.next_page and mirror.listing == "" and page.next_cursor and session.has_deletions:
         carry_out_deletions(session)
 
 
@@ -230,6 +230,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
     link.etag = remote.etag
     link.remote_deleted_at = link.remote_deleted_at or clock.now()
     link.save(update_fields=["etag", "remote_deleted_at", "seen_generation"])
+    session.has_deletions = True
 
 
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
@@ -243,6 +244,7 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     if event is not None and event.deleted_at is not None and event.deleted_by == "local":
         if link.digest == linking.content_digest(remote):
             Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
+            session.has_leftovers = True
             return
     Link.objects.filter(pk=link.pk).delete()
     _create(session, [remote])
@@ -438,7 +440,8 @@ def _mark_unseen(session: Session) -> None:
         mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
     )
     rows = rows.exclude(event=None).filter(intent__isnull=True).exclude(raw="")
-    rows.update(remote_deleted_at=clock.now(), is_held=False)
+    if rows.update(remote_deleted_at=clock.now(), is_held=False):
+        session.has_deletions = True
 
 
 def carry_out_deletions(session: Session) -> None:
@@ -488,6 +491,7 @@ def _hold(session: Session, links: list[Link]) -> None:
         Link.objects.filter(pk__in=[link.pk for link in links]).update(is_held=True)
         Event.objects.filter(pk__in=[link.event_id for link in links]).update(sync_state="held")
         Mirror.objects.filter(pk=session.mirror.pk).update(state="held")
+        session.has_held = True
         history.wake("connections")
 
 

@@ -166,8 +166,11 @@ def _plan_deletion(session: Session, event: Event, link: Link | None) -> Action 
 
 def _leftover(session: Session) -> Action | None:
     """Remote events that must go although no event here says so any more: late creates, copies left by a move."""
+    if not session.has_leftovers:
+        return None
     link = Link.objects.filter(mirror=session.mirror, wants_delete=True).first()
     if link is None:
+        session.has_leftovers = False
         return None
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
     return Action("delete", None, link, write, base_etag=link.etag)
@@ -531,6 +534,7 @@ def _hold_deletions(session: Session) -> None:
     Link.objects.filter(mirror=session.mirror, event__in=rows, tombstoned_at=None).update(is_held=True)
     rows.update(sync_state="held")
     Mirror.objects.filter(pk=session.mirror.pk).update(state="held")
+    session.has_held = True
     history.wake("connections")
 
 

@@ -15,7 +15,7 @@ from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import busy, leases, pulling, pushing, session
 from conversa_calendar.sync.leases import FenceLost, Lease
-from conversa_calendar.sync.models import Link, Mirror, PushChannel
+from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import CannotRun, Session
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ def _run(lease: Lease) -> bool:
             wait_s = session.wait_s(current) if current.mirror.failures else 0.0
             action = None
             if not wait_s and not current.is_busy_only:
-                leases.confirm(lease)
                 action = pushing.next_action(current)
     except CannotRun as rest:
         return _rest(lease, rest.state)
@@ -97,9 +96,7 @@ def _finish(current: Session, has_pulled: bool) -> bool:
 
 def _healthy(current: Session) -> dict[str, object]:
     mirror = current.mirror
-    is_held = Link.objects.filter(mirror=mirror, is_held=True).exists()
-    has_channel = PushChannel.objects.filter(mirror_id=mirror.pk, state="live", expires_at__gt=clock.now()).exists()
-    state = "held" if is_held else "live" if has_channel else "polling"
+    state = "held" if current.has_held else "live" if current.has_channel else "polling"
     if mirror.first_synced_at is None and not current.is_busy_only:
         state = "first_sync"
     return {"state": state, "failures": 0, "error_code": "", "error_message": "", "error_action": ""}

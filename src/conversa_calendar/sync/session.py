@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar
@@ -11,8 +14,8 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Provider
-from conversa_calendar.sync.leases import Lease
-from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Mirror
+from conversa_calendar.sync.leases import FenceLost, Lease
+from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
 
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
 ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
@@ -40,6 +43,10 @@ class Session:
     conflicts: dict[int, int] = field(default_factory=dict)
     changed: bool = False
     has_news: bool = False
+    has_leftovers: bool = False
+    has_deletions: bool = False
+    has_held: bool = False
+    has_channel: bool = False
 
     @property
     def account_id(self) -> int:
@@ -56,8 +63,9 @@ class Session:
 
 def load(lease: Lease) -> Session:
     """Reads what a run needs, inside the caller's tenant scope. Raises CannotRun."""
-    rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
-    mirror = rows.get(pk=lease.mirror_id)
+    mirror = _rows().get(pk=lease.mirror_id)
+    if mirror.fence != lease.fence:
+        raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
     connection = mirror.connection
     if not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
         raise CannotRun("paused")
@@ -66,7 +74,32 @@ def load(lease: Lease) -> Session:
     wallet = Wallet(lease.account_id, connection.pk)
     wallet.fill(connection)
     provider = gateway.calendar(wallet.current, wallet.renew, lease.guard)
-    return Session(lease, mirror, mirror.calendar, connection, provider)
+    return Session(
+        lease,
+        mirror,
+        mirror.calendar,
+        connection,
+        provider,
+        has_leftovers=mirror.has_leftovers,
+        has_deletions=mirror.has_deletions,
+        has_held=mirror.has_held,
+        has_channel=mirror.has_channel,
+    )
+
+
+def _rows() -> QuerySet[Any]:
+    """Mirrors with what a run must know before it begins, in one query: the fence and whether something is left over."""
+    links = Link.objects.filter(mirror=OuterRef("pk"))
+    deleted = links.filter(remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
+    living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", expires_at__gt=clock.now())
+    rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
+    return rows.annotate(
+        fence=Subquery(MirrorRun.objects.filter(mirror_id=OuterRef("pk")).values("fence")),
+        has_leftovers=Exists(links.filter(wants_delete=True)),
+        has_deletions=Exists(deleted),
+        has_held=Exists(links.filter(is_held=True)),
+        has_channel=Exists(living),
+    )
 
 
 def slow_down(session: Session, error: protocol.RateLimited | protocol.WritesPaused, until: datetime) -> None:
