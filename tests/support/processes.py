@@ -37,6 +37,7 @@ class Installation:
             "GOOGLE_BASE_URL": self.google,
             "GOOGLE_CLIENT_ID": "demo-client",
             "GOOGLE_CLIENT_SECRET": "demo-secret",
+            "GOOGLE_PAGE_SIZE": "500",
         }
         self.children: dict[str, subprocess.Popen[bytes]] = {}
 

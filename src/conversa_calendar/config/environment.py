@@ -31,6 +31,7 @@ class Environment:
     email_from: str
     allowed_hosts: tuple[str, ...]
     trusted_proxies: int
+    google_page_size: int
     is_debug: bool
 
 
@@ -56,6 +57,7 @@ def read() -> Environment:
         email_from=os.environ.get("EMAIL_FROM", "Calendar <calendar@localhost>"),
         allowed_hosts=_hosts(public_url),
         trusted_proxies=_number("TRUSTED_PROXIES", 0),
+        google_page_size=_number("GOOGLE_PAGE_SIZE", 2500),
         is_debug=os.environ.get("DEBUG", "") == "1",
     )
 

@@ -50,6 +50,7 @@ ENCRYPTION_KEYS = ENV.encryption_keys
 GOOGLE_CLIENT_ID = ENV.google_client_id
 GOOGLE_CLIENT_SECRET = ENV.google_client_secret
 GOOGLE_ENDPOINTS = Endpoints.at(ENV.google_base_url) if ENV.google_base_url else Endpoints()
+GOOGLE_PAGE_SIZE = ENV.google_page_size
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -14,7 +14,6 @@ from conversa_calendar.providers.google.transport import HttpTransport, Request,
 
 CALLBACK_PATH = "/connections/google/callback"
 _transport: Transport | None = None
-page_size = PAGE_SIZE
 
 
 class OpenTransaction(AssertionError):
@@ -78,6 +77,6 @@ def calendar(
         access_token,
         renew=renew,
         guard=guard,
-        page_size=page_size,
+        page_size=min(settings.GOOGLE_PAGE_SIZE, PAGE_SIZE),
         headers=headers,
     )
