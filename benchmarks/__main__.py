@@ -76,16 +76,21 @@ def _first_sync(scene: dict[str, Any]) -> None:
 
 
 def _download_floor(scene: dict[str, Any]) -> float:
-    """The same pages, downloaded and decoded."""
+    """The same pages, downloaded and decoded: the near window first, then everything."""
+    from conversa_calendar.kit import clock
     from conversa_calendar.providers.google.client import GoogleCalendar
     from conversa_calendar.providers.google.transport import HttpTransport
+    from conversa_calendar.sync import pulling
 
     client = GoogleCalendar(HttpTransport(), f"{scene['google']}/calendar/v3", lambda: scene["token"])
 
+    now = clock.now()
+
     def download() -> None:
-        page = client.list_events(ANA)
-        while page.next_page:
-            page = client.list_events(ANA, page=page.next_page)
+        for window in ({"since": now - pulling.NEAR_BACK, "until": now + pulling.NEAR_AHEAD}, {}):
+            page = client.list_events(ANA, **window)
+            while page.next_page:
+                page = client.list_events(ANA, page=page.next_page, **window)
 
     return seconds(download)
 

@@ -82,3 +82,9 @@ def tenant_key(to: str, **options: Any) -> Any:
     """A foreign key between rows of one account; the migration adds the composite constraint that enforces it."""
     options.setdefault("on_delete", models.CASCADE)
     return models.ForeignKey(to, db_constraint=False, **options)
+
+
+def account_by_reference() -> Any:
+    """The account of a table written in bulk: its other composite keys already prove that the account exists, so a key
+    of its own would only cost a check on every row."""
+    return models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+", db_constraint=False)

@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from conversa_calendar.accounts.models import Inbox, Member, Team
-from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
 from conversa_calendar.domain import event as domain
 from conversa_calendar.kit import clock, ids
 
@@ -85,6 +85,7 @@ class Event(TenantModel):
     the units in which an override differs from its master on purpose.
     """
 
+    account = account_by_reference()
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     calendar = tenant_key(Calendar, related_name="events")
     kind = models.CharField(max_length=10, default="single")
@@ -158,6 +159,7 @@ class Event(TenantModel):
 class Occurrence(TenantModel):
     """One concrete span of an event. All-day ones carry their dates; their instants follow the calendar's zone."""
 
+    account = account_by_reference()
     calendar_id = models.BigIntegerField()
     event = tenant_key(Event, related_name="occurrences", db_index=False)
     original_key = models.CharField(max_length=20, blank=True)
@@ -178,7 +180,7 @@ class Occurrence(TenantModel):
                 condition=models.Q(is_long=True),
                 name="occurrence_long",
             ),
-            models.Index(fields=["event"], name="occurrence_event"),
+            models.Index(fields=["event", "original_key"], name="occurrence_event"),
         ]
 
 

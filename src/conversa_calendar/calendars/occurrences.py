@@ -1,7 +1,7 @@
 """Occurrences: the spans that an event really takes, derived from its content."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
@@ -15,7 +15,7 @@ BACK = timedelta(days=366)
 AHEAD = timedelta(days=731)
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """One occurrence; dates are set for all-day events only."""
 
     original_key: str
@@ -48,14 +48,16 @@ def series_spans(
     length = times.duration(content.start, content.end)
     civil_since, civil_until = _civil(content.start, since), _civil(content.start, until)
     is_busy = content.is_busy
-    for start in recurrence.expand(content.start, content.recurrence, civil_since, civil_until):
-        if isinstance(start, Day):
+    if isinstance(content.start, Day):
+        for start in recurrence.expand(content.start, content.recurrence, civil_since, civil_until):
             key = times.original_key(start)
             if key not in overridden:
                 yield _span(content, start, times.shift(start, length), key, zone)
-            continue
-        at = times.instant(start)
-        key = f"{at:%Y%m%dT%H%M%SZ}"
+        return
+    series_zone = times.zone_of(content.start.zone)
+    for local in recurrence.civil_starts(content.start, content.recurrence, civil_since, civil_until):
+        at = local.replace(tzinfo=series_zone).astimezone(UTC)
+        key = times.key_of_instant(at)
         if key not in overridden:
             yield Span(key, at, at + length, None, None, is_busy)
 

@@ -31,21 +31,21 @@ PERSONAL_UNITS = frozenset({"reminders", "color", "transparency"})
 """Units that belong to one copy of an event and never travel to other guests (Google: inviting concept)."""
 
 
-class Reminder(msgspec.Struct, frozen=True):
+class Reminder(msgspec.Struct, frozen=True, gc=False):
     """`method` is Google's: popup or email; `minutes` before the start, 0 to 40320."""
 
     method: str
     minutes: int
 
 
-class Reminders(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reminders(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Either the calendar's defaults or these; no default and no override means none."""
 
     use_default: bool = True
     overrides: tuple[Reminder, ...] = ()
 
 
-class Conference(msgspec.Struct, frozen=True, omit_defaults=True):
+class Conference(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A video meeting: none, pending (asked for, not there yet), ready (with `uri`) or failed."""
 
     state: str = "none"
@@ -53,7 +53,7 @@ class Conference(msgspec.Struct, frozen=True, omit_defaults=True):
     request_id: str = ""
 
 
-class GuestsCan(msgspec.Struct, frozen=True, omit_defaults=True):
+class GuestsCan(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What guests may do; the defaults are Google's."""
 
     invite_others: bool = True
@@ -61,7 +61,7 @@ class GuestsCan(msgspec.Struct, frozen=True, omit_defaults=True):
     see_others: bool = True
 
 
-class Attendee(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attendee(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One guest; `email` identifies, `response` is needsAction, declined, tentative or accepted."""
 
     email: str
@@ -75,7 +75,7 @@ class Attendee(msgspec.Struct, frozen=True, omit_defaults=True):
     additional_guests: int = 0
 
 
-class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Content(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """The editable state of an event. `end` is exclusive. `recurrence` holds RFC 5545 lines without DTSTART."""
 
     start: Moment
@@ -104,19 +104,19 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.transparency != "transparent" and self.status != "cancelled" and not declined
 
 
-class Person(msgspec.Struct, frozen=True, omit_defaults=True):
+class Person(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     email: str = ""
     name: str = ""
     self: bool = False
 
 
-class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attachment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     url: str = ""
     title: str = ""
     mime_type: str = ""
 
 
-class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+class Facts(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the provider says and nobody here edits."""
 
     ical_uid: str = ""

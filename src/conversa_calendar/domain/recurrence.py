@@ -28,7 +28,12 @@ class BadRule(ValueError):
 
 
 def expand(start: Moment, lines: Sequence[str], since: datetime, until: datetime) -> Iterator[Moment]:
-    """Original starts of a series in order, from those with civil start ≥ `since` to those < `until` (naive civil).
+    """Original starts of a series in order, from those with civil start ≥ `since` to those < `until` (naive civil)."""
+    return (times.at_civil(start, at) for at in civil_starts(start, lines, since, until))
+
+
+def civil_starts(start: Moment, lines: Sequence[str], since: datetime, until: datetime) -> list[datetime]:
+    """The same as `expand`, as naive civil times.
 
     Occurrence set = (start ∪ RRULE ∪ RDATE) − EXDATE. Bounded by `OCCURRENCES_MAX`.
     """
@@ -40,9 +45,7 @@ def expand(start: Moment, lines: Sequence[str], since: datetime, until: datetime
         chosen.add(first)
     for rule in rules:
         chosen.update(_between(rule, start, since, until))
-    wanted = sorted(at for at in chosen if since <= at < until and at not in excluded)
-    for at in wanted[:OCCURRENCES_MAX]:
-        yield times.at_civil(start, at)
+    return sorted(at for at in chosen if since <= at < until and at not in excluded)[:OCCURRENCES_MAX]
 
 
 def is_occurrence(start: Moment, lines: Sequence[str], original: Moment) -> bool:
@@ -130,7 +133,7 @@ def _between(rule: str, start: Moment, since: datetime, until: datetime) -> Iter
     if is_empty(rule):
         return
     try:
-        parsed = _parsed(rule, start, since)
+        parsed = _evenly_spaced(rule, start, since) or _parsed(rule, start, since)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return
     for number, at in enumerate(parsed):
@@ -138,6 +141,35 @@ def _between(rule: str, start: Moment, since: datetime, until: datetime) -> Iter
             return
         if at >= since:
             yield at
+
+
+def _evenly_spaced(rule: str, start: Moment, since: datetime) -> Iterator[datetime] | None:
+    """Occurrences of a daily or weekly rule without BY parts, the bulk of every calendar, by plain addition; None for
+    any other rule."""
+    parts = _parts(rule)
+    days = _WHOLE_PERIODS.get(parts.get("FREQ", ""))
+    if days is None or set(parts) - {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}:
+        return None
+    if "COUNT" in parts and "UNTIL" in parts:
+        return None
+    step = timedelta(days=days * int(parts.get("INTERVAL", "1")))
+    if step < timedelta(days=1):
+        return None
+    first = _near(parts, times.civil(start), since)
+    last = _until_civil(parts["UNTIL"], start) if "UNTIL" in parts else datetime.max
+    count = int(parts["COUNT"]) if "COUNT" in parts else OCCURRENCES_MAX * 30
+    return _steps(first, step, last, count)
+
+
+def _steps(first: datetime, step: timedelta, last: datetime, count: int) -> Iterator[datetime]:
+    at = first
+    for _number in range(count):
+        if at > last:
+            return
+        yield at
+        if datetime.max - at < step:
+            return
+        at += step
 
 
 def _parsed(rule: str, start: Moment, since: datetime) -> rrule:

@@ -85,7 +85,7 @@ class BadData(ProviderError): ...
 class OperatorError(ProviderError): ...
 
 
-class RemoteEvent(msgspec.Struct, frozen=True, kw_only=True):
+class RemoteEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One event as the provider shows it. A tombstone has no content. `raw` is the item's own JSON."""
 
     id: str
@@ -104,7 +104,7 @@ class RemoteEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the provider hides its details from this account."""
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class Unreadable(msgspec.Struct, frozen=True, gc=False):
     """An item that could not be understood; kept raw and parked."""
 
     id: str

@@ -3,7 +3,9 @@
 Row-level security forbids COPY into walled tables, so rows are staged in a temporary one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -55,8 +57,11 @@ _OCCURRENCES = (
     ("is_long", "bool"),
 )
 
+COPY_EVENTS = 200
+"""So many events' occurrences go to PostgreSQL at once."""
 
-class NewEvent(msgspec.Struct):
+
+class NewEvent(msgspec.Struct, gc=False):
     """A remote event about to be created here. `series_id` is the event id of its master, for overrides."""
 
     remote: RemoteEvent
@@ -76,22 +81,13 @@ def next_ids(count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def insert_events(session: Session, events: Sequence[NewEvent], overridden: dict[int, frozenset[str]]) -> int:
-    """Inserts events with their links and occurrences; answers the number of occurrence rows. `overridden` names, by
-    master's event id, the occurrences that overrides stand for."""
+def insert_events(session: Session, events: Sequence[NewEvent], overridden: dict[int, frozenset[str]]) -> None:
+    """Inserts events with their links and occurrences. `overridden` names, by master's event id, the occurrences that
+    overrides stand for."""
     if not events:
-        return 0
+        return
     zone = session.calendar.time_zone
     now = clock.now()
-    rows, links, spans = [], [], []
-    for new in events:
-        rows.append(_event_row(new, zone))
-        links.append(_link_row(new))
-        keys = overridden.get(new.id, frozenset())
-        spans += [
-            (new.id, s.original_key, s.starts_at, s.ends_at, s.start_date, s.end_date, s.is_busy, s.is_long)
-            for s in occurrences.spans(new.content, new.kind, zone, keys, now)
-        ]
     fixed = {"account_id": session.account_id, "calendar_id": session.calendar.pk}
     defaults = fixed | {
         "revision": 1,
@@ -105,13 +101,26 @@ def insert_events(session: Session, events: Sequence[NewEvent], overridden: dict
         "changed_at": now,
         "deleted_by": "",
     }
+    rows = (_event_row(new, zone) for new in events)
     _insert("calendars_event", _EVENTS, rows, defaults, casts={"overridden": "string_to_array(%s, ',')"})
-    insert_links(session, links)
-    _insert("calendars_occurrence", _OCCURRENCES, spans, fixed)
-    return len(spans)
+    insert_links(session, (link_row(new.remote, new.id) for new in events))
+    with _staged("calendars_occurrence", _OCCURRENCES, fixed) as copy:
+        for first in range(0, len(events), COPY_EVENTS):
+            some = events[first : first + COPY_EVENTS]
+            copy.write("".join(_occurrence_lines(new, zone, overridden.get(new.id, frozenset()), now) for new in some))
 
 
-def insert_links(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+def _occurrence_lines(new: NewEvent, zone: str, overridden: frozenset[str], now: datetime) -> str:
+    """An event's occurrences in COPY's text format; nothing in them needs escaping."""
+    lines = []
+    for span in occurrences.spans(new.content, new.kind, zone, overridden, now):
+        dates = f"{span.start_date}\t{span.end_date}" if span.start_date else "\\N\t\\N"
+        flags = f"{'t' if span.is_busy else 'f'}\t{'t' if span.is_long else 'f'}"
+        lines.append(f"{new.id}\t{span.original_key}\t{span.starts_at}\t{span.ends_at}\t{dates}\t{flags}\n")
+    return "".join(lines)
+
+
+def insert_links(session: Session, rows: Iterable[tuple[Any, ...]]) -> None:
     """Inserts links; a row is (event id, remote id, etag, digest, raw, series remote id, original key, parked)."""
     defaults = {
         "account_id": session.account_id,
@@ -141,6 +150,19 @@ def restamp(session: Session, rows: Sequence[tuple[int, str, str]]) -> None:
         cursor.execute(query, [session.mirror.generation, *columns])
 
 
+def drop_overridden(taken: dict[int, frozenset[str]]) -> None:
+    """Removes the occurrences that overrides stand for, by master's event id, in one statement."""
+    pairs = [(event_id, key) for event_id, keys in taken.items() for key in keys]
+    if not pairs:
+        return
+    query = """
+        DELETE FROM calendars_occurrence o USING unnest(%s::bigint[], %s::text[]) AS gone(event_id, original_key)
+        WHERE o.event_id = gone.event_id AND o.original_key = gone.original_key
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(column) for column in zip(*pairs, strict=True)])
+
+
 def link_row(remote: RemoteEvent, event_id: int | None, parked: str = "") -> tuple[Any, ...]:
     return (
         event_id,
@@ -152,10 +174,6 @@ def link_row(remote: RemoteEvent, event_id: int | None, parked: str = "") -> tup
         remote.original_key,
         parked,
     )
-
-
-def _link_row(new: NewEvent) -> tuple[Any, ...]:
-    return link_row(new.remote, new.id)
 
 
 def _event_row(new: NewEvent, zone: str) -> tuple[Any, ...]:
@@ -183,12 +201,20 @@ def _event_row(new: NewEvent, zone: str) -> tuple[Any, ...]:
 def _insert(
     table: str,
     columns: Sequence[tuple[str, str]],
-    rows: Sequence[tuple[Any, ...]],
+    rows: Iterable[tuple[Any, ...]],
     fixed: dict[str, Any],
     casts: dict[str, str] | None = None,
 ) -> None:
-    if not rows:
-        return
+    with _staged(table, columns, fixed, casts) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+@contextmanager
+def _staged(
+    table: str, columns: Sequence[tuple[str, str]], fixed: dict[str, Any], casts: dict[str, str] | None = None
+) -> Iterator[Any]:
+    """Takes rows of `columns` by COPY; afterwards they are inserted together with the `fixed` values."""
     casts = casts or {}
     names = [name for name, _kind in columns]
     chosen = [casts.get(name, "%s").replace("%s", f'"{name}"') for name in names]
@@ -198,8 +224,7 @@ def _insert(
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} ({shape}) ON COMMIT DELETE ROWS")
         with cursor.copy(f"COPY {staged} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+            yield copy
         query = (
             f"INSERT INTO {table} ({quoted}) SELECT {', '.join(chosen)}, {', '.join(['%s'] * len(fixed))} FROM {staged}"
         )

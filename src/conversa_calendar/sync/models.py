@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock, ids
@@ -87,6 +87,7 @@ class Link(TenantModel):
     """The tie between one event and one Google event. The base is `raw`: the remote state that both sides last agreed
     on; `digest` is the digest of its content. An open `intent` is a write whose outcome is not known yet."""
 
+    account = account_by_reference()
     mirror = tenant_key(Mirror, related_name="links")
     event = tenant_key(Event, null=True, related_name="links")
     remote_id = models.TextField()

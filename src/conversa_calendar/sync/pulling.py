@@ -5,13 +5,15 @@ full listing has no tombstones: what it did not show is a candidate, confirmed o
 """
 
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
+from django.db import connection
 from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Calendar, Event, Occurrence
+from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import guard
 from conversa_calendar.kit import clock, digest, ids
@@ -163,29 +165,60 @@ def _end_listing(session: Session, cursor: str) -> None:
 def _apply_items(session: Session, page: Page) -> int:
     """Applies one page's items; answers how many events are new here."""
     readable = _latest([item for item in page.items if isinstance(item, RemoteEvent)])
-    links = _links(session, [item.id for item in page.items])
-    created, restamped, seen = [], [], []
+    known = _known(session, page)
+    created, seen, moved = [], [], []
     for remote in sorted(readable, key=lambda item: bool(item.original_key)):
-        link = links.get(remote.id)
-        if link is None:
+        row = known.get(remote.id)
+        if row is None:
             created.append(remote)
-        elif link.etag == remote.etag and not link.intent and not link.remote_deleted_at and not _is_stranded(link):
-            seen.append(link.pk)
-        elif _is_same_content(link, remote):
-            restamped.append((link.pk, remote.etag, remote.raw.decode()))
+        elif row.etag == remote.etag and not row.is_open and not row.is_stranded:
+            seen.append(row.link_id)
         else:
-            _apply_known(session, link, remote)
+            moved.append(remote)
+    _apply_moved(session, moved, _links(session, [known[remote.id].link_id for remote in moved]))
     for item in page.items:
-        if isinstance(item, Unreadable) and item.id and item.id not in links:
+        if isinstance(item, Unreadable) and item.id and item.id not in known:
             _park(session, item)
-    bulk.restamp(session, restamped)
     if seen and session.mirror.listing != "changes":
         Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
     return _create(session, created)
 
 
-def _links(session: Session, remote_ids: list[str]) -> dict[str, Link]:
-    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids)
+class Known(NamedTuple):
+    """A link in brief. Open: a write or a deletion of it is not settled; stranded: no living event stands behind it."""
+
+    link_id: int
+    remote_id: str
+    etag: str
+    is_stranded: bool
+    is_open: bool
+
+
+def _apply_moved(session: Session, remotes: list[RemoteEvent], links: dict[str, Link]) -> None:
+    restamped = []
+    for remote in remotes:
+        link = links[remote.id]
+        if _is_same_content(link, remote):
+            restamped.append((link.pk, remote.etag, remote.raw.decode()))
+        else:
+            _apply_known(session, link, remote)
+    bulk.restamp(session, restamped)
+
+
+def _known(session: Session, page: Page) -> dict[str, Known]:
+    """What is known of a page's items, without loading events and bases of those that did not move."""
+    query = """
+        SELECT id, remote_id, etag, event_id IS NULL OR tombstoned_at IS NOT NULL,
+            intent IS NOT NULL OR remote_deleted_at IS NOT NULL
+        FROM sync_link WHERE mirror_id = %s AND remote_id = ANY(%s)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [session.mirror.pk, [item.id for item in page.items]])
+        return {row[1]: Known(*row) for row in cursor.fetchall()}
+
+
+def _links(session: Session, ids_: list[int]) -> dict[str, Link]:
+    rows = Link.objects.filter(pk__in=ids_) if ids_ else Link.objects.none()
     return {link.remote_id: link for link in rows.select_related("event", "event__series", "event__author")}
 
 
@@ -266,7 +299,7 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     masters = _masters(session, {remote.series_id for remote in overrides})
     fresh = bulk.next_ids(len(living) + len(overrides))
     new = [
-        NewEvent(remote, _known(remote), "series" if _known(remote).recurrence else "single", fresh.pop())
+        NewEvent(remote, _content(remote), "series" if _content(remote).recurrence else "single", fresh.pop())
         for remote in living
     ]
     by_remote: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
@@ -280,13 +313,11 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     bulk.insert_events(session, [*new, *made], taken)
     bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
     known_ids = {event.pk for event in masters.values()}
-    for master_id, keys in taken.items():
-        if master_id in known_ids:
-            Occurrence.objects.filter(event_id=master_id, original_key__in=keys).delete()
+    bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
     return len(new) + len(made)
 
 
-def _known(remote: RemoteEvent) -> Content:
+def _content(remote: RemoteEvent) -> Content:
     assert remote.content is not None
     return remote.content
 
@@ -409,14 +440,14 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
         link.raw = remote.raw.decode()
         event.revision += 1
         event.content_json = "{}"
-        event.__dict__["content"] = _known(remote)
+        event.__dict__["content"] = _content(remote)
         linking.remember(link, remote, session.mirror.time_zone)
         link.save()
         event.is_unsettled = False
         linking.settle_state(event)
         from conversa_calendar.calendars import editing
 
-        editing.store(event, session.calendar, _known(remote))
+        editing.store(event, session.calendar, _content(remote))
         history.announce(session.calendar, [(event.uuid, "restored")])
         return
     link.remote_id = remote.id

@@ -125,7 +125,7 @@ def expanded(calendar: Calendar, master: Event, since: datetime | None, until: d
         return
     changed = {
         moments.suffix(event.data["originalStartTime"]): event
-        for event in calendar.events.values()
+        for event in calendar.family_of(master)
         if event.data.get("recurringEventId") == master.id
     }
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])

@@ -113,6 +113,11 @@ class Calendar:
     is_deleted: bool = False
     updated_us: int = 0
 
+    def family_of(self, event: Event) -> list[Event]:
+        """A series with its exceptions and continuations, by id."""
+        known = self.families.get(event.family or event.id, set())
+        return [self.events[name] for name in sorted(known) if name in self.events]
+
 
 @dataclass
 class ListEntry:
@@ -270,10 +275,8 @@ class World:
 
     def touch_family(self, calendar: Calendar, event: Event, *, is_content: bool = True) -> None:
         """Stamps a whole series with one etag: master, exceptions and continuations (one write re-stamps all)."""
-        family = event.family or event.id
-        known = calendar.families.setdefault(family, set())
-        known.add(event.id)
-        members = [calendar.events[name] for name in sorted(known) if name in calendar.events]
+        calendar.families.setdefault(event.family or event.id, set()).add(event.id)
+        members = calendar.family_of(event)
         if event not in members:
             members.append(event)
         stamp = self.clock.stamp_us()

@@ -3,19 +3,19 @@
 import msgspec
 
 
-class When(msgspec.Struct, frozen=True, rename="camel"):
+class When(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     date: str | None = None
     date_time: str | None = None
     time_zone: str | None = None
 
 
-class Person(msgspec.Struct, frozen=True, rename="camel"):
+class Person(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     email: str | None = None
     display_name: str | None = None
     self: bool | None = None
 
 
-class Attendee(msgspec.Struct, frozen=True, rename="camel"):
+class Attendee(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     email: str | None = None
     id: str | None = None
     display_name: str | None = None
@@ -28,48 +28,48 @@ class Attendee(msgspec.Struct, frozen=True, rename="camel"):
     additional_guests: int | None = None
 
 
-class Override(msgspec.Struct, frozen=True):
+class Override(msgspec.Struct, frozen=True, gc=False):
     method: str = "popup"
     minutes: int = 0
 
 
-class Reminders(msgspec.Struct, frozen=True, rename="camel"):
+class Reminders(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     use_default: bool | None = None
     overrides: tuple[Override, ...] | None = None
 
 
-class Status(msgspec.Struct, frozen=True, rename="camel"):
+class Status(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     status_code: str | None = None
 
 
-class CreateRequest(msgspec.Struct, frozen=True, rename="camel"):
+class CreateRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     request_id: str | None = None
     status: Status | None = None
 
 
-class EntryPoint(msgspec.Struct, frozen=True, rename="camel"):
+class EntryPoint(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     entry_point_type: str | None = None
     uri: str | None = None
 
 
-class Conference(msgspec.Struct, frozen=True, rename="camel"):
+class Conference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     create_request: CreateRequest | None = None
     entry_points: tuple[EntryPoint, ...] | None = None
     conference_id: str | None = None
 
 
-class Properties(msgspec.Struct, frozen=True):
+class Properties(msgspec.Struct, frozen=True, gc=False):
     private: dict[str, str] | None = None
     shared: dict[str, str] | None = None
 
 
-class Attachment(msgspec.Struct, frozen=True, rename="camel"):
+class Attachment(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     file_url: str | None = None
     title: str | None = None
     mime_type: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, rename="camel"):
+class Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     id: str
     etag: str = ""
     updated: str | None = None
@@ -133,7 +133,7 @@ class Channel(msgspec.Struct, frozen=True, rename="camel"):
     expiration: str | int | None = None
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     start: str
     end: str
 
