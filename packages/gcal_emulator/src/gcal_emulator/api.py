@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 
-from gcal_emulator import errors, events, listing, push, render
+from gcal_emulator import errors, events, listing, push, render, selection, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, Token, World
 
@@ -293,37 +293,13 @@ def blueprint(world: World) -> Blueprint:
             }
         )
 
-    @api.get("/users/me/settings")
-    def settings() -> Response:
-        allow("Settings.List", _SETTINGS)
-        rows = [{"kind": "calendar#setting", "id": n, "value": v} for n, v in world.settings_of(g.token.email).items()]
-        return _json({"kind": "calendar#settings", "items": rows, "nextSyncToken": str(world.seq)})
+    @api.post("/calendars/<path:calendar_id>/transferOwnership")
+    def transfer_ownership(calendar_id: str) -> Response:
+        allow("Calendars.TransferOwnership", ("calendar", "calendar.calendars"))
+        calendar_of(calendar_id, "owner")
+        raise errors.forbidden("Only administrators of a Workspace domain may transfer ownership.")
 
-    @api.get("/calendars/<path:calendar_id>/acl")
-    def list_acl(calendar_id: str) -> Response:
-        allow("Acl.List", (*_ACL, "calendar.acls.readonly"))
-        calendar = calendar_of(calendar_id, "writer")
-        return _json({"kind": "calendar#acl", "items": [_rule(n, r) for n, r in calendar.acl.items()]})
-
-    @api.post("/calendars/<path:calendar_id>/acl")
-    def add_acl(calendar_id: str) -> Response:
-        allow("Acl.Insert", _ACL)
-        calendar, body = calendar_of(calendar_id, "owner"), _body()
-        scope = body.get("scope") or {}
-        name = "default" if scope.get("type") == "default" else scope.get("value") or ""
-        if body.get("role") not in ROLES or not name:
-            raise errors.invalid()
-        world.share(calendar, name, body["role"])
-        return _json(_rule(name, body["role"]))
-
-    @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
-    def remove_acl(calendar_id: str, rule_id: str) -> Response:
-        allow("Acl.Delete", _ACL)
-        calendar, name = calendar_of(calendar_id, "owner"), rule_id.partition(":")[2] or rule_id
-        if name == calendar.owner:
-            raise GoogleError(403, "cannotChangeOwnerAcl", "Cannot change the owner's access.")
-        world.share(calendar, name, "none")
-        return Response(status=204)
+    sharing.add_routes(api, world, allow, calendar_of, _body, _json)
 
     @api.post("/channels/stop")
     def stop_channel() -> Response:
@@ -341,7 +317,7 @@ def install_hooks(app: Flask, world: World) -> None:
     def begin() -> Any:
         g.effect, g.reason, g.etag, g.email, g.method_name = {}, None, None, "", ""
         g.is_google = not request.path.startswith(("/_emulator", "/ui", "/o/")) and request.path != "/"
-        if not g.is_google:
+        if not g.is_google or request.path.startswith(("/batch", "/discovery")):
             return None
         is_api = request.path.startswith(BASE)
         token = world.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer ")) if is_api else None
@@ -358,6 +334,7 @@ def install_hooks(app: Flask, world: World) -> None:
         if g.effect.get("status"):
             return _injected(g.effect)
         if is_api:
+            g.fields = selection.parse(request.args["fields"]) if request.args.get("fields") else None
             g.token = _valid(world, token)
             _charge(world, g.token)
             events.settle_conferences(world)
@@ -368,6 +345,8 @@ def install_hooks(app: Flask, world: World) -> None:
         if not g.get("is_google"):
             return response
         response.headers.setdefault("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
+        if request.path.startswith(BASE) and response.status_code == 200 and response.mimetype == "application/json":
+            _shape(response)
         is_lost = response.headers.get("X-Emulator-Lost") == "1"
         if g.effect.get("drop") == "after_commit":
             is_lost = True
@@ -488,12 +467,6 @@ def _calendar(calendar: Calendar) -> dict[str, Any]:
     return body | ({"description": calendar.description} if calendar.description else {})
 
 
-def _rule(name: str, role: str) -> dict[str, Any]:
-    scope = {"type": "default"} if name == "default" else {"type": "user", "value": name}
-    rule_id = "default" if name == "default" else f"user:{name}"
-    return {"kind": "calendar#aclRule", "etag": '"1"', "id": rule_id, "scope": scope, "role": role}
-
-
 def _body() -> dict[str, Any]:
     if not request.data:
         return {}
@@ -550,6 +523,17 @@ def _injected(effect: dict[str, Any]) -> Response:
     )
     g.reason = error.reason
     return _json(error.body(), error.status)
+
+
+def _shape(response: Response) -> None:
+    """Applies `fields` and `prettyPrint` to a whole answer."""
+    is_compact = request.args.get("prettyPrint") == "false"
+    if g.get("fields") is None and not is_compact:
+        return
+    body = json.loads(response.get_data())
+    body = selection.apply(body, g.fields) if g.get("fields") is not None else body
+    text = json.dumps(body, ensure_ascii=False, **({"separators": (",", ":")} if is_compact else {"indent": 1}))
+    response.set_data(text.encode())
 
 
 def _lost() -> Response:

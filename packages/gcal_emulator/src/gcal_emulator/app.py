@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
-from gcal_emulator import api, control, oauth, push, web
+from gcal_emulator import api, batch, control, discovery, oauth, push, web
 from gcal_emulator.world import World
 
 
@@ -13,10 +13,15 @@ def create_app(world: World | None = None, deliver: push.Deliver = push.post) ->
     world = world or World()
     app = Flask("gcal_emulator")
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
     app.extensions["world"] = world
     api.install_hooks(app, world)
     app.register_blueprint(oauth.blueprint(world))
     app.register_blueprint(api.blueprint(world))
+    app.register_blueprint(batch.blueprint(app, world))
+    app.add_url_rule(
+        "/discovery/v1/apis/calendar/v3/rest", "discovery", lambda: discovery.document(request.host_url.rstrip("/"))
+    )
     app.register_blueprint(control.blueprint(world, deliver))
     app.register_blueprint(web.blueprint(world))
     app.wsgi_app = Serialised(app.wsgi_app, world)  # type: ignore[method-assign]

@@ -40,6 +40,10 @@ class Behaviours:
     propagate_attendees: bool = True
     access_token_lifetime_s: int = 3599
     updated_min_horizon_days: int = 28
+    batch_limit: int = 1000
+    """How many parts a batch may have: 1000 as documented, 50 as elsewhere (open question 8)."""
+    batch_shuffled: bool = False
+    """Whether the parts of a batch run in another order than they were sent."""
     latency_s: float = 0.0
     """How long every request to Google's paths takes at least."""
     refuse_push: bool = False

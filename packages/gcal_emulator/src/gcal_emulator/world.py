@@ -102,6 +102,8 @@ class Calendar:
     push_supported: bool = True
     acl: dict[str, str] = field(default_factory=dict)
     acl_deleted: dict[str, int] = field(default_factory=dict)
+    acl_changes: dict[str, int] = field(default_factory=dict)
+    """The sequence number of each rule's latest change."""
     events: dict[str, Event] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
     families: dict[str, set[str]] = field(default_factory=dict)
@@ -180,6 +182,7 @@ class World:
         self.codes: dict[str, Code] = {}
         self.grants: dict[tuple[str, str], set[str]] = {}
         self.consents: list[dict[str, Any]] = []
+        self.settings_seq: dict[str, int] = {}
         self.channels: dict[str, Channel] = {}
         self.notifications: list[Notification] = []
         self.notification_mode: dict[str, Any] = {"mode": "deliver"}
@@ -255,6 +258,7 @@ class World:
                 entry.is_deleted, entry.seq = True, self.next_seq()
         else:
             calendar.acl[email] = role
+            calendar.acl_changes[email] = self.next_seq()
             calendar.acl_deleted.pop(email, None)
             if email in self.accounts:
                 self.subscribe(email, calendar.id)

@@ -1,0 +1,157 @@
+"""ACL rules and settings of Calendar API v3: reading, changing, paging by sync token, watching."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from gcal_emulator import errors, push
+from gcal_emulator.errors import GoogleError
+from gcal_emulator.world import ROLES, Calendar, World
+
+Allow = Callable[[str, tuple[str, ...]], None]
+CalendarOf = Callable[..., Calendar]
+_ACL = ("calendar", "calendar.acls")
+_ACL_READ = (*_ACL, "calendar.acls.readonly")
+_SETTINGS = ("calendar", "calendar.readonly", "calendar.settings", "calendar.settings.readonly")
+_TYPES = ("user", "group", "domain", "default")
+
+
+def add_routes(
+    api: Blueprint,
+    world: World,
+    allow: Allow,
+    calendar_of: CalendarOf,
+    body_of: Callable[[], dict[str, Any]],
+    answer: Callable[[dict[str, Any]], Response],
+) -> None:
+    """Adds the routes of `acl` and `settings` to the API's blueprint."""
+
+    @api.get("/calendars/<path:calendar_id>/acl")
+    def list_acl(calendar_id: str) -> Response:
+        allow("Acl.List", _ACL_READ)
+        return answer(_rules(world, calendar_of(calendar_id, "writer"), g.token.email))
+
+    @api.get("/calendars/<path:calendar_id>/acl/<rule_id>")
+    def get_acl(calendar_id: str, rule_id: str) -> Response:
+        allow("Acl.Get", _ACL_READ)
+        calendar, name = calendar_of(calendar_id, "writer"), _name_of(rule_id)
+        if name not in calendar.acl:
+            raise errors.not_found()
+        return answer(rule(calendar, name))
+
+    @api.post("/calendars/<path:calendar_id>/acl")
+    def add_acl(calendar_id: str) -> Response:
+        allow("Acl.Insert", _ACL)
+        calendar, body = calendar_of(calendar_id, "owner"), body_of()
+        scope = body.get("scope") or {}
+        if scope.get("type") not in _TYPES:
+            raise errors.required("Missing scope type.")
+        name = "default" if scope["type"] == "default" else scope.get("value") or ""
+        if not name:
+            raise errors.invalid("Invalid scope value.")
+        return answer(_share(world, calendar, name, body.get("role")))
+
+    @api.route("/calendars/<path:calendar_id>/acl/<rule_id>", methods=["PATCH", "PUT"])
+    def change_acl(calendar_id: str, rule_id: str) -> Response:
+        allow("Acl.Patch" if request.method == "PATCH" else "Acl.Update", _ACL)
+        calendar, name = calendar_of(calendar_id, "owner"), _name_of(rule_id)
+        if name not in calendar.acl:
+            raise errors.not_found()
+        return answer(_share(world, calendar, name, body_of().get("role") or calendar.acl[name]))
+
+    @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
+    def remove_acl(calendar_id: str, rule_id: str) -> Response:
+        allow("Acl.Delete", _ACL)
+        calendar, name = calendar_of(calendar_id, "owner"), _name_of(rule_id)
+        if name not in calendar.acl:
+            raise errors.not_found()
+        _share(world, calendar, name, "none")
+        return Response(status=204)
+
+    @api.post("/calendars/<path:calendar_id>/acl/watch")
+    def watch_acl(calendar_id: str) -> Response:
+        allow("Acl.Watch", _ACL_READ)
+        calendar = calendar_of(calendar_id, "writer")
+        uri = f"https://www.googleapis.com/calendar/v3/calendars/{calendar_id}/acl?alt=json"
+        return answer(push.watch(world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, body_of(), True))
+
+    @api.get("/users/me/settings")
+    def list_settings() -> Response:
+        allow("Settings.List", _SETTINGS)
+        rows = [_setting(name, value) for name, value in world.settings_of(g.token.email).items()]
+        since = _since(request.args.get("syncToken"), g.token.email)
+        items = [] if since is not None and since >= world.settings_seq.get(g.token.email, 0) else rows
+        body: dict[str, Any] = {"kind": "calendar#settings", "etag": f'"p{world.seq:x}"', "items": items}
+        return answer(body | {"nextSyncToken": f"{world.seq}:{g.token.email}"})
+
+    @api.get("/users/me/settings/<name>")
+    def get_setting(name: str) -> Response:
+        allow("Settings.Get", _SETTINGS)
+        known = world.settings_of(g.token.email)
+        if name not in known:
+            raise errors.not_found()
+        return answer(_setting(name, known[name]))
+
+    @api.post("/users/me/settings/watch")
+    def watch_settings() -> Response:
+        allow("Settings.Watch", _SETTINGS)
+        uri = "https://www.googleapis.com/calendar/v3/users/me/settings?alt=json"
+        name = f"settings:{g.token.email}"
+        return answer(push.watch(world, g.token.email, g.token.client_id, name, uri, body_of(), True))
+
+
+def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:
+    """An ACL rule as the API shows it; its id is `type:value`, or `default`."""
+    kind = "default" if name == "default" else "user" if "@" in name else "domain"
+    scope = {"type": kind} if kind == "default" else {"type": kind, "value": name}
+    rule_id = kind if kind == "default" else f"{kind}:{name}"
+    etag = f'"{calendar.acl_changes.get(name, 0):020d}"'
+    shown = role or calendar.acl.get(name, "none")
+    return {"kind": "calendar#aclRule", "etag": etag, "id": rule_id, "scope": scope, "role": shown}
+
+
+def _rules(world: World, calendar: Calendar, email: str) -> dict[str, Any]:
+    since = _since(request.args.get("syncToken"), email)
+    found = [
+        rule(calendar, name) for name in calendar.acl if since is None or calendar.acl_changes.get(name, 0) > since
+    ]
+    if since is not None or request.args.get("showDeleted") == "true":
+        found += [rule(calendar, name, "none") for name, seq in calendar.acl_deleted.items() if seq > (since or -1)]
+    size = min(int(request.args.get("maxResults") or 100), 250)
+    at = int(request.args.get("pageToken") or 0)
+    body: dict[str, Any] = {"kind": "calendar#acl", "etag": f'"p{world.seq:x}"', "items": found[at : at + size]}
+    if at + size < len(found):
+        return body | {"nextPageToken": str(at + size)}
+    return body | {"nextSyncToken": f"{world.seq}:{email}"}
+
+
+def _share(world: World, calendar: Calendar, name: str, role: str | None) -> dict[str, Any]:
+    if role not in ROLES:
+        raise errors.invalid("Invalid value for role.")
+    if name == calendar.owner and role != "owner":
+        raise GoogleError(403, "cannotChangeOwnerAcl", "Cannot change the owner's access.")
+    world.share(calendar, name, role)
+    push.changed(world, f"acl:{calendar.id}")
+    if name in world.accounts:
+        push.changed(world, f"calendarList:{name}")
+    return rule(calendar, name, role)
+
+
+def _setting(name: str, value: str) -> dict[str, Any]:
+    return {"kind": "calendar#setting", "etag": f'"{abs(push.hash_of(name, value))}"', "id": name, "value": value}
+
+
+def _name_of(rule_id: str) -> str:
+    return rule_id.partition(":")[2] or rule_id
+
+
+def _since(token: str | None, email: str) -> int | None:
+    if not token:
+        return None
+    seq, _, who = token.partition(":")
+    if not seq.isdigit():
+        raise errors.invalid("Invalid Value", "syncToken")
+    if who != email:
+        raise errors.full_sync_required()
+    return int(seq)

@@ -1,0 +1,167 @@
+"""Batch, partial responses, discovery, ACL and settings (checklist lines 3, 14, 16–23, 85, 86, 89–92)."""
+
+import json
+from typing import Any
+
+import pytest
+from gcal_emulator import discovery
+from googleapiclient.discovery import build, build_from_document
+
+from tests.emulator.conftest import ANA, BEN, Caller, Emulator
+
+EVENTS = "calendars/primary/events"
+LUNCH = {
+    "summary": "Lunch",
+    "start": {"dateTime": "2026-12-01T12:00:00Z"},
+    "end": {"dateTime": "2026-12-01T13:00:00Z"},
+    "attendees": [{"email": "guest@else.example"}],
+}
+
+
+def _batch(emulator: Emulator, caller: Caller, *parts: tuple[str, str, Any]) -> Any:
+    body = ""
+    for number, (method, path, sent) in enumerate(parts):
+        text = json.dumps(sent) if sent is not None else ""
+        body += f"--b\r\nContent-Type: application/http\r\nContent-ID: <item{number}>\r\n\r\n"
+        body += f"{method} /calendar/v3/{path} HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{text}\r\n"
+    headers = caller.headers | {"Content-Type": "multipart/mixed; boundary=b"}
+    return emulator.client.post("/batch/calendar/v3", data=f"{body}--b--", headers=headers)
+
+
+def test_89_batch_answers_part_by_part_in_request_order(emulator: Emulator, ana: Caller) -> None:
+    emulator.world.behaviours.batch_shuffled = True
+    answer = _batch(emulator, ana, ("POST", EVENTS, LUNCH), ("GET", f"{EVENTS}/nothing", None), ("GET", EVENTS, None))
+    text = answer.text
+    assert answer.status_code == 200 and answer.content_type.startswith("multipart/mixed")
+    places = [text.index(f"<response-item{number}>") for number in range(3)]
+    assert places == sorted(places)
+    assert text.count("HTTP/1.1 200 OK") == 2 and text.count("HTTP/1.1 404 NOT FOUND") == 1
+    assert len([e for e in emulator.world.journal if e["path"].startswith("/calendar/v3")]) == 3
+
+
+def test_89_batch_over_its_limit_is_refused(emulator: Emulator, ana: Caller) -> None:
+    emulator.world.behaviours.batch_limit = 1
+    answer = _batch(emulator, ana, ("GET", EVENTS, None), ("GET", EVENTS, None))
+    assert answer.status_code == 400
+    assert [entry["path"] for entry in emulator.world.journal] == ["/batch/calendar/v3"]
+
+
+def test_89_parts_without_authorization_are_refused_one_by_one(emulator: Emulator) -> None:
+    nobody = Caller(emulator.client, "nonsense")
+    assert "HTTP/1.1 401 UNAUTHORIZED" in _batch(emulator, nobody, ("GET", EVENTS, None)).text
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("items(id,attendees/email)", {"items": [{"attendees": [{"email": "guest@else.example"}]}]}),
+        ("items/summary,kind", {"items": [{"summary": "Lunch"}], "kind": "calendar#events"}),
+        ("items(start/*)", {"items": [{"start": {"dateTime": "2026-12-01T12:00:00Z", "timeZone": "UTC"}}]}),
+    ],
+)
+def test_90_fields_select_what_is_answered(ana: Caller, selector: str, expected: dict[str, Any]) -> None:
+    ana.ok("POST", EVENTS, LUNCH)
+    answer = ana.ok("GET", f"{EVENTS}?fields={selector}")
+    for item in answer["items"]:
+        item.pop("id", None)
+    assert answer == expected
+
+
+@pytest.mark.parametrize("selector", ["items(id", "items//id", "nonsense", "items(id))", ","])
+def test_90_bad_selectors_are_refused_before_anything_is_written(ana: Caller, selector: str) -> None:
+    assert ana.refused("POST", f"{EVENTS}?fields={selector}", LUNCH) == (400, "invalidParameter")
+    assert ana.ok("GET", EVENTS).get("items", []) == []
+
+
+def test_90_pretty_print_can_be_switched_off(ana: Caller) -> None:
+    assert b"\n" in ana("GET", "colors").data
+    assert b"\n" not in ana("GET", "colors?prettyPrint=false").data
+
+
+def test_every_method_and_parameter_of_googles_own_document_is_offered() -> None:
+    """The document that google-api-python-client ships is the measure."""
+    from importlib.resources import files
+
+    text = files("googleapiclient").joinpath("discovery_cache/documents/calendar.v3.json").read_text()
+    theirs = {
+        method["id"].removeprefix("calendar."): method
+        for resource in json.loads(text)["resources"].values()
+        for method in resource["methods"].values()
+    }
+    assert set(theirs) <= set(discovery.METHODS)
+    for name, method in theirs.items():
+        verb, path, query, _body = discovery.METHODS[name]
+        assert (verb, path) == (method["httpMethod"], method["path"]), name
+        asked = {n for n, p in method.get("parameters", {}).items() if p["location"] == "query"}
+        assert asked <= set(query.split()), (name, asked - set(query.split()))
+
+
+def test_every_offered_method_answers_and_never_as_unknown(emulator: Emulator, ana: Caller) -> None:
+    event = ana.ok("POST", EVENTS, LUNCH)["id"]
+    names = {"calendarId": "primary", "eventId": event, "ruleId": f"user:{ANA}", "setting": "locale"}
+    for name, (verb, path, _query, body) in sorted(discovery.METHODS.items()):
+        answer = ana(verb, path.format(**names), {} if body else None)
+        assert answer.status_code < 500, name
+        assert answer.status_code < 400 or answer.json["error"]["errors"][0]["reason"], name
+        assert answer.status_code != 405, name
+
+
+def test_a_client_builds_itself_from_the_emulators_document(emulator: Emulator) -> None:
+    document = emulator.client.get("/discovery/v1/apis/calendar/v3/rest").json
+    built = build_from_document(document, developerKey="x")
+    request = built.events().list(calendarId="primary", singleEvents=True, eventTypes=["default"])
+    assert request.uri.startswith(f"{document['rootUrl']}calendar/v3/calendars/primary/events?")
+    shipped = build("calendar", "v3", developerKey="x", static_discovery=True)
+    assert set(dir(shipped.events())) - set(dir(built.events())) <= {"list_next", "instances_next"}
+
+
+def test_92_acl_rules_are_listed_changed_and_leave_tombstones(emulator: Emulator, ana: Caller) -> None:
+    emulator.caller(BEN)
+    made = ana.ok("POST", "calendars/primary/acl", {"role": "reader", "scope": {"type": "user", "value": BEN}})
+    assert made["id"] == f"user:{BEN}" and made["role"] == "reader"
+    token = ana.ok("GET", "calendars/primary/acl")["nextSyncToken"]
+    assert ana.ok("PATCH", f"calendars/primary/acl/user:{BEN}", {"role": "writer"})["role"] == "writer"
+    assert ana.ok("GET", f"calendars/primary/acl/user:{BEN}")["role"] == "writer"
+    ana.ok("DELETE", f"calendars/primary/acl/user:{BEN}")
+    assert [row["role"] for row in ana.ok("GET", f"calendars/primary/acl?syncToken={token}")["items"]] == ["none"]
+    assert ana.refused("GET", f"calendars/primary/acl/user:{BEN}") == (404, "notFound")
+    assert ana.refused("DELETE", f"calendars/primary/acl/user:{ANA}") == (403, "cannotChangeOwnerAcl")
+
+
+def test_92_settings_are_read_one_by_one(ana: Caller) -> None:
+    assert ana.ok("GET", "users/me/settings/weekStart")["value"] == "1"
+    assert ana.refused("GET", "users/me/settings/none") == (404, "notFound")
+
+
+def test_86_channels_of_acl_settings_and_calendar_list(emulator: Emulator, ana: Caller) -> None:
+    emulator.caller(BEN)
+    for number, path in enumerate(("calendars/primary/acl", "users/me/settings", "users/me/calendarList")):
+        sent = {"id": f"channel-{number}", "type": "web_hook", "address": "http://localhost/push"}
+        assert ana.ok("POST", f"{path}/watch", sent)["resourceUri"].endswith(f"{path}?alt=json")
+    ana.ok("POST", "calendars/primary/acl", {"role": "reader", "scope": {"type": "user", "value": BEN}})
+    emulator.control("notifications/flush")
+    states = [(h["X-Goog-Channel-ID"], h["X-Goog-Resource-State"]) for _address, h in emulator.delivered]
+    assert ("channel-0", "exists") in states and states.count(("channel-1", "exists")) == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        ("calendar.events", "GET", "users/me/calendarList"),
+        ("calendar.events.readonly", "POST", EVENTS),
+        ("calendar.events", "GET", "colors"),
+        ("calendar.freebusy", "GET", EVENTS),
+        ("calendar.acls.readonly", "POST", "calendars/primary/acl"),
+        ("calendar.calendarlist.readonly", "GET", "users/me/settings"),
+    ],
+)
+def test_14_a_missing_scope_is_named(emulator: Emulator, scope: str, method: str, path: str) -> None:
+    answer = emulator.caller(ANA, scope)(method, path, {} if method == "POST" else None)
+    assert answer.status_code == 403
+    assert answer.json["error"]["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+
+
+def test_unknown_methods_and_paths_never_end_in_a_server_error(ana: Caller) -> None:
+    for path in ("calendars/primary/events/x/y/z", "nothing", "calendars//events", "users/me/nothing"):
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            assert ana(method, path).status_code in {400, 404, 405}
