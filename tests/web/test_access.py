@@ -31,11 +31,14 @@ PUBLIC = {
     "password/reset/changed",
     "answer/<str:token>",
     "setup/<str:token>",
+    "book/<str:key>",
+    "book/<str:key>/form",
+    "booking/<path:token>",
     "",
 }
 """Pages for strangers; everything else asks for a member."""
 
-MEMBER, MANAGER, ACCOUNT = "member", "integrations.manage", "account.manage"
+MEMBER, MANAGER, ACCOUNT, BOOKINGS = "member", "integrations.manage", "account.manage", "bookings.manage"
 PAGES = {
     "calendar": MEMBER,
     "calendar/feed": MEMBER,
@@ -65,6 +68,11 @@ PAGES = {
     "receipts/<uuid:uuid>": MANAGER,
     "mirrors/<uuid:uuid>/held": MANAGER,
     "mirrors/<uuid:uuid>/<slug:action>": MANAGER,
+    "bookings": MEMBER,
+    "bookings/pages/new": BOOKINGS,
+    "bookings/pages/<uuid:uuid>": BOOKINGS,
+    "bookings/pages/<uuid:uuid>/why": BOOKINGS,
+    "bookings/<uuid:uuid>/<slug:action>": MEMBER,
     "settings": MEMBER,
     "settings/profile": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,

@@ -16,6 +16,7 @@ NEUTRAL = {
     "accounts_account",
     "accounts_apitoken",
     "accounts_user",
+    "bookings_pageaddress",
     "connections_consent",
     "connections_grant",
     "connections_grantuse",

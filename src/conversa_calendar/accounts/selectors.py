@@ -8,7 +8,15 @@ from conversa_calendar.accounts.permissions import ADMINISTRATOR, BUILT_IN, Perm
 from conversa_calendar.accounts.tenancy import person
 from conversa_calendar.kit import clock, ids
 
-SCOPES = ("events.read", "events.write", "events.private", "calendars.manage", "integrations.manage", "account.manage")
+SCOPES = (
+    "events.read",
+    "events.write",
+    "events.private",
+    "calendars.manage",
+    "integrations.manage",
+    "bookings.manage",
+    "account.manage",
+)
 """What an API token may be narrowed to; an empty list means everything the member may do except private events."""
 
 

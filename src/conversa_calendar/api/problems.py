@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from conversa_calendar.accounts.services import Refused
+from conversa_calendar.bookings.services import Taken
 from conversa_calendar.calendars.editing import Changed
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
@@ -47,6 +48,10 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(Invalid)
     def invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
         return response(422, "invalid", error.message, errors=[{"field": error.field, "message": error.message}])
+
+    @api.exception_handler(Taken)
+    def taken(request: HttpRequest, error: Taken) -> HttpResponse:
+        return response(409, "taken", str(error))
 
     @api.exception_handler(Refused)
     def refused(request: HttpRequest, error: Refused) -> HttpResponse:

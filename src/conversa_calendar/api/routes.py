@@ -2,7 +2,14 @@
 
 from ninja import NinjaAPI
 
-from conversa_calendar.api import account_routes, calendar_routes, connection_routes, event_routes, problems
+from conversa_calendar.api import (
+    account_routes,
+    booking_routes,
+    calendar_routes,
+    connection_routes,
+    event_routes,
+    problems,
+)
 from conversa_calendar.api.auth import Bearer
 
 api = NinjaAPI(
@@ -19,3 +26,4 @@ api.add_router("", account_routes.router)
 api.add_router("", calendar_routes.router)
 api.add_router("", event_routes.router)
 api.add_router("", connection_routes.router)
+api.add_router("", booking_routes.router)

@@ -7,3 +7,10 @@ calendar_changed = Signal()
 
 event_moving = Signal()
 """Sent before an event changes calendars, in the same transaction. `event`, `source`, `target`."""
+
+event_followed = Signal()
+"""Sent inside the transaction in which sync brought a change from a provider. `event`: the Event as it is now."""
+
+busy_asked = Signal()
+"""Sent outside of any transaction, right before a booking: `account_id`, `calendars` (ids), `since`, `until`,
+`ignored` (an event id whose own time does not count, or None). A receiver answers "free", "busy" or "unknown"."""

@@ -75,6 +75,8 @@ def create(google: str, origin: str) -> None:
         _connect(google, origin, SALES, [SALES])
         with tenant(account.pk):
             _assign(people)
+    with tenant(account.pk):
+        _booking_page(people)
 
 
 def _people() -> dict[str, Any]:
@@ -94,6 +96,26 @@ def _people() -> dict[str, Any]:
     people["website"] = services.create_inbox(name="Website", members=[people["bruno"], people["davi"]])
     people["whatsapp"] = services.create_inbox(name="WhatsApp", members=[people["carla"]])
     return people
+
+
+def _booking_page(people: dict[str, Any]) -> None:
+    """A published page whose bookings go to Ana's Google calendar where it is mirrored, else to Alice's own."""
+    from conversa_calendar.bookings import pages
+    from conversa_calendar.calendars.models import Calendar
+
+    target = Calendar.objects.filter(owner=people["alice"], is_mirrored=True, is_read_only=False).order_by("pk").first()
+    host = {"id": str(people["alice"].uuid), "calendar": str(target.uuid) if target else None}
+    values = {
+        "title": "Product demo",
+        "description": "Half an hour with us: we show you around and answer your questions.",
+        "durations": [30, 60],
+        "buffer_after": 15,
+        "time_zone": ZONE,
+        "questions": [{"label": "What would you like to see?", "required": True}],
+        "hosts": [host],
+        "is_published": True,
+    }
+    pages.create(owner=people["alice"], values=values)
 
 
 def _native_events(people: dict[str, Any]) -> None:

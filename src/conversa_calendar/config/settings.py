@@ -66,6 +66,8 @@ INSTALLED_APPS = [
     "conversa_calendar.calendars",
     "conversa_calendar.connections",
     "conversa_calendar.sync",
+    "conversa_calendar.bookings",
+    "conversa_calendar.booking_pages",
     "conversa_calendar.api",
     "conversa_calendar.dashboard",
 ]

@@ -12,5 +12,6 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("push/google", push.google, name="push_google"),
     path("api/v1/", api.urls),
+    path("", include("conversa_calendar.booking_pages.urls")),
     path("", include("conversa_calendar.dashboard.urls")),
 ]

@@ -69,6 +69,7 @@ def calendar(
     renew: Callable[[], str],
     guard: Callable[[float], None] | None = None,
     headers: dict[str, str] | None = None,
+    deadline_s: float = 25.0,
 ) -> GoogleCalendar:
     """Google Calendar on behalf of whoever the tokens belong to."""
     return GoogleCalendar(
@@ -79,4 +80,5 @@ def calendar(
         guard=guard,
         page_size=min(settings.GOOGLE_PAGE_SIZE, PAGE_SIZE),
         headers=headers,
+        deadline_s=deadline_s,
     )

@@ -4,7 +4,14 @@ from allauth.account import views as allauth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from conversa_calendar.dashboard import calendar_views, connection_views, event_views, settings_views, setup_views
+from conversa_calendar.dashboard import (
+    booking_views,
+    calendar_views,
+    connection_views,
+    event_views,
+    settings_views,
+    setup_views,
+)
 
 urlpatterns = [
     path("setup/<str:token>", setup_views.first_account, name="setup"),
@@ -46,6 +53,11 @@ urlpatterns = [
     path("receipts/<uuid:uuid>", connection_views.receipt, name="receipt"),
     path("mirrors/<uuid:uuid>/held", connection_views.held_list, name="held"),
     path("mirrors/<uuid:uuid>/<slug:action>", connection_views.act, name="mirror_act"),
+    path("bookings", booking_views.overview, name="bookings"),
+    path("bookings/pages/new", booking_views.create, name="booking_page_new"),
+    path("bookings/pages/<uuid:uuid>", booking_views.edit, name="booking_page"),
+    path("bookings/pages/<uuid:uuid>/why", booking_views.why, name="booking_why"),
+    path("bookings/<uuid:uuid>/<slug:action>", booking_views.act, name="booking_act"),
     path("settings", settings_views.overview, name="settings"),
     path("settings/profile", settings_views.profile, name="settings_profile"),
     path("settings/account/<slug:what>", settings_views.change, name="settings_change"),

@@ -135,6 +135,11 @@ def shift(moment: Moment, by: timedelta) -> Moment:
             return Day(moment.date + timedelta(days=by.days))
 
 
+def civil_zone(moment: Moment, otherwise: str) -> str:
+    """The zone in which a moment is meant; `otherwise` for a day."""
+    return moment.zone if isinstance(moment, Timed) else otherwise
+
+
 def is_same_instant(one: Moment, other: Moment) -> bool:
     """Whether two moments denote the same time, whatever their zones are called."""
     if isinstance(one, Day) or isinstance(other, Day):

@@ -1,13 +1,17 @@
 """Calendars of which only free/busy may be seen: a rolling window of busy blocks, replaced as a whole, without links."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history
 from conversa_calendar.calendars.models import Event, Occurrence
+from conversa_calendar.connections import gateway
+from conversa_calendar.connections.models import ACTIVE
+from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.kit import clock
+from conversa_calendar.providers import protocol
 from conversa_calendar.sync import leases
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import Session
@@ -15,6 +19,7 @@ from conversa_calendar.sync.session import Session
 CHUNK = timedelta(days=60)
 CHUNKS = 7
 EVENT_TYPE = "busyBlock"
+ASK_DEADLINE_S = 3.0
 
 
 def refresh(session: Session) -> None:
@@ -44,3 +49,28 @@ def refresh(session: Session) -> None:
         session.mirror.first_synced_at = session.mirror.first_synced_at or clock.now()
         if gone or blocks - known.keys():
             history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
+
+
+def ask(account_id: int, calendars: list[int], since: datetime, until: datetime, ignored: int | None) -> str:
+    """What the provider itself says about [since, until) of mirrored calendars: free, busy, or unknown when it could
+    not be asked. The block of the event `ignored` does not count. Call it outside of any transaction."""
+    with tenant(account_id):
+        mirrors = list(Mirror.objects.select_related("connection").filter(calendar__in=calendars, is_selected=True))
+        own = Event.objects.filter(pk=ignored).first() if ignored else None
+    answer = "free"
+    for mirror in mirrors:
+        if mirror.connection is None or mirror.connection.state != ACTIVE:
+            answer = "unknown"
+            continue
+        wallet = Wallet(account_id, mirror.connection.pk)
+        try:
+            blocks = gateway.calendar(wallet.current, wallet.renew, deadline_s=ASK_DEADLINE_S).free_busy(
+                mirror.remote_id, since, until
+            )
+        except protocol.ProviderError:
+            answer = "unknown"
+            continue
+        spans = [(max(b.starts_at, since), min(b.ends_at, until)) for b in blocks]
+        if any(not (own and own.starts_at <= begin and end <= own.ends_at) for begin, end in spans if begin < end):
+            return "busy"
+    return answer

@@ -7,6 +7,7 @@ import msgspec
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event, Occurrence
+from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
@@ -84,6 +85,7 @@ def merge_remote(
     if changed_units(before, merged.content) or lost:
         history.announce(session.calendar, [(event.uuid, "updated")])
         session.changed = True
+    event_followed.send(sender=Event, event=event)
 
 
 def settle_state(event: Event) -> None:
@@ -133,6 +135,7 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     history.record(event, side="remote", cause="deleted", note=note)
     history.announce(session.calendar, [(event.uuid, "deleted")])
     session.changed = True
+    event_followed.send(sender=Event, event=event)
 
 
 def overridden_units(master: Event, key: str, content: Content) -> list[str]:

@@ -1,5 +1,6 @@
 """Sync hears of local edits, moves, connections and the module switch, inside the transaction of each."""
 
+from datetime import datetime
 from typing import Any
 
 from django.dispatch import receiver
@@ -8,11 +9,11 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.signals import module_switched
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.calendars.signals import calendar_changed, event_moving
+from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import triggers
+from conversa_calendar.sync import busy, triggers
 from conversa_calendar.sync.models import Link, Mirror
 
 
@@ -46,6 +47,14 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         links.filter(event=event).exclude(etag="").update(event=None, wants_delete=True, tombstoned_at=clock.now())
         links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
+
+
+@receiver(busy_asked)
+def ask_provider(
+    sender: object, account_id: int, calendars: list[int], since: datetime, until: datetime, **kwargs: Any
+) -> str:
+    """Asks each mirrored calendar's provider for its busy time; one that cannot answer in time leaves it unknown."""
+    return busy.ask(account_id, calendars, since, until, kwargs.get("ignored"))
 
 
 @receiver(connection_activated)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
 from conversa_calendar.engine import guard
@@ -268,7 +269,7 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     etag_before, is_first = action.base_etag, not action.link.raw
     linking.remember(link, answer, session.mirror.time_zone)
     link.save()
-    after = now.content
+    before = after = now.content
     if answer.content is not None and now.deleted_at is None:
         after = engine.settle(action.content, now.content, answer.content)
         if cut := engine.shortened_units(action.content, answer.content):
@@ -288,6 +289,9 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     if answer.content is not None and answer.content.conference.state == "pending":
         Mirror.objects.filter(pk=session.mirror.pk).update(viewed_at=clock.now())
     history.announce(session.calendar, [(now.uuid, "synced")])
+    if after != before:
+        now.__dict__["content"] = after
+        event_followed.send(sender=Event, event=now)
 
 
 def _store_settled(session: Session, event: Event, after: Content, answer: RemoteEvent, is_untouched: bool) -> None:

@@ -70,6 +70,8 @@ def _run(app: Flask, payload: Any) -> tuple[str, list[tuple[str, str]], bytes]:
     given = dict(field.split(":", 1) for field in fields.splitlines() if ":" in field)
     headers = inherited | {name.strip(): value.strip() for name, value in given.items()}
     headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-    builder = EnvironBuilder(words[1], base_url=request.host_url, method=words[0], headers=headers, data=body.strip())
+    builder = EnvironBuilder(
+        words[1], base_url=request.host_url, method=words[0], headers=list(headers.items()), data=body.strip()
+    )
     chunks, status, answered = run_wsgi_app(app.wsgi_app, builder.get_environ())
     return status, [(name, value) for name, value in answered], b"".join(chunks)

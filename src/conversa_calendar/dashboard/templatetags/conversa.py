@@ -28,6 +28,13 @@ def assets(entry: str) -> SafeString:
 
 
 @register.simple_tag
+def styles(entry: str) -> SafeString:
+    """Only the styles of one entry, for pages that work without script."""
+    chunk = _manifest().get(entry) or {}
+    return format_html_join("", '<link rel="stylesheet" href="/static/dist/{}">', ((s,) for s in chunk.get("css", [])))
+
+
+@register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the set, inlined as SVG; decorative, the words beside it speak."""
     return mark_safe(_icon(name))  # our own build's files

@@ -1,0 +1,209 @@
+"""Booking pages, slots, holds and bookings."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Body, Header, Query, Router
+
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.api.auth import Caller, scoped
+from conversa_calendar.api.problems import Problem
+from conversa_calendar.bookings import availability, pages, presenting, selectors, services
+from conversa_calendar.bookings.models import Booking, BookingPage
+from conversa_calendar.bookings.services import Visitor
+
+router = Router(tags=["bookings"])
+Payload = dict[str, Any]
+PAGE = 100
+
+
+@router.get("/booking-pages", summary="Booking pages")
+@scoped("events.read")
+def list_pages(request: HttpRequest) -> Payload:
+    return {"items": [presenting.page(found) for found in selectors.pages()]}
+
+
+@router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
+@scoped("bookings.manage", Permission.BOOKINGS)
+def add_page(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    return 201, presenting.page(pages.create(owner=request.caller.member, values=payload))
+
+
+@router.get("/booking-pages/{uuid}", summary="One booking page")
+@scoped("events.read")
+def get_page(request: HttpRequest, uuid: str) -> Payload:
+    return presenting.page(selectors.page(uuid))
+
+
+@router.patch("/booking-pages/{uuid}", summary="Change a booking page")
+@scoped("bookings.manage", Permission.BOOKINGS)
+def change_page(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+    return presenting.page(pages.change(selectors.page(uuid), values=payload))
+
+
+@router.delete("/booking-pages/{uuid}", response={204: None}, summary="Take a booking page away")
+@scoped("bookings.manage", Permission.BOOKINGS)
+def delete_page(request: HttpRequest, uuid: str) -> tuple[int, None]:
+    pages.delete(selectors.page(uuid))
+    return 204, None
+
+
+@router.get("/booking-pages/{uuid}/slots", summary="Times that can be booked, in order")
+@scoped("events.read")
+def list_slots(
+    request: HttpRequest,
+    uuid: str,
+    since: str = Query("", alias="from"),
+    until: str = Query("", alias="to"),
+    duration: int | None = None,
+) -> Payload:
+    page = selectors.page(uuid)
+    begin, end = _range(since, until)
+    wanted = _duration(page, duration)
+    length = timedelta(minutes=wanted)
+    found = availability.slots(page, wanted, begin, end)
+    return {"items": [presenting.slot(start, start + length, hosts) for start, hosts in found.items()]}
+
+
+@router.get("/booking-pages/{uuid}/why", summary="Why each time of the hours is or is not offered")
+@scoped("bookings.manage", Permission.BOOKINGS)
+def explain_slots(
+    request: HttpRequest,
+    uuid: str,
+    since: str = Query("", alias="from"),
+    until: str = Query("", alias="to"),
+    duration: int | None = None,
+) -> Payload:
+    page = selectors.page(uuid)
+    begin, end = _range(since, until)
+    rows = availability.explained(page, _duration(page, duration), begin, end)
+    return {"items": [{"start": presenting.instant(start), "reason": reason} for start, reason in rows]}
+
+
+@router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")
+@scoped("events.write")
+def add_hold(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    page = selectors.page(uuid)
+    start = _instant("start", payload.get("start"))
+    return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
+
+
+@router.get("/bookings", summary="Bookings that the caller sees, latest first")
+@scoped("events.read")
+def list_bookings(request: HttpRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
+    rows = selectors.bookings(request.caller.member)
+    rows = rows.filter(page=selectors.page(page)) if page else rows
+    rows = rows.filter(state=state) if state else rows
+    rows = rows.order_by("-pk")
+    if cursor.isdigit():
+        rows = rows.filter(pk__lt=int(cursor))
+    found = list(rows[: PAGE + 1])
+    more = str(found[PAGE - 1].pk) if len(found) > PAGE else None
+    return {"items": [presenting.booking(row) for row in found[:PAGE]], "next_cursor": more}
+
+
+@router.post("/bookings", response={201: Payload}, summary="Book a time")
+@scoped("events.write", in_tenant=False)
+def add_booking(
+    request: HttpRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
+    account_id = request.caller.account_id
+    start, visitor = _instant("start", payload.get("start")), _visitor(payload)
+    with tenant(account_id):
+        page = selectors.page(str(payload.get("page", "")))
+        duration = _duration(page, payload.get("duration"))
+        if idempotency_key and (known := Booking.objects.filter(page=page, key=idempotency_key[:200]).first()):
+            return 201, presenting.booking(known)
+        held = _hold(payload.get("hold"))
+        if held is not None:
+            services.release(held)
+    willing = services.live_choice(account_id, page.uuid, start, duration)
+    with tenant(account_id):
+        page = selectors.page(page.uuid)
+        made = services.book(page, start, duration, visitor, only=willing, key=idempotency_key)
+        return 201, presenting.booking(made)
+
+
+@router.get("/bookings/{uuid}", summary="One booking")
+@scoped("events.read")
+def get_booking(request: HttpRequest, uuid: str) -> Payload:
+    return presenting.booking(selectors.booking(request.caller.member, uuid))
+
+
+@router.patch("/bookings/{uuid}", summary="Move a booking, answer it, or mark that nobody came")
+@scoped("events.write")
+def change_booking(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+    booking = _manageable(request.caller, uuid)
+    if unknown := set(payload) - {"start", "state"}:
+        raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
+    if "start" in payload:
+        booking = services.reschedule(booking, _instant("start", payload["start"]), by="host")
+    match payload.get("state"):
+        case None:
+            pass
+        case "confirmed":
+            booking = services.decide(booking, is_accepted=True)
+        case "cancelled":
+            booking = services.cancel(booking, by="host")
+        case "no_show":
+            booking = services.mark_no_show(booking)
+        case _:
+            raise Problem(422, "invalid", "A booking becomes confirmed, cancelled or no_show.")
+    return presenting.booking(booking)
+
+
+@router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
+@scoped("events.write")
+def cancel_booking(request: HttpRequest, uuid: str) -> tuple[int, None]:
+    services.cancel(_manageable(request.caller, uuid), by="host")
+    return 204, None
+
+
+def _manageable(caller: Caller, uuid: str) -> Booking:
+    return selectors.booking(caller.member, uuid)
+
+
+def _visitor(payload: Payload) -> Visitor:
+    answers = payload.get("answers", [])
+    if not isinstance(answers, list):
+        raise Problem(422, "invalid", "Answers are a list of texts, in the order of the questions.")
+    return Visitor(
+        name=str(payload.get("name", "")),
+        email=str(payload.get("email", "")),
+        time_zone=str(payload.get("time_zone") or "UTC"),
+        answers=tuple(str(answer) for answer in answers),
+    )
+
+
+def _duration(page: BookingPage, value: Any) -> int:
+    duration = page.durations[0] if value is None else value
+    if duration not in page.durations:
+        raise Problem(422, "invalid", "This page does not offer that duration.", offered=page.durations)
+    return int(duration)
+
+
+def _range(since: str, until: str) -> tuple[datetime, datetime]:
+    begin, end = _instant("from", since), _instant("to", until)
+    if not begin < end <= begin + availability.RANGE_MAX:
+        raise Problem(422, "invalid", "The range must have an end after its start, at most 62 days later.")
+    return begin, end
+
+
+def _instant(field: str, value: Any) -> datetime:
+    try:
+        at = datetime.fromisoformat(str(value).replace(" ", "+"))
+    except ValueError:
+        raise Problem(422, "invalid", f"{field} is a time like 2026-12-01T09:00:00Z.") from None
+    if at.tzinfo is None:
+        raise Problem(422, "invalid", f"{field} needs an offset.")
+    return at
+
+
+def _hold(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value)) if value else None
+    except ValueError:
+        raise Problem(422, "invalid", "This is not a hold.") from None

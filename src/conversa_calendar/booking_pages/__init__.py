@@ -1,0 +1,1 @@
+"""The public web of booking pages; no sign-in."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BookingPagesConfig(AppConfig):
+    name = "conversa_calendar.booking_pages"
+    label = "booking_pages"

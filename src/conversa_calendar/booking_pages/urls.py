@@ -1,0 +1,11 @@
+"""Public addresses of bookings."""
+
+from django.urls import path
+
+from conversa_calendar.booking_pages import views
+
+urlpatterns = [
+    path("book/<str:key>", views.page, name="book"),
+    path("book/<str:key>/form", views.form, name="book_form"),
+    path("booking/<path:token>", views.manage, name="booking_manage"),
+]

@@ -1,0 +1,256 @@
+"""Booking without signing in: choose a day and a time, fill in the form, change or cancel by a private link.
+
+Works without script. Unknown, unpublished and switched-off pages answer alike.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from conversa_calendar.accounts.models import Account
+from conversa_calendar.accounts.selectors import administrators
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.booking_pages import limits
+from conversa_calendar.bookings import availability, mails, selectors, services
+from conversa_calendar.bookings.models import CANCELLED, Booking, BookingPage
+from conversa_calendar.bookings.services import Taken, Visitor
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import times
+from conversa_calendar.kit import clock
+
+View = Callable[..., HttpResponse]
+DAYS_SHOWN = 14
+
+
+def public(view: View) -> View:
+    """A page for strangers: floods are turned away, what is not there is said alike."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        window = limits.submits if request.method == "POST" else limits.views
+        if window.is_over(limits.address_of(request)):
+            return _said(request, _("Too many requests. Please wait a minute."), 429)
+        try:
+            return view(request, **kwargs)
+        except (NotFound, signing.BadSignature):
+            return _said(request, _("There is no such page."), 404)
+
+    return guarded
+
+
+@require_GET
+@public
+def page(request: HttpRequest, key: str) -> HttpResponse:
+    """Days with free times, two weeks at a time, in the visitor's zone."""
+    account, uuid = _found(key)
+    with tenant(account.pk):
+        shown = _published(uuid)
+        zone, duration = _zone(request, shown), _duration(request, shown)
+        since = _first_day(request, zone)
+        begin = times.instant(times.Timed(datetime(since.year, since.month, since.day), zone))
+        found = availability.slots(shown, duration, max(begin, clock.now()), begin + timedelta(days=DAYS_SHOWN))
+    days: dict[date, list[tuple[str, str]]] = {}
+    for start in found:
+        local = start.astimezone(times.zone_of(zone))
+        days.setdefault(local.date(), []).append((_text(start), f"{local:%H:%M}"))
+    context = {"page": shown, "account": account, "days": days, "zone": zone, "duration": duration}
+    context |= {
+        "since": since,
+        "earlier": since - timedelta(days=DAYS_SHOWN),
+        "later": since + timedelta(days=DAYS_SHOWN),
+    }
+    return render(request, "booking_pages/page.html", context | {"is_first": since <= _today(zone)})
+
+
+@require_http_methods(["GET", "POST"])
+@public
+def form(request: HttpRequest, key: str) -> HttpResponse:
+    """Name, address and questions for one time; posting books it."""
+    account, uuid = _found(key)
+    with tenant(account.pk):
+        shown = _published(uuid)
+        zone, duration, start = _zone(request, shown), _duration(request, shown), _start(request)
+    context = _form_context(request, account, shown, zone, duration, start)
+    if request.method == "GET":
+        if not limits.holds.is_over(limits.address_of(request)):
+            try:
+                with tenant(account.pk):
+                    context["v"]["hold"] = str(services.hold(shown, start, duration))
+            except Taken as error:
+                return _taken(request, context, str(error))
+        return render(request, "booking_pages/form.html", context)
+    try:
+        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions))
+    except Taken as error:
+        return _taken(request, context, str(error))
+    except Invalid as error:
+        return render(request, "booking_pages/form.html", context | {"error": error}, status=422)
+    return redirect("booking_manage", token=mails.manage_token(booking))
+
+
+@require_http_methods(["GET", "POST"])
+@public
+def manage(request: HttpRequest, token: str) -> HttpResponse:
+    """The visitor's private page: what is booked, move it, cancel it."""
+    account_id, uuid = mails.read_manage_token(token)
+    account = Account.objects.get(pk=account_id)
+    error = ""
+    if request.method == "POST":
+        try:
+            _change(request, account, UUID(uuid))
+            return redirect("booking_manage", token=token)
+        except (Taken, Invalid) as problem:
+            error = getattr(problem, "message", str(problem))
+    with tenant(account_id):
+        booking = _booking(UUID(uuid))
+        context = {"booking": booking, "account": account, "token": token, "error": error}
+        context |= {"when": mails.when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)}
+        context |= {
+            "is_open": booking.state != CANCELLED and booking.ends_at > clock.now(),
+            "is_module_on": account.is_open,
+        }
+        context["people"] = [] if account.is_open else administrators()
+        context["choices"] = _choices(booking) if context["is_open"] and account.is_open else []
+        return render(request, "booking_pages/manage.html", context, status=409 if error else 200)
+
+
+def _booked(
+    request: HttpRequest, account: Account, uuid: UUID, start: datetime, duration: int, zone: str, questions: int
+) -> Booking:
+    visitor = Visitor(
+        name=request.POST.get("name", ""),
+        email=request.POST.get("email", ""),
+        time_zone=zone,
+        answers=tuple(request.POST.get(f"answer{number}", "") for number in range(questions)),
+    )
+    key = request.POST.get("hold", "")
+    with tenant(account.pk):
+        shown = _published(uuid)
+        if key and (known := Booking.objects.filter(page=shown, key=key[:200]).first()):
+            return known
+        services.check(shown, visitor)
+        if key:
+            services.release(_hold(key))
+    willing = services.live_choice(account.pk, uuid, start, duration)
+    with tenant(account.pk):
+        return services.book(_published(uuid), start, duration, visitor, only=willing, key=key)
+
+
+def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
+    """Cancelling works whatever the module's switch says; moving needs it on."""
+    if request.POST.get("what") == "cancel":
+        with tenant(account.pk):
+            services.cancel(_booking(uuid), by="visitor")
+            return
+    if not account.is_open:
+        raise Invalid("start", _("Bookings cannot be moved at the moment."))
+    start = _start(request)
+    with tenant(account.pk):
+        services.reschedule(_booking(uuid), start, by="visitor")
+
+
+def _choices(booking: Booking) -> list[tuple[str, str]]:
+    """Other free times of the coming weeks, in the visitor's zone."""
+    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    now = clock.now()
+    found = availability.slots(booking.page, duration, now, now + timedelta(days=30), booking.event_id)
+    zone = times.zone_of(booking.time_zone)
+    return [(_text(at), f"{at.astimezone(zone):%a %d %b %H:%M}") for at in found if at != booking.starts_at][:400]
+
+
+def _found(key: str) -> tuple[Account, UUID]:
+    found = selectors.address(key)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _published(uuid: UUID) -> BookingPage:
+    shown = selectors.page(uuid)
+    if not shown.is_published:
+        raise NotFound
+    return shown
+
+
+def _booking(uuid: UUID) -> Booking:
+    rows = Booking.objects.select_related("page", "host__user", "event__calendar")
+    found = rows.filter(uuid=uuid).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _zone(request: HttpRequest, shown: BookingPage) -> str:
+    wanted = request.POST.get("zone") or request.GET.get("zone") or ""
+    return wanted if times.is_zone(wanted) else shown.time_zone
+
+
+def _duration(request: HttpRequest, shown: BookingPage) -> int:
+    wanted = request.POST.get("duration") or request.GET.get("duration") or ""
+    return int(wanted) if wanted.isdigit() and int(wanted) in shown.durations else int(shown.durations[0])
+
+
+def _today(zone: str) -> date:
+    return clock.now().astimezone(times.zone_of(zone)).date()
+
+
+def _first_day(request: HttpRequest, zone: str) -> date:
+    today = _today(zone)
+    try:
+        return max(today, min(date.fromisoformat(request.GET.get("from", "")), today + timedelta(days=366)))
+    except ValueError:
+        return today
+
+
+def _start(request: HttpRequest) -> datetime:
+    text = request.POST.get("start") or request.GET.get("start") or ""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise NotFound from None
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hold(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def _form_context(
+    request: HttpRequest, account: Account, shown: BookingPage, zone: str, duration: int, start: datetime
+) -> dict[str, Any]:
+    return {
+        "account": account,
+        "page": shown,
+        "zone": zone,
+        "duration": duration,
+        "start": _text(start),
+        "when": mails.when_in_words(start, start + timedelta(minutes=duration), zone),
+        "questions": [
+            (number, question, request.POST.get(f"answer{number}", ""))
+            for number, question in enumerate(shown.questions)
+        ],
+        "v": {name: request.POST.get(name, "") for name in ("name", "email", "hold")},
+    }
+
+
+def _taken(request: HttpRequest, context: dict[str, Any], message: str) -> HttpResponse:
+    return render(request, "booking_pages/taken.html", context | {"message": message}, status=409)
+
+
+def _said(request: HttpRequest, message: str, status: int) -> HttpResponse:
+    return render(request, "booking_pages/said.html", {"message": message}, status=status)

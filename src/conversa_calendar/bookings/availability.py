@@ -1,0 +1,174 @@
+"""What a page offers: the hosts' busy time out of calendars and claims, brought to the pure rules."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import msgspec
+from django.db import connection
+
+from conversa_calendar.accounts.models import InboxMember, Member, TeamMember
+from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
+from conversa_calendar.calendars.models import LONG_SPAN, Calendar
+from conversa_calendar.domain import availability as rules
+from conversa_calendar.domain.availability import Busy, Hours, Rules
+from conversa_calendar.kit import clock
+
+RANGE_MAX = timedelta(days=62)
+FREE_TYPES = ("workingLocation", "birthday")
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A member who can be booked, where their bookings go, and the calendars that keep them busy."""
+
+    member: Member
+    calendar: Calendar
+    weight: int
+    calendars: tuple[int, ...]
+
+
+def hosts(page: BookingPage) -> list[Host]:
+    """The page's hosts who can be booked now: living members of the chosen team or inbox, with a writable calendar."""
+    chosen = {row.member_id: row for row in BookingHost.objects.filter(page=page).select_related("calendar")}
+    members = Member.objects.select_related("user").filter(pk__in=_member_ids(page, chosen), is_suspended=False)
+    owned: dict[int, list[Calendar]] = {}
+    for calendar in Calendar.objects.filter(owner__in=members, deleted_at=None).order_by("pk"):
+        owned.setdefault(calendar.owner_id or 0, []).append(calendar)
+    found = []
+    for member in members.order_by("pk"):
+        row, mine = chosen.get(member.pk), owned.get(member.pk, [])
+        target = row.calendar if row and row.calendar_id else _default_target(mine)
+        if target is None or target.is_read_only or target.deleted_at is not None:
+            continue
+        counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
+        found.append(Host(member, target, row.weight if row else 1, tuple(sorted(counted))))
+    return found
+
+
+def slots(
+    page: BookingPage, duration: int, since: datetime, until: datetime, ignored: int | None = None
+) -> dict[datetime, list[Host]]:
+    """Bookable starts in [since, until) with the hosts who are free then, in order of time. The event `ignored`, which
+    is about to move, does not count as busy."""
+    able = hosts(page)
+    wanted, now = rules_of(page, duration), clock.now()
+    if not able or duration not in page.durations:
+        return {}
+    taken, busy = _taken(page, since, until), busy_of(page, able, wanted, since, until, ignored)
+    free = {
+        host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], taken, since, until, now))
+        for host in able
+    }
+    if page.host_mode == "all":
+        common = set.intersection(*free.values())
+        return dict.fromkeys(sorted(common), able)
+    every = sorted(set().union(*free.values()))
+    return {start: [host for host in able if start in free[host.member.pk]] for start in every}
+
+
+def explained(page: BookingPage, duration: int, since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+    """For hosts: each start that the hours allow and why it is or is not offered; the best answer of all hosts."""
+    able = hosts(page)
+    if not able:
+        return
+    wanted, now = rules_of(page, duration), clock.now()
+    taken, busy = _taken(page, since, until), busy_of(page, able, wanted, since, until)
+    reasons: dict[datetime, list[str]] = {}
+    for host in able:
+        for found in rules.verdicts(hours_of(page), wanted, busy[host.member.pk], taken, since, until, now):
+            reasons.setdefault(found.start, []).append(found.reason)
+    for start, answers in sorted(reasons.items()):
+        is_free = all(a == "free" for a in answers) if page.host_mode == "all" else "free" in answers
+        yield start, "free" if is_free else next(a for a in answers if a != "free")
+
+
+def busy_of(
+    page: BookingPage, able: list[Host], wanted: Rules, since: datetime, until: datetime, ignored: int | None = None
+) -> dict[int, list[Busy]]:
+    """Each host's busy time around [since, until): counting calendars, and claims of other bookings and holds."""
+    margin = wanted.duration + wanted.before + wanted.after + timedelta(days=1)
+    begin, end = since - margin, until + margin
+    by_calendar = _calendar_spans(page, {pk for host in able for pk in host.calendars}, begin, end, ignored)
+    claims = _claim_spans([host.member.pk for host in able], begin, end)
+    found = {}
+    for host in able:
+        spans = [span for pk in host.calendars for span in by_calendar.get(pk, [])]
+        found[host.member.pk] = rules.merged([*spans, *claims.get(host.member.pk, [])])
+    return found
+
+
+def hours_of(page: BookingPage) -> Hours:
+    weekly = tuple(tuple((a, b) for a, b in day) for day in page.weekly)
+    overrides = {date.fromisoformat(day): tuple((a, b) for a, b in spans) for day, spans in page.overrides.items()}
+    return Hours(page.time_zone, weekly, overrides)
+
+
+def rules_of(page: BookingPage, duration: int) -> Rules:
+    def minutes(count: int) -> timedelta:
+        return timedelta(minutes=count)
+
+    return Rules(
+        duration=minutes(duration),
+        step=minutes(page.step),
+        before=minutes(page.buffer_before),
+        after=minutes(page.buffer_after),
+        notice=minutes(page.notice),
+        horizon=timedelta(days=page.horizon_days),
+        per_day=page.per_day,
+        per_week=page.per_week,
+    )
+
+
+def _member_ids(page: BookingPage, chosen: dict[int, BookingHost]) -> set[int]:
+    """A team or inbox decides who may be booked; leaving it ends that at once."""
+    if page.team_id:
+        return set(TeamMember.objects.filter(team=page.team_id).values_list("member_id", flat=True))
+    if page.inbox_id:
+        return set(InboxMember.objects.filter(inbox=page.inbox_id).values_list("member_id", flat=True))
+    return set(chosen)
+
+
+def _default_target(mine: list[Calendar]) -> Calendar | None:
+    """A member's own native calendar, the one that every member has."""
+    return next((calendar for calendar in mine if calendar.is_personal), None)
+
+
+def _calendar_spans(
+    page: BookingPage, calendars: set[int], begin: datetime, end: datetime, ignored: int | None
+) -> dict[int, list[Busy]]:
+    free = FREE_TYPES if page.focus_time_busy else (*FREE_TYPES, "focusTime")
+    query = """
+        SELECT o.calendar_id, o.starts_at, o.ends_at FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id
+        WHERE o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND NOT e.event_type = ANY(%(free)s) AND e.deleted_at IS NULL
+          AND o.starts_at < %(end)s AND o.ends_at > %(begin)s AND (o.starts_at > %(early)s OR o.is_long)
+          AND e.id <> %(ignored)s
+    """
+    values = {"calendars": list(calendars), "free": list(free), "begin": begin, "end": end, "early": begin - LONG_SPAN}
+    values["ignored"] = ignored or 0
+    found: dict[int, list[Busy]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        for calendar_id, starts_at, ends_at in cursor.fetchall():
+            found.setdefault(calendar_id, []).append((starts_at, ends_at))
+    return found
+
+
+def _claim_spans(members: list[int], begin: datetime, end: datetime) -> dict[int, list[Busy]]:
+    query = """
+        SELECT member_id, starts_at, ends_at FROM bookings_bookingclaim
+        WHERE member_id = ANY(%s) AND starts_at < %s AND ends_at > %s AND (expires_at IS NULL OR expires_at > %s)
+    """
+    found: dict[int, list[Busy]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(query, [members, end, begin, clock.now()])
+        for member_id, starts_at, ends_at in cursor.fetchall():
+            found.setdefault(member_id, []).append((starts_at, ends_at))
+    return found
+
+
+def _taken(page: BookingPage, since: datetime, until: datetime) -> list[datetime]:
+    """Starts of the page's bookings a week around the range, for its limits."""
+    if not page.per_day and not page.per_week:
+        return []
+    week = timedelta(days=8)
+    rows = Booking.objects.filter(page=page, starts_at__gt=since - week, starts_at__lt=until + week)
+    return list(rows.exclude(state=CANCELLED).values_list("starts_at", flat=True))

@@ -1,0 +1,75 @@
+"""A booking follows its event, wherever it was changed: moved, deleted or declined here or at Google."""
+
+from datetime import timedelta
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.bookings import mails, services
+from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, Booking, BookingClaim
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.kit import clock
+
+NOTICE_AFTER = timedelta(seconds=60)
+"""Notices wait this long and merge, so that somebody who drags an event twice mails once."""
+
+
+def follow(event: Event) -> None:
+    """Brings the booking of an event in step with it, inside the caller's transaction. Never fails a pull."""
+    rows = Booking.objects.select_for_update(of=("self",)).select_related("page", "host__user")
+    booking = rows.filter(event_id=event.pk).first()
+    if booking is None:
+        return
+    booking.event = event
+    if event.deleted_at is not None or event.content.status == "cancelled":
+        _cancelled(booking)
+    elif booking.state in {PENDING, CONFIRMED}:
+        _still_there(booking, event)
+    if mails.is_notice_needed(booking):
+        booking.notice_due_at = booking.notice_due_at or clock.now() + NOTICE_AFTER
+    elif booking.notice_due_at is not None:
+        booking.notice_due_at = None
+    booking.save()
+
+
+def deliver_notices(account_id: int) -> int:
+    """Tells visitors what changed and has rested; answers how many were told."""
+    told = 0
+    with tenant(account_id):
+        rows = Booking.objects.select_for_update(of=("self",), skip_locked=True)
+        due = rows.filter(notice_due_at__lte=clock.now()).select_related("page", "host__user", "event__calendar")
+        for booking in due[:200]:
+            if what := mails.is_notice_needed(booking):
+                mails.tell_visitor(booking, what)
+                told += 1
+            booking.notice_due_at = None
+            booking.save()
+    return told
+
+
+def accounts_with_notices() -> list[int]:
+    """Accounts whose visitors may have something to hear; asked without a tenant, so every open account."""
+    from conversa_calendar.accounts.models import Account
+
+    return list(Account.objects.values_list("pk", flat=True))
+
+
+def _cancelled(booking: Booking) -> None:
+    if booking.state == CANCELLED:
+        return
+    booking.state, booking.cancelled_by = CANCELLED, "host"
+    booking.sequence += 1
+    BookingClaim.objects.filter(booking=booking).delete()
+
+
+def _still_there(booking: Booking, event: Event) -> None:
+    if (booking.starts_at, booking.ends_at) != (event.starts_at, event.ends_at):
+        booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
+        booking.sequence += 1
+        is_claimed = services.claim_again(booking)
+        booking.flag = "" if is_claimed else "overlap"
+    own = next((guest for guest in event.content.attendees if guest.self), None)
+    if own is not None and own.response == "declined":
+        booking.flag = "declined"
+    elif booking.flag == "declined":
+        booking.flag = ""
+    if booking.state == PENDING and event.content.status == "confirmed":
+        booking.state = CONFIRMED

@@ -1,0 +1,131 @@
+"""What visitors and hosts are told, by mail from here; Google is told to mail nobody. One notice for one truth."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core import signing
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from procrastinate.contrib.django import app
+
+from conversa_calendar.bookings.models import CANCELLED, Booking
+from conversa_calendar.calendars.models import OutgoingMail
+from conversa_calendar.domain import ics, times
+from conversa_calendar.kit import clock, ids
+
+SALT = "booking"
+_MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
+_SUBJECTS = {
+    "booked": gettext_lazy("Booked: %(title)s"),
+    "requested": gettext_lazy("Requested: %(title)s"),
+    "confirmed": gettext_lazy("Confirmed: %(title)s"),
+    "moved": gettext_lazy("Moved: %(title)s"),
+    "cancelled": gettext_lazy("Cancelled: %(title)s"),
+    "link": gettext_lazy("Meeting link: %(title)s"),
+}
+
+
+def manage_token(booking: Booking) -> str:
+    return signing.dumps([booking.account_id, str(booking.uuid)], salt=SALT)
+
+
+def read_manage_token(token: str) -> tuple[int, str]:
+    """The (account id, booking uuid) of a private link. Raises signing.BadSignature."""
+    account_id, uuid = signing.loads(token, salt=SALT)
+    return account_id, uuid
+
+
+def manage_url(booking: Booking) -> str:
+    return f"{settings.PUBLIC_URL}/booking/{quote(manage_token(booking))}"
+
+
+def tell_visitor(booking: Booking, what: str) -> None:
+    """Queues one mail with an .ics whose SEQUENCE rises, and remembers what the visitor knows; the caller saves."""
+    what = "requested" if what == "booked" and booking.state == "pending" else what
+    title = " ".join(booking.page.title.split())
+    lines = [title, when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)]
+    uri = _uri(booking)
+    if what == "requested":
+        lines.append(_("%(host)s still has to confirm this time; it is kept for you.") % {"host": booking.host})
+    if booking.state != CANCELLED:
+        lines += [line for line in (_place(booking, uri),) if line]
+        lines += ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}]
+    OutgoingMail(
+        to=booking.email,
+        reply_to=booking.host.user.email,
+        subject=(_SUBJECTS[what] % {"title": title})[:300],
+        body="\n".join(lines),
+        ics=_ics(booking),
+        method="CANCEL" if booking.state == CANCELLED else "REQUEST",
+    ).save()
+    app.configure_task(_MAIL_SOON).defer(account_id=booking.account_id)
+    booking.told_start, booking.told_state, booking.told_uri = booking.starts_at, booking.state, uri
+    booking.notice_due_at = None
+
+
+def tell_host(booking: Booking) -> None:
+    """A short mail to the host about a new booking."""
+    zone = booking.host.user.time_zone or booking.page.time_zone
+    lines = [
+        booking.page.title,
+        when_in_words(booking.starts_at, booking.ends_at, zone),
+        f"{booking.name} <{booking.email}>",
+    ]
+    lines += [f"{row['label']}: {row['answer']}" for row in booking.answers]
+    if booking.state == "pending":
+        lines += ["", _("It waits for your answer: %(url)s") % {"url": f"{settings.PUBLIC_URL}/bookings"}]
+    subject = _("New booking: %(name)s") % {"name": " ".join(booking.name.split())}
+    OutgoingMail(
+        to=booking.host.user.email, reply_to=booking.email, subject=subject[:300], body="\n".join(lines)
+    ).save()
+
+
+def is_notice_needed(booking: Booking) -> str:
+    """What the visitor does not know yet: cancelled, moved, link, or nothing."""
+    if booking.state == CANCELLED:
+        return "" if booking.told_state == CANCELLED else "cancelled"
+    if booking.told_start != booking.starts_at:
+        return "moved"
+    if booking.told_state == "pending" and booking.state == "confirmed":
+        return "confirmed"
+    return "link" if _uri(booking) and _uri(booking) != booking.told_uri else ""
+
+
+def when_in_words(starts_at: datetime, ends_at: datetime, zone: str) -> str:
+    local = times.zone_of(zone)
+    return f"{starts_at.astimezone(local):%d %B %Y %H:%M}–{ends_at.astimezone(local):%H:%M} ({zone})"
+
+
+def _uri(booking: Booking) -> str:
+    return booking.event.content.conference.uri if booking.event is not None else ""
+
+
+def _place(booking: Booking, uri: str) -> str:
+    kind, value = booking.page.location.get("kind"), booking.page.location.get("value", "")
+    if uri:
+        return uri
+    if kind == "meet":
+        return _("The link to the video meeting follows by mail.") if _is_meet_coming(booking) else ""
+    return _("By phone") if kind == "phone" else value
+
+
+def _is_meet_coming(booking: Booking) -> bool:
+    return booking.event is not None and booking.event.content.conference.state == "pending"
+
+
+def _ics(booking: Booking) -> str:
+    event = booking.event
+    if event is None:
+        return ""
+    uid = event.ical_uid
+    if not uid and event.calendar.is_mirrored:
+        uid = f"{ids.remote_event_id(event.uuid, 0)}@google.com"
+    return ics.build(
+        uid=uid or event.uid,
+        content=event.content,
+        organizer=(booking.host.user.email, str(booking.host)),
+        sequence=booking.sequence,
+        method="CANCEL" if booking.state == CANCELLED else "REQUEST",
+        stamp=clock.now(),
+    )

@@ -1,0 +1,120 @@
+"""Booking pages, their hosts, bookings, and the claims on hosts' time that make a double booking impossible."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from conversa_calendar.accounts.models import Account, Inbox, Member, Team
+from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.kit import clock, ids
+
+HOST_MODES = ("one", "round_robin", "all")
+LOCATIONS = ("meet", "phone", "address", "link")
+PENDING, CONFIRMED, CANCELLED, NO_SHOW = "pending", "confirmed", "cancelled", "no_show"
+
+
+class PageAddress(models.Model):
+    """Account-neutral: finds the account behind a public address before anything else is known."""
+
+    key = models.CharField(max_length=80, unique=True)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    page_uuid = models.UUIDField(unique=True)
+
+
+class BookingPage(TenantModel):
+    """What visitors book. Times are minutes; `weekly` is seven lists of [from, to] minutes after midnight, Monday
+    first, `overrides` {date: the same}. A limit of 0 means none."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    key = models.CharField(max_length=80, unique=True)
+    title = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    durations = ArrayField(models.IntegerField(), default=list)
+    time_zone = models.CharField(max_length=64)
+    weekly = models.JSONField(default=list)
+    overrides = models.JSONField(default=dict)
+    buffer_before = models.IntegerField(default=0)
+    buffer_after = models.IntegerField(default=0)
+    notice = models.IntegerField(default=240)
+    horizon_days = models.IntegerField(default=60)
+    step = models.IntegerField(default=30)
+    per_day = models.IntegerField(default=0)
+    per_week = models.IntegerField(default=0)
+    questions = models.JSONField(default=list)
+    location = models.JSONField(default=dict)
+    host_mode = models.CharField(max_length=12, default="one")
+    team = tenant_key(Team, null=True, on_delete=models.SET_NULL, related_name="+")
+    inbox = tenant_key(Inbox, null=True, on_delete=models.SET_NULL, related_name="+")
+    needs_confirmation = models.BooleanField(default=False)
+    focus_time_busy = models.BooleanField(default=True)
+    color = models.CharField(max_length=9, default="#4f46e5")
+    is_published = models.BooleanField(default=False)
+    owner = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+    deleted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class BookingHost(TenantModel):
+    """A member who can be booked through a page, and the calendar that their bookings go to."""
+
+    page = tenant_key(BookingPage, related_name="hosts")
+    member = tenant_key(Member, related_name="+")
+    calendar = tenant_key(Calendar, null=True, on_delete=models.SET_NULL, related_name="+")
+    weight = models.IntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["page", "member"], name="booking_host_once")]
+
+
+class Booking(TenantModel):
+    """One booking. It remembers its event, so that later changes of the page cannot orphan it. `told` is the start
+    that the visitor last heard of; a notice is due when the truth differs from it."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    page = tenant_key(BookingPage, related_name="bookings")
+    event = tenant_key(Event, null=True, on_delete=models.SET_NULL, related_name="+")
+    host = tenant_key(Member, related_name="+")
+    key = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=12, default=CONFIRMED)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    name = models.CharField(max_length=120)
+    email = models.EmailField()
+    time_zone = models.CharField(max_length=64)
+    answers = models.JSONField(default=list)
+    sequence = models.IntegerField(default=0)
+    flag = models.CharField(max_length=200, blank=True)
+    cancelled_by = models.CharField(max_length=20, blank=True)
+    told_start = models.DateTimeField(null=True)
+    told_state = models.CharField(max_length=12, blank=True)
+    told_uri = models.TextField(blank=True)
+    notice_due_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["page", "key"], condition=~models.Q(key=""), name="booking_once_for_a_key")
+        ]
+        indexes = [
+            models.Index(fields=["account", "starts_at"], name="booking_start"),
+            models.Index(fields=["event"], condition=models.Q(event__isnull=False), name="booking_event"),
+            models.Index(fields=["account"], condition=models.Q(notice_due_at__isnull=False), name="booking_notice"),
+        ]
+
+
+class BookingClaim(TenantModel):
+    """A host's time, buffers included, taken by a booking or held by a visitor who is filling in the form. The
+    exclusion constraint over (member, span) is in the migration."""
+
+    booking = tenant_key(Booking, null=True, related_name="claims")
+    member = tenant_key(Member, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    hold = models.UUIDField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["member", "starts_at"], name="claim_member")]

@@ -1,0 +1,238 @@
+"""Writing booking pages: every field checked with a sentence for the person, hosts replaced as a whole."""
+
+import itertools
+import re
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Inbox, Member, Team
+from conversa_calendar.accounts.services import check_zone
+from conversa_calendar.bookings.models import HOST_MODES, LOCATIONS, BookingHost, BookingPage, PageAddress
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.kit import clock, ids
+
+WRITABLE = [
+    "title",
+    "description",
+    "durations",
+    "time_zone",
+    "weekly",
+    "overrides",
+    "buffer_before",
+    "buffer_after",
+    "notice",
+    "horizon_days",
+    "step",
+    "per_day",
+    "per_week",
+    "questions",
+    "location",
+    "host_mode",
+    "needs_confirmation",
+    "focus_time_busy",
+    "color",
+    "is_published",
+    "hosts",
+    "team",
+    "inbox",
+]
+WORKWEEK = [[[540, 1020]]] * 5 + [[], []]
+"""Monday to Friday, nine to five."""
+_BOUNDS = {
+    "buffer_before": (0, 1440),
+    "buffer_after": (0, 1440),
+    "notice": (0, 60 * 24 * 90),
+    "horizon_days": (1, 365),
+    "step": (5, 480),
+    "per_day": (0, 500),
+    "per_week": (0, 2000),
+}
+_QUESTIONS = ("text", "choice", "email", "phone")
+DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX = 6, 20, 100
+
+
+def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
+    """A new page, not published unless asked for; its owner is the host when nobody is named. Raises Invalid."""
+    page = BookingPage(owner=owner, time_zone=owner.user.time_zone or owner.account.time_zone)
+    page.durations, page.weekly, page.location = [30], WORKWEEK, {"kind": "meet", "value": ""}
+    page.title = _("Meeting")
+    page.key = f"{_slug(str(values.get('title', '')))}-{ids.new_uuid().hex[:10]}"
+    hosts = values.get("hosts") or ([] if values.get("team") or values.get("inbox") else [{"id": str(owner.uuid)}])
+    _take(page, values | {"hosts": hosts})
+    PageAddress.objects.create(key=page.key, account_id=page.account_id, page_uuid=page.uuid)
+    return page
+
+
+def change(page: BookingPage, *, values: dict[str, Any]) -> BookingPage:
+    """Changes the named fields. Bookings that exist keep their events and times. Raises Invalid."""
+    _take(page, values)
+    return page
+
+
+def delete(page: BookingPage) -> None:
+    """Takes a page away; its bookings stay and can still be changed by their visitors."""
+    page.deleted_at, page.is_published = clock.now(), False
+    page.save(update_fields=["deleted_at", "is_published"])
+    PageAddress.objects.filter(page_uuid=page.uuid).delete()
+
+
+def can_mail() -> bool:
+    """Whether mail leaves this installation, without which no page may be published."""
+    return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
+
+
+def _take(page: BookingPage, values: dict[str, Any]) -> None:
+    if unknown := set(values) - set(WRITABLE):
+        raise Invalid(sorted(unknown)[0], _("This field cannot be written."))
+    for name, (least, most) in _BOUNDS.items():
+        if name in values:
+            setattr(page, name, _number(name, values[name], least, most))
+    for name in ("needs_confirmation", "focus_time_busy", "is_published"):
+        if name in values:
+            setattr(page, name, bool(values[name]))
+    _take_texts(page, values)
+    _take_hours(page, values)
+    if "questions" in values:
+        page.questions = _questions(values["questions"])
+    if "location" in values:
+        page.location = _location(values["location"])
+    _take_group(page, values)
+    if page.is_published and not can_mail():
+        raise Invalid("is_published", _("This installation sends no mail, so visitors could not be told."))
+    page.save()
+    if "hosts" in values:
+        _replace_hosts(page, values["hosts"])
+
+
+def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:
+    if "title" in values:
+        page.title = str(values["title"]).strip()[:120]
+        if not page.title:
+            raise Invalid("title", _("A page needs a title."))
+    if "description" in values:
+        page.description = str(values["description"])[:5000]
+    if "time_zone" in values:
+        check_zone(str(values["time_zone"]))
+        page.time_zone = str(values["time_zone"])
+    if "color" in values:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(values["color"])):
+            raise Invalid("color", _("A colour reads like #4f46e5."))
+        page.color = str(values["color"])
+    if "durations" in values:
+        rows = values["durations"]
+        if not isinstance(rows, list) or not 1 <= len(rows) <= DURATIONS_MAX:
+            raise Invalid("durations", _("Give one to six durations in minutes."))
+        page.durations = sorted({_number("durations", row, 5, 1440) for row in rows})
+
+
+def _take_hours(page: BookingPage, values: dict[str, Any]) -> None:
+    if "weekly" in values:
+        days = values["weekly"]
+        if not isinstance(days, list) or len(days) != 7:
+            raise Invalid("weekly", _("Weekly hours are seven days, Monday first."))
+        page.weekly = [_spans("weekly", day) for day in days]
+    if "overrides" in values:
+        if not isinstance(values["overrides"], dict) or len(values["overrides"]) > 400:
+            raise Invalid("overrides", _("Overrides name a date each."))
+        page.overrides = {_date(day): _spans("overrides", spans) for day, spans in values["overrides"].items()}
+
+
+def _take_group(page: BookingPage, values: dict[str, Any]) -> None:
+    if "host_mode" in values:
+        if values["host_mode"] not in HOST_MODES:
+            raise Invalid("host_mode", _("Hosts are one, round_robin or all."))
+        page.host_mode = values["host_mode"]
+    for name, model in (("team", Team), ("inbox", Inbox)):
+        if name in values:
+            found = model.objects.filter(uuid=_uuid(name, values[name])).first() if values[name] else None
+            if values[name] and found is None:
+                raise Invalid(name, _("There is no such group here."))
+            setattr(page, name, found)
+
+
+def _replace_hosts(page: BookingPage, rows: Any) -> None:
+    if not isinstance(rows, list) or len(rows) > HOSTS_MAX or not all(isinstance(row, dict) for row in rows):
+        raise Invalid("hosts", _("Hosts are a list of {id, calendar, weight}."))
+    BookingHost.objects.filter(page=page).delete()
+    for row in rows:
+        member = Member.objects.filter(uuid=_uuid("hosts", row.get("id"))).first()
+        if member is None:
+            raise Invalid("hosts", _("There is no such member here."))
+        calendar = None
+        if row.get("calendar"):
+            calendar = Calendar.objects.filter(uuid=_uuid("hosts", row["calendar"]), deleted_at=None).first()
+            if calendar is None or calendar.owner_id not in {None, member.pk}:
+                raise Invalid("hosts", _("Bookings of a member go to one of their own calendars."))
+        weight = _number("hosts", row.get("weight", 1), 1, 100)
+        BookingHost(page=page, member=member, calendar=calendar, weight=weight).save()
+
+
+def _questions(rows: Any) -> list[dict[str, Any]]:
+    if not isinstance(rows, list) or len(rows) > QUESTIONS_MAX:
+        raise Invalid("questions", _("Questions are a list of at most twenty."))
+    found = []
+    for row in rows:
+        label = str(row.get("label", "")).strip()[:200] if isinstance(row, dict) else ""
+        kind = row.get("kind", "text") if isinstance(row, dict) else ""
+        if not label or kind not in _QUESTIONS:
+            raise Invalid("questions", _("A question has a label and is text, choice, email or phone."))
+        options = [str(option)[:100] for option in row.get("options", [])][:20]
+        if kind == "choice" and not options:
+            raise Invalid("questions", _("A choice needs options."))
+        found.append({"label": label, "kind": kind, "required": bool(row.get("required")), "options": options})
+    return found
+
+
+def _location(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or value.get("kind") not in LOCATIONS:
+        raise Invalid("location", _("A booking takes place by meet, phone, at an address or behind a link."))
+    text = str(value.get("value", "")).strip()[:500]
+    if value["kind"] == "link" and not text.startswith(("https://", "http://")):
+        raise Invalid("location", _("A link begins with https://."))
+    return {"kind": value["kind"], "value": text}
+
+
+def _spans(field: str, rows: Any) -> list[list[int]]:
+    if not isinstance(rows, list) or len(rows) > 12:
+        raise Invalid(field, _("Hours are [from, to] pairs of minutes after midnight."))
+    found = []
+    for row in rows:
+        if not isinstance(row, list) or len(row) != 2 or not all(isinstance(value, int) for value in row):
+            raise Invalid(field, _("Hours are [from, to] pairs of minutes after midnight."))
+        if not 0 <= row[0] < row[1] <= 1440:
+            raise Invalid(field, _("Hours end after they begin, within one day."))
+        found.append(list(row))
+    found.sort()
+    if any(one[1] > other[0] for one, other in itertools.pairwise(found)):
+        raise Invalid(field, _("Hours of one day do not overlap."))
+    return found
+
+
+def _number(field: str, value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise Invalid(field, _("Give a whole number from %(least)s to %(most)s.") % {"least": least, "most": most})
+    return value
+
+
+def _date(text: Any) -> str:
+    try:
+        return date.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        raise Invalid("overrides", _("A date reads like 2026-12-24.")) from None
+
+
+def _uuid(field: str, value: Any) -> str:
+    from uuid import UUID
+
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        raise Invalid(field, _("This is not an id.")) from None
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "meeting"

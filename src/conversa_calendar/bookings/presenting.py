@@ -1,0 +1,75 @@
+"""Pages, slots and bookings as the API shows them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from conversa_calendar.bookings.availability import Host
+from conversa_calendar.bookings.models import Booking, BookingHost, BookingPage
+
+_PLAIN = [
+    "title",
+    "description",
+    "durations",
+    "time_zone",
+    "weekly",
+    "overrides",
+    "buffer_before",
+    "buffer_after",
+    "notice",
+    "horizon_days",
+    "step",
+    "per_day",
+    "per_week",
+    "questions",
+    "location",
+    "host_mode",
+    "needs_confirmation",
+    "focus_time_busy",
+    "color",
+    "is_published",
+]
+
+
+def page(shown: BookingPage) -> dict[str, Any]:
+    hosts = BookingHost.objects.filter(page=shown).select_related("member", "calendar").order_by("pk")
+    rows = [
+        {"id": str(h.member.uuid), "calendar": str(h.calendar.uuid) if h.calendar else None, "weight": h.weight}
+        for h in hosts
+    ]
+    groups = {
+        name: str(group.uuid) if group else None for name, group in (("team", shown.team), ("inbox", shown.inbox))
+    }
+    frame = {"id": str(shown.uuid), "slug": shown.key, "url": f"{settings.PUBLIC_URL}/book/{shown.key}"}
+    return frame | {name: getattr(shown, name) for name in _PLAIN} | groups | {"hosts": rows}
+
+
+def slot(start: datetime, end: datetime, hosts: list[Host]) -> dict[str, Any]:
+    return {"start": instant(start), "end": instant(end), "hosts": [str(host.member.uuid) for host in hosts]}
+
+
+def booking(shown: Booking) -> dict[str, Any]:
+    event = shown.event
+    return {
+        "id": str(shown.uuid),
+        "page": str(shown.page.uuid),
+        "host": str(shown.host.uuid),
+        "event": str(event.uuid) if event is not None else None,
+        "calendar": str(event.calendar.uuid) if event is not None else None,
+        "state": shown.state,
+        "start": instant(shown.starts_at),
+        "end": instant(shown.ends_at),
+        "name": shown.name,
+        "email": shown.email,
+        "time_zone": shown.time_zone,
+        "answers": shown.answers,
+        "flag": shown.flag or None,
+        "cancelled_by": shown.cancelled_by or None,
+        "conference_uri": event.content.conference.uri if event is not None else "",
+        "created_at": instant(shown.created_at),
+    }
+
+
+def instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,355 @@
+"""Booking: hold, book, reschedule, cancel, decide. The exclusion constraint on claims decides who was first.
+
+Everything here runs inside a tenant scope and one transaction; the provider is asked before, by `live_choice`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.bookings import availability, mails
+from conversa_calendar.bookings.availability import Host
+from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, Booking, BookingClaim, BookingPage
+from conversa_calendar.calendars import editing
+from conversa_calendar.calendars.signals import busy_asked
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import times
+from conversa_calendar.domain.event import Attendee, Conference, Content
+from conversa_calendar.kit import clock, ids
+
+HOLD = timedelta(minutes=10)
+OPEN_PER_ADDRESS_MAX = 10
+FAIRNESS = timedelta(days=30)
+
+
+class Taken(Exception):
+    """The time is not, or no longer, free."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This time was just taken. Please choose another one."))
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """Who books. `time_zone` is IANA."""
+
+    name: str
+    email: str
+    time_zone: str
+    answers: tuple[str, ...] = ()
+
+
+def live_choice(
+    account_id: int, page_uuid: UUID, start: datetime, duration: int, ignored: int | None = None
+) -> list[int]:
+    """The hosts (member ids) to book, after asking their providers; outside of any transaction. A provider that does
+    not answer in time leaves the decision to what is known here. Raises Taken."""
+    with tenant(account_id):
+        page = BookingPage.objects.get(uuid=page_uuid)
+        free = availability.slots(page, duration, start, start + timedelta(seconds=1), ignored).get(start)
+        if not free:
+            raise Taken
+        able = _fairest(page, free)
+        margins = timedelta(minutes=page.buffer_before), timedelta(minutes=page.buffer_after + duration)
+    willing = []
+    for host in able:
+        answers = busy_asked.send(
+            sender=None,
+            account_id=account_id,
+            calendars=list(host.calendars),
+            since=start - margins[0],
+            until=start + margins[1],
+            ignored=ignored,
+        )
+        if any(answer == "busy" for _receiver, answer in answers):
+            if page.host_mode != "round_robin":
+                raise Taken
+            continue
+        willing.append(host.member.pk)
+        if page.host_mode != "all":
+            return willing
+    if not willing:
+        raise Taken
+    return willing
+
+
+def check(page: BookingPage, visitor: Visitor) -> list[dict[str, str]]:
+    """The answers beside their questions. Raises Invalid for the first thing that is missing or wrong."""
+    if not visitor.name.strip():
+        raise Invalid("name", _("Please give your name."))
+    try:
+        validate_email(visitor.email.strip())
+    except ValidationError:
+        raise Invalid("email", _("This is not an e-mail address.")) from None
+    if not times.is_zone(visitor.time_zone):
+        raise Invalid("time_zone", _("This is not a time zone."))
+    upcoming = Booking.objects.filter(page=page, email__iexact=visitor.email.strip(), ends_at__gt=clock.now())
+    if upcoming.exclude(state=CANCELLED).count() >= OPEN_PER_ADDRESS_MAX:
+        raise Invalid("email", _("This address has too many open bookings here."))
+    given = [*visitor.answers, *[""] * len(page.questions)]
+    return [_answer(number, page.questions[number], given[number]) for number in range(len(page.questions))]
+
+
+def hold(page: BookingPage, start: datetime, duration: int) -> UUID:
+    """Keeps a time for ten minutes while a visitor fills in the form. Raises Taken."""
+    chosen = _choose(page, start, duration, None)
+    token = ids.new_uuid()
+    _claim(page, None, chosen, start, duration, hold=token)
+    return token
+
+
+def release(hold_token: UUID) -> None:
+    BookingClaim.objects.filter(hold=hold_token, booking=None).delete()
+
+
+def book(
+    page: BookingPage,
+    start: datetime,
+    duration: int,
+    visitor: Visitor,
+    *,
+    only: list[int] | None = None,
+    key: str = "",
+    held: UUID | None = None,
+    references: list[dict[str, Any]] | None = None,
+) -> Booking:
+    """Books a time: claims, event, confirmation mail, in one transaction. The same key answers the same booking.
+    Raises Taken, Invalid."""
+    if key and (known := Booking.objects.filter(page=page, key=key[:200]).first()):
+        return known
+    answers = check(page, visitor)
+    if held is not None:
+        release(held)
+    chosen = _choose(page, start, duration, only)
+    host = chosen[0]
+    booking = Booking(
+        page=page,
+        host=host.member,
+        key=key[:200],
+        state=PENDING if page.needs_confirmation else CONFIRMED,
+        starts_at=start,
+        ends_at=start + timedelta(minutes=duration),
+        name=visitor.name.strip()[:120],
+        email=visitor.email.strip(),
+        time_zone=visitor.time_zone,
+        answers=answers,
+    )
+    booking.save()
+    _claim(page, booking, chosen, start, duration)
+    reference = {"kind": "booking", "id": str(booking.uuid), "title": page.title, "url": ""}
+    booking.event = editing.create(
+        host.calendar,
+        _content(page, booking, chosen),
+        actor=host.member,
+        references=[reference, *(references or [])],
+        cause="booked",
+    )
+    mails.tell_visitor(booking, "booked")
+    mails.tell_host(booking)
+    booking.save()
+    return booking
+
+
+def reschedule(booking: Booking, start: datetime, *, by: str, only: list[int] | None = None) -> Booking:
+    """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
+    _must_be_open(booking)
+    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True)) or [
+        booking.host_id
+    ]
+    with transaction.atomic():
+        BookingClaim.objects.filter(booking=booking).delete()
+        chosen = _choose(booking.page, start, duration, only or members, ignored=booking)
+        _claim(booking.page, booking, chosen, start, duration)
+    booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
+    booking.sequence += 1
+    booking.flag = ""
+    booking.save()
+    if booking.event is not None:
+        zone = times.civil_zone(booking.event.content.start, booking.page.time_zone)
+        moved = {"start": times.timed(start, zone), "end": times.timed(booking.ends_at, zone)}
+        editing.edit(
+            booking.event, lambda c: msgspec.structs.replace(c, **moved), actor=booking.host, cause="rescheduled"
+        )
+    mails.tell_visitor(booking, "moved")
+    booking.save()
+    return booking
+
+
+def cancel(booking: Booking, *, by: str) -> Booking:
+    """Cancels: the event goes to the trash, the time is free again, the visitor is told."""
+    if booking.state == CANCELLED:
+        return booking
+    booking.state, booking.cancelled_by = CANCELLED, by
+    booking.sequence += 1
+    booking.save()
+    BookingClaim.objects.filter(booking=booking).delete()
+    if booking.event is not None and booking.event.deleted_at is None:
+        editing.delete(booking.event, actor=booking.host)
+    mails.tell_visitor(booking, "cancelled")
+    booking.save()
+    return booking
+
+
+def decide(booking: Booking, *, is_accepted: bool) -> Booking:
+    """The host's answer to a booking that waits for it. Raises Invalid."""
+    if booking.state != PENDING:
+        raise Invalid("state", _("This booking does not wait for a decision."))
+    if not is_accepted:
+        return cancel(booking, by="host")
+    booking.state = CONFIRMED
+    booking.sequence += 1
+    booking.save()
+    if booking.event is not None:
+        editing.edit(booking.event, lambda c: msgspec.structs.replace(c, status="confirmed"), actor=booking.host)
+    mails.tell_visitor(booking, "confirmed")
+    booking.save()
+    return booking
+
+
+def mark_no_show(booking: Booking) -> Booking:
+    """The visitor did not come. Raises Invalid before the time."""
+    if booking.state != CONFIRMED or booking.starts_at > clock.now():
+        raise Invalid("state", _("Only a confirmed booking that has begun can be marked."))
+    booking.state = NO_SHOW
+    booking.save(update_fields=["state"])
+    return booking
+
+
+def claim_again(booking: Booking) -> bool:
+    """After its event was moved elsewhere: the claims follow where they fit. False when the new time is taken."""
+    members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True)) or [
+        booking.host_id
+    ]
+    BookingClaim.objects.filter(booking=booking).delete()
+    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    try:
+        with transaction.atomic():
+            _claim_members(booking.page, booking, members, booking.starts_at, duration)
+    except Taken:
+        return False
+    return True
+
+
+def _choose(
+    page: BookingPage, start: datetime, duration: int, only: list[int] | None, ignored: Booking | None = None
+) -> list[Host]:
+    """Locks the hosts in order, lets old holds go, and picks who is free. Raises Taken."""
+    able = availability.hosts(page)
+    pks = sorted(host.member.pk for host in able)
+    list(Member.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk").values_list("pk"))
+    BookingClaim.objects.filter(member__in=pks, booking=None, expires_at__lt=clock.now()).delete()
+    event_id = ignored.event_id if ignored is not None else None
+    free = availability.slots(page, duration, start, start + timedelta(seconds=1), event_id).get(start, [])
+    if only is not None:
+        free = [host for host in free if host.member.pk in only]
+    if not free or (page.host_mode == "all" and len(free) < len(able)):
+        raise Taken
+    return free if page.host_mode == "all" else _fairest(page, free)[:1]
+
+
+def _fairest(page: BookingPage, able: list[Host]) -> list[Host]:
+    """Round robin: the fewest bookings for one's weight in the last month first, then who waited longest."""
+    if page.host_mode != "round_robin":
+        return able
+    counts: dict[int, tuple[int, float]] = {}
+    rows = Booking.objects.filter(page=page, created_at__gt=clock.now() - FAIRNESS).exclude(state=CANCELLED)
+    for host_id, at in rows.values_list("host_id", "created_at"):
+        count, last = counts.get(host_id, (0, 0.0))
+        counts[host_id] = (count + 1, max(last, at.timestamp()))
+
+    def load(host: Host) -> tuple[float, float, int]:
+        count, last = counts.get(host.member.pk, (0, 0.0))
+        return count / host.weight, last, host.member.pk
+
+    return sorted(able, key=load)
+
+
+def _claim(
+    page: BookingPage,
+    booking: Booking | None,
+    chosen: list[Host],
+    start: datetime,
+    duration: int,
+    hold: UUID | None = None,
+) -> None:
+    _claim_members(page, booking, [host.member.pk for host in chosen], start, duration, hold)
+
+
+def _claim_members(
+    page: BookingPage,
+    booking: Booking | None,
+    members: list[int],
+    start: datetime,
+    duration: int,
+    hold: UUID | None = None,
+) -> None:
+    """Takes the hosts' time, buffers included. Raises Taken when somebody was faster."""
+    begins = start - timedelta(minutes=page.buffer_before)
+    ends = start + timedelta(minutes=duration + page.buffer_after)
+    try:
+        with transaction.atomic():
+            for member_id in sorted(members):
+                BookingClaim(
+                    booking=booking,
+                    member_id=member_id,
+                    starts_at=begins,
+                    ends_at=ends,
+                    hold=hold,
+                    expires_at=clock.now() + HOLD if hold else None,
+                ).save()
+    except IntegrityError as error:
+        raise Taken from error
+
+
+def _content(page: BookingPage, booking: Booking, chosen: list[Host]) -> Content:
+    zone = page.time_zone
+    others = [
+        Attendee(host.member.user.email, str(host.member))
+        for host in chosen[1:]
+        if host.member.user.email.lower() != booking.email.lower()
+    ]
+    lines = [f"{row['label']}: {row['answer']}" for row in booking.answers]
+    kind, value = page.location.get("kind", ""), page.location.get("value", "")
+    is_meet = kind == "meet" and chosen[0].calendar.is_mirrored
+    return Content(
+        start=times.timed(booking.starts_at, zone),
+        end=times.timed(booking.ends_at, zone),
+        summary=f"{page.title}: {booking.name}"[:1024],
+        description="\n".join(lines)[:8000],
+        location="" if kind in {"meet", "phone"} else value,
+        status="tentative" if page.needs_confirmation else "confirmed",
+        conference=Conference("pending", "", ids.new_uuid().hex) if is_meet else Conference(),
+        attendees=(Attendee(booking.email, booking.name, "accepted"), *others),
+    )
+
+
+def _answer(number: int, question: dict[str, Any], answer: str) -> dict[str, str]:
+    text = answer.strip()[:2000]
+    field = f"answer{number}"
+    if question["required"] and not text:
+        raise Invalid(field, _("“%(question)s” needs an answer.") % {"question": question["label"]})
+    if text and question["kind"] == "choice" and text not in question["options"]:
+        raise Invalid(field, _("Choose one of the options of “%(question)s”.") % {"question": question["label"]})
+    if text and question["kind"] == "email":
+        try:
+            validate_email(text)
+        except ValidationError:
+            raise Invalid(
+                field, _("“%(question)s” needs an e-mail address.") % {"question": question["label"]}
+            ) from None
+    return {"label": question["label"], "answer": text}
+
+
+def _must_be_open(booking: Booking) -> None:
+    if booking.state not in {PENDING, CONFIRMED} or booking.ends_at < clock.now():
+        raise Invalid("state", _("This booking is over or cancelled."))
+    if booking.event is None:
+        raise Invalid("state", _("The event of this booking is gone."))

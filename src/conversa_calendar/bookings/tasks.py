@@ -1,0 +1,19 @@
+"""Jobs of bookings: notices that rested long enough, and the mail that they make."""
+
+from procrastinate.contrib.django import app
+
+from conversa_calendar.bookings import following
+from conversa_calendar.calendars import services as calendars
+
+
+@app.task(queue="upkeep", name="conversa_calendar.bookings.tasks.mail_soon")
+def mail_soon(account_id: int) -> None:
+    calendars.send_mail(account_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="upkeep", queueing_lock="booking_notices")
+def tell_visitors(timestamp: int) -> None:
+    for account_id in following.accounts_with_notices():
+        if following.deliver_notices(account_id):
+            calendars.send_mail(account_id)

@@ -1,0 +1,200 @@
+"""Bookings for members: what is booked, the pages, and why a time is or is not offered."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.bookings import availability, pages, presenting, selectors, services
+from conversa_calendar.bookings.models import LOCATIONS, BookingHost, BookingPage
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.dashboard.guards import page
+from conversa_calendar.domain import times
+from conversa_calendar.kit import clock
+
+SHOWN = 200
+_NUMBERS = ("buffer_before", "buffer_after", "notice", "horizon_days", "step", "per_day", "per_week")
+_TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
+
+
+@require_GET
+@page()
+def overview(request: HttpRequest) -> HttpResponse:
+    member: Member = request.member  # type: ignore[attr-defined]
+    rows = selectors.bookings(member).filter(ends_at__gt=clock.now() - timedelta(days=30)).order_by("starts_at")
+    now = clock.now()
+    found = list(rows[:SHOWN])
+    context = {
+        "upcoming": [row for row in found if row.ends_at >= now and row.state != "cancelled"],
+        "past": [row for row in found[::-1] if row.ends_at < now or row.state == "cancelled"],
+        "pages": [(shown, presenting.page(shown)["url"]) for shown in selectors.pages()],
+        "may_manage": member.may(Permission.BOOKINGS),
+        "can_mail": pages.can_mail(),
+    }
+    return render(request, "dashboard/bookings.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Permission.BOOKINGS)
+def create(request: HttpRequest) -> HttpResponse:
+    member: Member = request.member  # type: ignore[attr-defined]
+    if request.method == "GET":
+        zone = member.user.time_zone or member.account.time_zone
+        draft = BookingPage(title="", time_zone=zone, durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
+        return render(request, "dashboard/booking_page.html", _form(draft, [(member.pk, None)]))
+    try:
+        made = pages.create(owner=member, values=_values(request))
+    except Invalid as error:
+        return render(request, "dashboard/booking_page.html", _again(request, None, error), status=422)
+    messages.success(request, _("The page is saved."))
+    return redirect("booking_page", uuid=made.uuid)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Permission.BOOKINGS)
+def edit(request: HttpRequest, uuid: str) -> HttpResponse:
+    shown = selectors.page(uuid)
+    if request.method == "GET":
+        chosen = list(BookingHost.objects.filter(page=shown).values_list("member_id", "calendar_id"))
+        return render(request, "dashboard/booking_page.html", _form(shown, chosen))
+    if request.POST.get("what") == "delete":
+        pages.delete(shown)
+        messages.success(request, _("The page is gone. Its bookings stay."))
+        return redirect("bookings")
+    try:
+        pages.change(shown, values=_values(request))
+    except Invalid as error:
+        return render(request, "dashboard/booking_page.html", _again(request, shown, error), status=422)
+    messages.success(request, _("The page is saved."))
+    return redirect("booking_page", uuid=shown.uuid)
+
+
+@require_GET
+@page(Permission.BOOKINGS)
+def why(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Every start that the hours allow on one day, and what stands against it; visitors never see this."""
+    shown = selectors.page(uuid)
+    zone = times.zone_of(shown.time_zone)
+    try:
+        day = date.fromisoformat(request.GET.get("day", ""))
+    except ValueError:
+        day = clock.now().astimezone(zone).date()
+    begin = times.instant(times.Timed(datetime(day.year, day.month, day.day), shown.time_zone))
+    rows = availability.explained(shown, shown.durations[0], begin, begin + timedelta(days=1))
+    found = [(f"{start.astimezone(zone):%H:%M}", reason) for start, reason in rows]
+    context = {"page": shown, "day": day, "rows": found, "hosts": availability.hosts(shown)}
+    return render(request, "dashboard/booking_why.html", context)
+
+
+@require_POST
+@page()
+def act(request: HttpRequest, uuid: str, action: str) -> HttpResponse:
+    member: Member = request.member  # type: ignore[attr-defined]
+    booking = selectors.booking(member, uuid)
+    try:
+        match action:
+            case "accept":
+                services.decide(booking, is_accepted=True)
+            case "decline":
+                services.decide(booking, is_accepted=False)
+            case "cancel":
+                services.cancel(booking, by="host")
+            case "no-show":
+                services.mark_no_show(booking)
+            case _:
+                return HttpResponseBadRequest(_("There is no such action."))
+    except Invalid as error:
+        messages.error(request, error.message)
+        return redirect("bookings")
+    messages.success(request, _("Done. The visitor is told by mail.") if action != "no-show" else _("Noted."))
+    return redirect("bookings")
+
+
+def _form(shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
+    hosts, targets = {member for member, _calendar in chosen}, {calendar for _member, calendar in chosen}
+    calendars = Calendar.objects.filter(deleted_at=None, is_read_only=False).exclude(owner=None).order_by("name")
+    rows = []
+    for member in accounts.members():
+        mine = [(found, found.pk in targets) for found in calendars if found.owner_id == member.pk]
+        rows.append((member, member.pk in hosts, mine))
+    days = [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+    hours = [(number, days[number], _hours_text(shown.weekly[number])) for number in range(7)]
+    overrides = "\n".join(
+        f"{day} {_hours_text(spans) or _('closed')}" for day, spans in sorted(shown.overrides.items())
+    )
+    questions = "\n".join(f"{row['label']}{' *' if row['required'] else ''}" for row in shown.questions)
+    return {
+        "page": shown,
+        "url": presenting.page(shown)["url"] if shown.pk else "",
+        "rows": rows,
+        "hours": hours,
+        "overrides": overrides,
+        "questions": questions,
+        "durations": ", ".join(map(str, shown.durations)),
+        "locations": LOCATIONS,
+        "teams": list(accounts.teams()),
+        "inboxes": list(accounts.inboxes()),
+        "can_mail": pages.can_mail(),
+    }
+
+
+def _again(request: HttpRequest, shown: BookingPage | None, error: Invalid) -> dict[str, Any]:
+    """The form once more with what the person typed where it can be kept, and what is wrong."""
+    draft = shown or BookingPage(time_zone="UTC", durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
+    draft.title = request.POST.get("title", draft.title)
+    draft.description = request.POST.get("description", draft.description)
+    return _form(draft, []) | {"error": error}
+
+
+def _values(request: HttpRequest) -> dict[str, Any]:
+    """The page's fields out of the form. Raises Invalid."""
+    posted = request.POST
+    values: dict[str, Any] = {name: posted.get(name, "") for name in ("title", "description", "time_zone", "host_mode")}
+    values |= {name: _whole(name, posted.get(name, "")) for name in _NUMBERS}
+    values["durations"] = [_whole("durations", part) for part in posted.get("durations", "").split(",") if part.strip()]
+    values["weekly"] = [_spans("weekly", posted.get(f"day{number}", "")) for number in range(7)]
+    values["overrides"] = _overrides(posted.get("overrides", ""))
+    lines = [line.strip() for line in posted.get("questions", "").splitlines() if line.strip()]
+    values["questions"] = [{"label": line.rstrip("* "), "required": line.endswith("*")} for line in lines]
+    values["location"] = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
+    values["team"], values["inbox"] = posted.get("team") or None, posted.get("inbox") or None
+    values["hosts"] = [{"id": m, "calendar": posted.get(f"calendar-{m}") or None} for m in posted.getlist("hosts")]
+    for name in ("needs_confirmation", "focus_time_busy", "is_published"):
+        values[name] = name in posted
+    return values
+
+
+def _overrides(text: str) -> dict[str, Any]:
+    found = {}
+    for line in text.splitlines():
+        day, _space, rest = line.strip().partition(" ")
+        if day:
+            found[day] = _spans("overrides", rest)
+    return found
+
+
+def _spans(field: str, text: str) -> list[list[int]]:
+    """`09:00-12:00, 13:00-17:00` as minutes; nothing, or a word, means closed."""
+    found = [[int(a) * 60 + int(b), int(c) * 60 + int(d)] for a, b, c, d in _TIME.findall(text)]
+    if not found and any(character.isdigit() for character in text):
+        raise Invalid(field, _("Hours read like 09:00-12:00, 13:00-17:00."))
+    return found
+
+
+def _hours_text(spans: list[list[int]]) -> str:
+    return ", ".join(f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in spans)
+
+
+def _whole(field: str, text: str) -> int:
+    if not text.strip().isdigit():
+        raise Invalid(field, _("“%(text)s” is not a whole number.") % {"text": text[:20]})
+    return int(text)
