@@ -17,6 +17,7 @@ import urllib3
 from benchmarks.installation import ANA, counted, seconds, started, world
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
+FEEDS = 200
 OCCURRENCES = int(os.environ.get("BENCH_OCCURRENCES", "1000000"))
 
 
@@ -69,6 +70,7 @@ def _first_sync(scene: dict[str, Any]) -> None:
     _download_floor(scene)  # so that the emulator's own encoding of the pages is not what is measured
     spent_s = seconds(lambda: [running.run(scene["mirror"].pk) for _ in range(3)])
     floor_s = _download_floor(scene) + _copy_floor()
+    _gather_statistics()
     ratio = floor_s / spent_s
     print(
         f"first sync of {EVENTS:,} events: {spent_s:.1f} s, floor {floor_s:.1f} s: {ratio:.2f} of the floor's speed (goal ≥ 0.5)"
@@ -114,6 +116,14 @@ def _copy_floor() -> float:
             spent_s += time.perf_counter() - begin
             session.execute(f"DROP TABLE floor_{table}")
     return spent_s
+
+
+def _gather_statistics() -> None:
+    """What autovacuum does within a minute of a first sync; everything after it is measured at rest."""
+    import psycopg
+
+    with psycopg.connect(os.environ["SUPERUSER_URL"], autocommit=True) as session:
+        session.execute("ANALYZE")
 
 
 def _quiet_check(scene: dict[str, Any]) -> None:
@@ -187,7 +197,7 @@ def _month_feed(scene: dict[str, Any]) -> None:
     begin = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     ten = [(calendar, "edit") for calendar in calendars[:10]]
     whole, bare = [], []
-    for month in range(40):
+    for month in range(FEEDS):
         since = begin + timedelta(days=7 * (month % 20) - 60)
         viewer, until, ids = (
             Viewer(scene["member"]),
@@ -197,10 +207,9 @@ def _month_feed(scene: dict[str, Any]) -> None:
         with tenant(scene["account"]):
             whole.append(seconds(partial(feed.events, viewer, ten, since, until)))
             bare.append(seconds(partial(selectors.spans, ids, since, until)))
-    p99 = sorted(whole)[-1] / sorted(bare)[-1]
-    print(
-        f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: worst {p99:.1f} × the bare query (goal ≤ 3)"
-    )
+    at = int(FEEDS * 0.99) - 1
+    p99 = sorted(whole)[at] / sorted(bare)[at]
+    print(f"month feed of ten calendars out of {OCCURRENCES:,} occurrences: p99 {p99:.1f} × the bare query (goal ≤ 3)")
 
 
 def _fill(account_id: int, calendars: list[int]) -> None:

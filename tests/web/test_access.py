@@ -73,6 +73,7 @@ PAGES = {
     "bookings/pages/<uuid:uuid>": BOOKINGS,
     "bookings/pages/<uuid:uuid>/why": BOOKINGS,
     "bookings/<uuid:uuid>/<slug:action>": MEMBER,
+    "password/again": MEMBER,
     "settings": MEMBER,
     "settings/profile": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,

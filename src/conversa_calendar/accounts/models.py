@@ -31,11 +31,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(max_length=8, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    sessions_ended = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=clock.now)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     objects = UserManager()
+
+    def get_session_auth_hash(self) -> str:
+        """Sessions die with the password, and whenever `sessions_ended` rises."""
+        from django.utils.crypto import salted_hmac
+
+        kept = f"{self.password}{self.sessions_ended}"
+        return str(salted_hmac("conversa.session", kept, algorithm="sha256").hexdigest())
 
     def get_full_name(self) -> str:
         return self.name or self.email

@@ -23,6 +23,7 @@ from conversa_calendar.connections.consent import Browser, Refused
 from conversa_calendar.connections.models import Connection, Disconnect
 from conversa_calendar.dashboard import live
 from conversa_calendar.dashboard.guards import page
+from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import PERMISSION_NAMES, REQUIRED, SCOPES
 from conversa_calendar.sync import disconnecting, held, presenting, selection, tasks, triggers
@@ -161,13 +162,18 @@ def disconnect(request: HttpRequest, uuid: str) -> HttpResponse:
     if request.method == "GET":
         context = {"connection": connection, "preview": disconnecting.preview(connection)}
         return render(request, "dashboard/disconnect.html", context)
+    return _disconnected(request, connection)  # type: ignore[no-any-return]
+
+
+@asks_password_again
+def _disconnected(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
         record = disconnecting.start(
             connection, request.POST.get("calendars", ""), request.member, request.POST.getlist("purge")
         )
     except Invalid as error:
         messages.error(request, error.message)
-        return redirect("disconnect", uuid=uuid)
+        return redirect("disconnect", uuid=connection.uuid)
     return redirect("receipt", uuid=record.uuid)
 
 

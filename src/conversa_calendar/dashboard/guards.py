@@ -15,6 +15,7 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.dashboard.middleware import enter
 
 View = Callable[..., HttpResponse]
 
@@ -40,6 +41,8 @@ def page(
         def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
+            if not hasattr(request, "member"):
+                enter(request)  # a post that waited while its sender gave the password again
             member: Member | None = request.member
             if member is None:
                 return render(request, "dashboard/no_account.html", status=403)

@@ -49,24 +49,27 @@ class Membership:
         if request.path.startswith(("/api/", "/push/", settings.STATIC_URL)):
             return self.get_response(request)
         if request.user.is_authenticated:
-            self._enter(request)
+            enter(request)
         response = self.get_response(request)
         timezone.deactivate()
         return response
 
-    def _enter(self, request: Any) -> None:
-        places = selectors.memberships_of(request.user.pk)
-        request.account_choices = places
-        chosen = next((p for p in places if p[0] == request.session.get("account")), places[0] if places else None)
-        if chosen is None:
-            return
-        request.session["account"] = chosen[0]
-        with tenant(chosen[0]):
-            request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen[1])
-        zone = request.user.time_zone or request.member.account.time_zone
-        timezone.activate(times.zone_of(zone))
-        if request.user.language:
-            translation.activate(request.user.language)
+
+def enter(request: Any) -> None:
+    """Finds the member; also for a request that was put aside while its sender gave the password again."""
+    request.member, request.account_choices = None, []
+    places = selectors.memberships_of(request.user.pk)
+    request.account_choices = places
+    chosen = next((p for p in places if p[0] == request.session.get("account")), places[0] if places else None)
+    if chosen is None:
+        return
+    request.session["account"] = chosen[0]
+    with tenant(chosen[0]):
+        request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen[1])
+    zone = request.user.time_zone or request.member.account.time_zone
+    timezone.activate(times.zone_of(zone))
+    if request.user.language:
+        translation.activate(request.user.language)
 
 
 def live_origin(request: HttpRequest) -> str:

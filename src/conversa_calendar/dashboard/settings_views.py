@@ -18,11 +18,14 @@ from conversa_calendar.calendars import services as calendar_services
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.dashboard import sessions
 from conversa_calendar.dashboard.guards import page, viewer
+from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.domain.ics import when_in_words
 from conversa_calendar.sync.models import Mirror
 
 ACCOUNT = Permission.ACCOUNT
+SENSITIVE = {"member", "role", "token"}
 
 
 @require_GET
@@ -60,6 +63,10 @@ def profile(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("settings")
     user = request.user
+    if "end_others" in request.POST:
+        sessions.end_others(request)
+        messages.success(request, _("You are signed out everywhere else."))
+        return redirect("settings")
     user.time_zone, user.name = zone, name[:120] or user.name
     user.save(update_fields=["time_zone", "name"])
     messages.success(request, _("Saved."))
@@ -69,12 +76,21 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 @page(ACCOUNT, is_module=False)
 def change(request: HttpRequest, what: str) -> HttpResponse:
-    """One form of the page; every refusal comes back as a notice on it."""
+    """One form of the page. What gives or takes power asks for the password again."""
+    answer: HttpResponse = (_guarded if what in SENSITIVE else _changed)(request, what)
+    return answer
+
+
+def _changed(request: HttpRequest, what: str) -> HttpResponse:
+    """Every refusal comes back as a notice on the page."""
     try:
         _change(request, what)
     except (Refused, Invalid) as error:
         messages.error(request, str(error))
     return redirect("settings")
+
+
+_guarded = asks_password_again(_changed)
 
 
 @require_POST
@@ -181,7 +197,9 @@ def _member(request: HttpRequest) -> None:
     member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
     if member is None:
         raise Refused(_("There is no such member."))
-    if "suspended" in post:
+    if "end_sessions" in post:
+        services.end_sessions(member.user)
+    elif "suspended" in post:
         services.suspend_member(member=member, is_suspended=post["suspended"] == "true")
     elif post.get("role"):
         services.set_role(member=member, key=post["role"])

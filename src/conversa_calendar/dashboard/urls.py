@@ -9,6 +9,7 @@ from conversa_calendar.dashboard import (
     calendar_views,
     connection_views,
     event_views,
+    sessions,
     settings_views,
     setup_views,
 )
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="calendar"), name="home"),
     path("login", allauth.login, name="account_login"),
     path("logout", allauth.logout, name="account_logout"),
+    path("password/again", sessions.password_again, name="account_reauthenticate"),
     path("signup", allauth.signup, name="account_signup"),
     path("password/reset", allauth.password_reset, name="account_reset_password"),
     path("password/reset/done", allauth.password_reset_done, name="account_reset_password_done"),

@@ -58,7 +58,7 @@ def accept(channel_id: str, token: str, resource_id: str) -> bool:
     PushChannel.objects.filter(pk=found.pk).update(last_message_at=now)
     if not MirrorRun.objects.filter(mirror_id=found.mirror_id, is_active=True).exists():
         return True
-    triggers.wake([found.mirror_id], is_pull=True)
+    triggers.wake([found.mirror_id], is_pull=True, is_flood=True)
     return True
 
 

@@ -112,14 +112,18 @@ def release(
     return bool(row and row[0])
 
 
-def want(mirror_ids: list[int], *, is_pull: bool) -> None:
-    """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off."""
+def want(mirror_ids: list[int], *, is_pull: bool) -> set[int]:
+    """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off.
+    Answers those that a worker had been woken for before and that did not wait for a time."""
     query = """
-        UPDATE sync_mirrorrun SET wanted = wanted + 1, pull_wanted = pull_wanted + %s, next_attempt_at = NULL
-        WHERE mirror_id = ANY(%s)
+        UPDATE sync_mirrorrun r SET wanted = r.wanted + 1, pull_wanted = r.pull_wanted + %s, next_attempt_at = NULL
+        FROM (SELECT mirror_id, wanted > done AND next_attempt_at IS NULL AS is_awake FROM sync_mirrorrun
+              WHERE mirror_id = ANY(%s) ORDER BY mirror_id FOR UPDATE) before
+        WHERE r.mirror_id = before.mirror_id RETURNING r.mirror_id, before.is_awake
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [int(is_pull), mirror_ids])
+        return {mirror_id for mirror_id, is_awake in cursor.fetchall() if is_awake}
 
 
 def due(limit: int = 500) -> list[int]:

@@ -123,6 +123,7 @@ class Link(TenantModel):
             ),
             models.Index(fields=["mirror"], condition=models.Q(remote_deleted_at__isnull=False), name="link_deleted"),
             models.Index(fields=["mirror"], condition=models.Q(wants_delete=True), name="link_wants_delete"),
+            models.Index(fields=["mirror"], condition=models.Q(is_held=True), name="link_held"),
         ]
 
 

@@ -6,15 +6,18 @@ from conversa_calendar.sync import leases
 from conversa_calendar.sync.models import MirrorRun
 
 
-def wake(mirror_ids: Iterable[int], *, is_pull: bool) -> None:
-    """Wants a run of each mirror: for local edits (`is_pull` false) or to see what changed at the provider."""
+def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) -> None:
+    """Wants a run of each mirror: for local edits (`is_pull` false) or to see what changed at the provider. In a flood
+    (of notifications) a mirror that a worker has already been woken for gets no further job."""
     from conversa_calendar.sync import tasks
 
     chosen = list(mirror_ids)
     if not chosen:
         return
-    leases.want(chosen, is_pull=is_pull)
+    already_awake = leases.want(chosen, is_pull=is_pull)
     for mirror_id in chosen:
+        if is_flood and mirror_id in already_awake:
+            continue
         tasks.enqueue_run(mirror_id)
 
 
