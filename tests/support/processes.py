@@ -13,6 +13,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from conversa_calendar.cli import processes
+from conversa_calendar.config import postgres
 from conversa_calendar.config.postgres import Cluster
 
 HOST = "127.0.0.1"
@@ -40,6 +41,7 @@ class Installation:
             "GOOGLE_PAGE_SIZE": "500",
         }
         self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.cluster: Cluster | None = None
 
     def start(self, name: str, command: list[str]) -> None:
         self.children[name] = subprocess.Popen(command, env=self.environment, start_new_session=True)
@@ -51,6 +53,29 @@ class Installation:
         """As kill -9 does it: nothing of the worker runs any more."""
         os.killpg(self.children["worker"].pid, signal.SIGKILL)
         self.children.pop("worker").wait()
+
+    def start_web(self) -> None:
+        static = str(Path(processes.__file__).parent.parent / "dashboard" / "static")
+        self.start("web", processes.web(HOST, self.port, static))
+        processes.wait_until_ready(f"{self.origin}/readyz")
+
+    def sleep(self) -> None:
+        """Pages and worker gone at once, as when a machine is closed."""
+        for name in ("web", "worker"):
+            os.killpg(self.children[name].pid, signal.SIGKILL)
+            self.children.pop(name).wait()
+
+    def restart_database(self) -> None:
+        """As after a power cut: no connection survives, and recovery runs."""
+        assert self.cluster is not None
+        self.cluster.restart()
+
+    def sql(self, query: str) -> None:
+        import psycopg
+
+        assert self.cluster is not None
+        with psycopg.connect(self.cluster.url("postgres", postgres.DATABASE), autocommit=True) as session:
+            session.execute(query)
 
     def command(self, *arguments: str) -> str:
         code = "import sys; from conversa_calendar.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -68,10 +93,12 @@ class Installation:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Installation]:
+def running(home: Path, is_durable: bool = False) -> Iterator[Installation]:
+    """`is_durable` keeps what was committed over a crash of the database, as in production."""
     installation = Installation(home)
     static = str(Path(processes.__file__).parent.parent / "dashboard" / "static")
-    with Cluster(home, is_fast=True):
+    with Cluster(home, is_fast=not is_durable) as cluster:
+        installation.cluster = cluster
         try:
             installation.command("migrate")
             emulator = [sys.executable, "-m", "gcal_emulator.cli", "serve", "--port", str(installation.google_port)]

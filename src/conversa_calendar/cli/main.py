@@ -14,8 +14,6 @@ from conversa_calendar.config import environment
 from conversa_calendar.config.environment import SettingsError
 from conversa_calendar.config.postgres import Cluster, ClusterError
 
-WORKER_CONCURRENCY = 8
-
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; a wrong setting ends with one sentence."""
@@ -108,16 +106,11 @@ def _serve(options: argparse.Namespace, env: environment.Environment) -> None:
 
 def _worker(options: argparse.Namespace, env: environment.Environment) -> None:
     django_ready()
-    from procrastinate.contrib.django import app
+    from conversa_calendar.cli import working
 
+    working.wait_for_database()
     _show_presence()
-    worker_app = app.with_connector(app.connector.get_worker_connector())
-    worker_app.run_worker(
-        concurrency=WORKER_CONCURRENCY,
-        delete_jobs="successful",
-        fetch_job_polling_interval=5.0,
-        shutdown_graceful_timeout=25,
-    )
+    working.work()
 
 
 def _show_presence() -> None:

@@ -1,0 +1,74 @@
+"""A worker that outlives its database: when PostgreSQL restarts, it waits and begins anew."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+
+import psycopg
+from django.db import OperationalError, connection
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ProcrastinateException
+
+log = logging.getLogger(__name__)
+CONCURRENCY = 8
+STOP_WITHIN_S = 25
+PAUSE_S = 1.0
+
+
+def wait_for_database() -> None:
+    """Returns once the database answers."""
+    is_said = False
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except OperationalError as error:
+            if not is_said:
+                log.warning("the worker waits for its database: %s", " ".join(str(error).split())[:200])
+                is_said = True
+            time.sleep(PAUSE_S)
+
+
+def work() -> None:
+    """Runs jobs until told to stop by SIGTERM or SIGINT; a job under way may finish.
+
+    Procrastinate ends its worker when a database session breaks. The process then replaces itself by a fresh one under
+    the same id, as every session, lock and thread of the old one is worthless.
+    """
+    if asyncio.run(_work()):
+        return
+    log.warning("the worker lost its database and begins anew")
+    time.sleep(PAUSE_S)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+async def _work() -> bool:
+    """One life of the worker; answers whether its end was wished for."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    try:
+        worker_app = app.with_connector(app.connector.get_worker_connector())
+        async with worker_app.open_async():
+            running = asyncio.create_task(
+                worker_app.run_worker_async(
+                    concurrency=CONCURRENCY,
+                    delete_jobs="successful",
+                    fetch_job_polling_interval=5.0,
+                    shutdown_graceful_timeout=STOP_WITHIN_S,
+                    install_signal_handlers=False,
+                )
+            )
+            wish = asyncio.create_task(told.wait())
+            await asyncio.wait({running, wish}, return_when=asyncio.FIRST_COMPLETED)
+            wish.cancel()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    except (ProcrastinateException, psycopg.Error, OSError) as error:
+        log.warning("the worker broke off: %s", " ".join(str(error).split())[:200])
+    return told.is_set()

@@ -1,0 +1,137 @@
+"""The database restarted, the machine asleep for a week, Google slow and talking nonsense: it heals by itself."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+from tests.processes.test_kill import _connect
+from tests.support.processes import PASSWORD, Installation, running, until
+
+pytestmark = pytest.mark.processes
+ANA = "ana@acme.example"
+WEEK_BACK = """
+UPDATE sync_mirrorrun SET next_check_at = next_check_at - interval '7 days', leased_until = leased_until - interval '7 days';
+UPDATE sync_pushchannel SET expires_at = expires_at - interval '7 days';
+UPDATE sync_mirror SET last_sync_at = last_sync_at - interval '7 days', viewed_at = viewed_at - interval '7 days';
+UPDATE connections_connection SET access_expires_at = access_expires_at - interval '7 days'
+"""
+
+
+class House:
+    """One account, one mirrored calendar, both ways in."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        create = ("--name", "A", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
+        self.token = json.loads(installation.command("create-account", *create, "--api-token"))["api_token"]
+        installation.at_google("/_emulator/accounts", {"email": ANA})
+        self.access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
+        installation.at_google("/_emulator/consent", {"email": ANA})
+        _connect(installation.origin)
+        [connection] = self.api("GET", "connections")["items"]
+        self.mirror = self.api("PUT", f"connections/{connection['id']}/calendars/{ANA}", {"mirrored": True})
+        until(lambda: self.api("GET", "mirrors")["items"][0]["progress"]["done"])
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        return self.installation.api(method, path, self.token, body)
+
+    def create_here(self, name: str) -> None:
+        start, end = {"date": "2026-12-01"}, {"date": "2026-12-02"}
+        body = {"calendar": self.mirror["calendar"], "summary": name, "start": start, "end": end}
+        self.api("POST", "events", body)
+
+    def create_there(self, name: str) -> None:
+        body = {"summary": name, "start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
+        self.installation.at_google(f"/calendar/v3/calendars/{ANA}/events", body, token=self.access)
+
+    def here(self) -> list[str]:
+        query = f"events?from=2026-11-30T00:00:00Z&to=2026-12-05T00:00:00Z&calendar={self.mirror['calendar']}"
+        return sorted(row["summary"] for row in self.api("GET", query)["items"])
+
+    def there(self) -> list[str]:
+        path = f"/calendar/v3/calendars/{ANA}/events"
+        return sorted(
+            e["summary"] for e in self.installation.at_google(path, None, "GET", self.access).get("items", [])
+        )
+
+    def is_one(self, names: list[str]) -> bool:
+        try:
+            return self.here() == self.there() == sorted(names)
+        except (HTTPError, URLError, OSError):
+            return False
+
+    def writes(self) -> int:
+        entries = self.installation.at_google("/_emulator/journal", method="GET")["entries"]
+        return len([e for e in entries if "/events" in e["path"] and e["method"] in {"POST", "PATCH", "DELETE"}])
+
+    def stays_quiet(self) -> None:
+        """Ten further safety checks write nothing."""
+        before = self.writes()
+        for _check in range(10):
+            until(lambda: self._synced())
+        assert self.writes() == before
+        report = self.api("POST", f"mirrors/{self.mirror['id']}/check")
+        assert report["checked"] == report["equal"] and report["repaired"] == [], report
+
+    def _synced(self) -> bool:
+        try:
+            self.api("POST", f"mirrors/{self.mirror['id']}/sync?wait_s=20", {})
+        except (HTTPError, URLError):
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with running(Path(tmp_path_factory.mktemp("trouble")), is_durable=True) as installation:
+        yield House(installation)
+
+
+def test_a_restarted_database_loses_and_doubles_nothing(house: House) -> None:
+    names = []
+    for number in range(3):
+        house.create_here(f"here {number}")
+        house.create_there(f"there {number}")
+        names += [f"here {number}", f"there {number}"]
+        house.installation.restart_database()
+        until(lambda: _answers(house))
+    until(lambda: house._synced() and house.is_one(names), timeout_s=90)
+    house.stays_quiet()
+
+
+def test_a_week_asleep_heals_without_a_double(house: House) -> None:
+    """Leases, checks, channels and access tokens all ran out; Google forgot its sync tokens; both sides went on."""
+    names = house.here()
+    house.create_here("before sleep")
+    house.installation.sleep()
+    house.create_there("while asleep")
+    house.installation.at_google("/_emulator/expire-sync-tokens", {})
+    house.installation.sql(WEEK_BACK)
+    house.installation.start_web()
+    house.installation.start_worker()
+    house.create_here("after sleep")
+    until(lambda: house.is_one([*names, "before sleep", "while asleep", "after sleep"]), timeout_s=90)
+    house.stays_quiet()
+
+
+@pytest.mark.parametrize("code", ["G01", "G02", "G19", "G21"])
+def test_google_in_trouble_is_waited_out(house: House, code: str) -> None:
+    names = house.here()
+    house.installation.at_google(
+        "/_emulator/faults", {"match": {"path": "/calendar/*"}, "effect": {"code": code}, "times": 3}
+    )
+    house.create_here(f"during {code}")
+    until(lambda: house._synced() and house.is_one([*names, f"during {code}"]), timeout_s=90)
+    house.stays_quiet()
+
+
+def _answers(house: House) -> bool:
+    try:
+        house.api("GET", "account")
+    except (HTTPError, URLError, OSError):
+        return False
+    return True
