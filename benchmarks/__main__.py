@@ -4,6 +4,7 @@ import io
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks.installation import ANA, counted, seconds, started, world
+from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
 FEEDS = 200
@@ -25,14 +26,103 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o755)
         print(f"Preparing {EVENTS:,} events …", flush=True)
-        with started(Path(home), world(EVENTS)) as google:
+        with started(Path(home), EVENTS) as google:
             scene = _scene(google)
             _first_sync(scene)
             _quiet_check(scene)
             _edit_here(scene)
             _edit_there(scene)
             _month_feed(scene)
+            _slots(scene)
+    _memory_growth()
     return 0
+
+
+def _memory_growth() -> None:
+    """The worker's peak over a first sync of ten times as many events, each in a process of its own."""
+    peaks = []
+    for events in (EVENTS // 5, EVENTS * 2):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.memory", str(events)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout.split()[-1]))
+    growth = (peaks[1] / peaks[0] - 1) * 100
+    print(
+        f"memory of a first sync: {peaks[0] / 1024:.0f} MB at {EVENTS // 5:,} events, {peaks[1] / 1024:.0f} MB at "
+        f"{EVENTS * 2:,}: {growth:+.0f} % (goal ≤ 10 %)"
+    )
+
+
+def _slots(scene: dict[str, Any]) -> None:
+    """A month of slots for 1, 10 and 100 hosts with 2,000 busy spans each, beside the bare query that unions them."""
+    from conversa_calendar.accounts import services as accounts
+    from conversa_calendar.accounts.tenancy import tenant
+    from conversa_calendar.bookings import availability, pages
+    from conversa_calendar.kit import clock
+
+    with tenant(scene["account"]):
+        scene["member"].account.refresh_from_db()
+        members = [
+            accounts.add_member(email=f"h{n}@bench.example", password="bench-password", built_in="agent")
+            for n in range(100)
+        ]
+    _busy_hosts(scene["account"])
+    begin = clock.now().replace(minute=0, second=0, microsecond=0)
+    for count in (1, 10, 100):
+        with tenant(scene["account"]):
+            hosts = [{"id": str(member.uuid)} for member in members[:count]]
+            values = {"title": f"{count}", "weekly": [[[540, 1020]]] * 7, "host_mode": "round_robin", "hosts": hosts}
+            page = pages.create(owner=scene["member"], values=values)
+            ids = [pk for host in availability.hosts(page) for pk in host.calendars]
+            whole = [
+                seconds(partial(availability.slots, page, 30, begin, begin + timedelta(days=31))) for _ in range(9)
+            ]
+            bare = [seconds(partial(_union, ids, begin, begin + timedelta(days=31))) for _ in range(9)]
+        ratio = statistics.median(whole) / statistics.median(bare)
+        print(
+            f"slots of 31 days, {count} hosts: {statistics.median(whole) * 1000:.0f} ms, {ratio:.1f} × the bare union"
+        )
+
+
+def _busy_hosts(account_id: int) -> None:
+    import psycopg
+
+    with psycopg.connect(os.environ["SUPERUSER_URL"], autocommit=True) as session:
+        session.execute(
+            """
+            INSERT INTO calendars_event (uuid, account_id, calendar_id, kind, original_key, content_json, facts_json,
+                overridden, summary, starts_at, ends_at, ical_uid, event_type, is_private, revision, is_unsettled, notify,
+                "references", sync_state, sync_message, remote_id, sequence, created_at, changed_at, deleted_by)
+            SELECT gen_random_uuid(), %s, c.id, 'single', '', '{}', '{}', '{}', 'Busy host', now() + n * interval '22 minutes',
+                now() + (n * 22 + 15) * interval '1 minute', '', 'default', false, 1, false, 'none', '[]', 'native', '', '', 0,
+                now(), now(), ''
+            FROM calendars_calendar c JOIN accounts_member m ON m.id = c.owner_id JOIN accounts_user u ON u.id = m.user_id,
+                generate_series(1, 2000) n WHERE u.email LIKE 'h%%@bench.example'
+            """,
+            [account_id],
+        )
+        session.execute(
+            "INSERT INTO calendars_occurrence (account_id, calendar_id, event_id, original_key, starts_at, ends_at, is_busy, is_long) "
+            "SELECT account_id, calendar_id, id, '', starts_at, ends_at, true, false FROM calendars_event WHERE summary = 'Busy host'"
+        )
+        session.execute("VACUUM ANALYZE calendars_occurrence, calendars_event")
+
+
+def _union(calendars: list[int], since: Any, until: Any) -> list[Any]:
+    """The same spans as one merged range for each calendar, by PostgreSQL alone."""
+    from django.db import connection
+
+    query = """
+        SELECT calendar_id, unnest(range_agg(tstzrange(starts_at, ends_at))) FROM calendars_occurrence
+        WHERE calendar_id = ANY(%s) AND is_busy AND starts_at < %s AND ends_at > %s AND starts_at > %s GROUP BY calendar_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [calendars, until, since, since - timedelta(days=7)])
+        return cursor.fetchall()
 
 
 def _scene(google: str) -> dict[str, Any]:

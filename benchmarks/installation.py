@@ -1,6 +1,5 @@
 """An installation to measure: embedded PostgreSQL, the emulator in a process of its own, the product in this one."""
 
-import json
 import os
 import subprocess
 import sys
@@ -60,12 +59,15 @@ def _times(day: date, hour: int) -> dict[str, Any]:
 
 
 @contextmanager
-def started(home: Path, state: dict[str, Any]) -> Iterator[str]:
-    """Serves `state` at “Google” and prepares this process; answers the emulator's address."""
+def started(home: Path, events: int) -> Iterator[str]:
+    """Serves a calendar of `events` items at “Google” and prepares this process; answers the emulator's address. The
+    world is written by a process of its own, so that it does not count as this one's memory."""
     from conversa_calendar.config import postgres
 
     home.mkdir(parents=True, exist_ok=True)
-    (home / "world.json").write_text(json.dumps(state))
+    writing = f"import json; from benchmarks.installation import world; print(json.dumps(world({events})))"
+    with open(home / "world.json", "wb") as target:
+        subprocess.run([sys.executable, "-c", writing], cwd=ROOT, stdout=target, check=True)
     command = [sys.executable, "-m", "gcal_emulator.cli", "serve", "--port", "0", "--world", str(home / "world.json")]
     emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
