@@ -440,3 +440,14 @@ def test_deep_check_proves_both_sides_equal(scene: Scene) -> None:
     report = scene.alice.post(f"mirrors/{scene.mirror.uuid}/check")
     assert (report["checked"], report["equal"], report["repaired"], report["waiting"]) == (2, 2, [], 0)
     assert scene.alice.get("mirrors")["items"][0]["last_proven_equal_at"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 5])
+@pytest.mark.parametrize("code", ["G01", "G02", "G19", "G21"])
+def test_trouble_of_any_length_neither_loses_nor_parks_an_edit(scene: Scene, code: str, times: int) -> None:
+    """Nonsense in answer to the question what became of a write once parked the edit for ever."""
+    scene.google.control("faults", {"match": {"path": "/calendar/*"}, "effect": {"code": code}, "times": times})
+    made = scene.create("During trouble")
+    assert scene.alice.get(f"events/{made['id']}")["sync"]["state"] == "synced"
+    assert [event["summary"] for event in scene.there()] == ["During trouble"]
+    scene.assert_equal()

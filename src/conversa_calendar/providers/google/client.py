@@ -196,7 +196,9 @@ def _decoded(response: Response, kind: type[T], *, is_write: bool = False) -> T:
 def _event(response: Response, *, is_write: bool = False) -> RemoteEvent:
     event = mapping.read(response.body, "UTC")
     if isinstance(event, Unreadable):
-        failure: type[protocol.ProviderError] = protocol.OutcomeUnknown if is_write else protocol.BadData
+        # An answer without an id is no event at all, such as a proxy's page: that passes. One with an id will not.
+        failure: type[protocol.ProviderError] = protocol.BadData if event.id else protocol.Transient
+        failure = protocol.OutcomeUnknown if is_write else failure
         raise failure("Google's answer could not be read.", reason="nonsense")
     return event
 
