@@ -348,6 +348,67 @@ def test_with_google_down_the_local_calendar_decides(google: Google, cast: Cast)
     assert cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)["state"] == "confirmed"
 
 
+def test_an_event_moved_to_another_calendar_at_google_keeps_its_booking(google: Google, cast: Cast) -> None:
+    """Seen from here a move is a deletion and a new event: nobody is told that the booking is off."""
+    page, ana = mirrored_page(google, cast)
+    other = ana.call("POST", "calendars", {"summary": "Other", "timeZone": ZONE})["id"]
+    connection_id = cast.alice.get("connections")["items"][0]["id"]
+    cast.alice.get(f"connections/{connection_id}/calendars")
+    with tenant(cast.account.pk):
+        from conversa_calendar.connections.models import Connection
+
+        found = Connection.objects.get()
+    from conversa_calendar.connections import discovery
+
+    discovery.refresh(cast.account.pk, found.pk)
+    google.mirror(cast.alice, found, other)
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    google.settle()
+    (there,) = ana.list()
+    ana.call("POST", f"calendars/primary/events/{there['id']}/move?destination={other}")
+    google.check()
+    google.check()
+    booking = cast.alice.get(f"bookings/{made['id']}")
+    assert booking["state"] == "confirmed" and booking["event"] == made["event"]
+    _notices(cast)
+    assert not any(mail.method == "CANCEL" for mail in mails(cast))
+
+
+def test_a_restored_event_brings_its_booking_back(cast: Cast) -> None:
+    page, at = make_page(cast.alice), soon()
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    cast.alice.delete(f"events/{made['event']}")
+    assert cast.alice.get(f"bookings/{made['id']}")["state"] == "cancelled"
+    cast.alice.post(f"trash/{made['event']}/restore")
+    assert cast.alice.get(f"bookings/{made['id']}")["state"] == "confirmed"
+    assert text(at) not in starts(cast.alice, page, at)
+    assert _notices(cast) == 0 and len(mails(cast)) == 1
+
+
+def test_the_same_form_sent_twice_at_once_books_once(cast: Cast) -> None:
+    page, at = make_page(cast.alice), soon()
+    body, answers = {"page": page["id"], "start": text(at)} | VISITOR, []
+
+    def send() -> None:
+        answers.append(cast.alice.call("POST", "bookings", body, idempotency_key="twice"))
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_a_booking_moves_into_time_that_only_itself_takes(cast: Cast) -> None:
+    page, at = make_page(cast.alice, step=15), soon()
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    later = at + timedelta(minutes=15)
+    assert cast.alice.patch(f"bookings/{made['id']}", {"start": text(later)})["start"] == text(later)
+
+
 def test_a_read_only_destination_offers_nothing(google: Google, cast: Cast) -> None:
     page, _ana = mirrored_page(google, cast)
     with tenant(cast.account.pk):

@@ -451,3 +451,42 @@ def test_trouble_of_any_length_neither_loses_nor_parks_an_edit(scene: Scene, cod
     assert scene.alice.get(f"events/{made['id']}")["sync"]["state"] == "synced"
     assert [event["summary"] for event in scene.there()] == ["During trouble"]
     scene.assert_equal()
+
+
+@pytest.mark.parametrize("kind", ["single", "series"])
+@pytest.mark.parametrize("first", ["source", "target"])
+def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
+    scene: Scene, first: str, kind: str
+) -> None:
+    from conversa_calendar.connections import discovery
+    from conversa_calendar.sync import running
+    from conversa_calendar.sync.models import MirrorRun
+
+    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    target = scene.google.mirror(scene.alice, scene.connection, other)
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]} if kind == "series" else {}
+    there = scene.ana.insert(summary="Travels", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), **rules)
+    if kind == "series":
+        [one, *_rest] = scene.ana.call("GET", f"calendars/primary/events/{there['id']}/instances")["items"]
+        scene.ana.patch(one["id"], summary="Travels, changed")
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        before = Event.objects.get(remote_id=there["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{there['id']}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    order = [scene.mirror.pk, target.pk] if first == "source" else [target.pk, scene.mirror.pk]
+    for mirror_id in order:
+        running.run(mirror_id)
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        living = Event.objects.filter(deleted_at=None, series=None)
+        assert [(event.pk, event.calendar_id) for event in living] == [(before.pk, target.calendar_id)]
+        assert Link.objects.filter(event=before, tombstoned_at=None).count() == 1
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    names = ["Travels, changed", "Travels", "Travels"] if kind == "series" else ["Travels"]
+    assert [row["summary"] for row in items] == names
+    mark = scene.google.mark()
+    for _check in range(10):
+        scene.google.check()
+    assert scene.google.writes(mark) == []

@@ -115,12 +115,18 @@ def add_booking(
     with tenant(account_id):
         page = selectors.page(str(payload.get("page", "")))
         duration = _duration(page, payload.get("duration"))
-        if idempotency_key and (known := Booking.objects.filter(page=page, key=idempotency_key[:200]).first()):
+        if known := services.repeated(page, idempotency_key):
             return 201, presenting.booking(known)
         held = _hold(payload.get("hold"))
         if held is not None:
             services.release(held)
-    willing = services.live_choice(account_id, page.uuid, start, duration)
+    try:
+        willing = services.live_choice(account_id, page.uuid, start, duration)
+    except services.Taken:
+        with tenant(account_id):
+            if known := services.repeated(page, idempotency_key):
+                return 201, presenting.booking(known)
+        raise
     with tenant(account_id):
         page = selectors.page(page.uuid)
         made = services.book(page, start, duration, visitor, only=willing, key=idempotency_key)

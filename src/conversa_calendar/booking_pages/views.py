@@ -135,12 +135,18 @@ def _booked(
     key = request.POST.get("hold", "")
     with tenant(account.pk):
         shown = _published(uuid)
-        if key and (known := Booking.objects.filter(page=shown, key=key[:200]).first()):
+        if known := services.repeated(shown, key):
             return known
         services.check(shown, visitor)
         if key:
             services.release(_hold(key))
-    willing = services.live_choice(account.pk, uuid, start, duration)
+    try:
+        willing = services.live_choice(account.pk, uuid, start, duration)
+    except Taken:
+        with tenant(account.pk):
+            if known := services.repeated(_published(uuid), key):
+                return known
+        raise
     with tenant(account.pk):
         return services.book(_published(uuid), start, duration, visitor, only=willing, key=key)
 
@@ -155,7 +161,11 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
         raise Invalid("start", _("Bookings cannot be moved at the moment."))
     start = _start(request)
     with tenant(account.pk):
-        services.reschedule(_booking(uuid), start, by="visitor")
+        booking = _booking(uuid)
+        minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    willing = services.live_choice(account.pk, booking.page.uuid, start, minutes, booking.event_id)
+    with tenant(account.pk):
+        services.reschedule(_booking(uuid), start, by="visitor", only=willing)
 
 
 def _choices(booking: Booking) -> list[tuple[str, str]]:

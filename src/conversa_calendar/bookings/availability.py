@@ -88,7 +88,7 @@ def busy_of(
     margin = wanted.duration + wanted.before + wanted.after + timedelta(days=1)
     begin, end = since - margin, until + margin
     by_calendar = _calendar_spans(page, {pk for host in able for pk in host.calendars}, begin, end, ignored)
-    claims = _claim_spans([host.member.pk for host in able], begin, end)
+    claims = _claim_spans([host.member.pk for host in able], begin, end, ignored)
     found = {}
     for host in able:
         spans = [span for pk in host.calendars for span in by_calendar.get(pk, [])]
@@ -152,14 +152,15 @@ def _calendar_spans(
     return found
 
 
-def _claim_spans(members: list[int], begin: datetime, end: datetime) -> dict[int, list[Busy]]:
+def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: int | None) -> dict[int, list[Busy]]:
     query = """
         SELECT member_id, starts_at, ends_at FROM bookings_bookingclaim
         WHERE member_id = ANY(%s) AND starts_at < %s AND ends_at > %s AND (expires_at IS NULL OR expires_at > %s)
+          AND (booking_id IS NULL OR booking_id NOT IN (SELECT id FROM bookings_booking WHERE event_id = %s))
     """
     found: dict[int, list[Busy]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(query, [members, end, begin, clock.now()])
+        cursor.execute(query, [members, end, begin, clock.now(), ignored or 0])
         for member_id, starts_at, ends_at in cursor.fetchall():
             found.setdefault(member_id, []).append((starts_at, ends_at))
     return found

@@ -10,6 +10,8 @@ from conversa_calendar.kit import clock
 
 NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
+DELETION_AFTER = timedelta(seconds=120)
+"""A deletion may be half of a move to another calendar of the account, whose other half is still to come."""
 
 
 def follow(event: Event) -> None:
@@ -21,10 +23,13 @@ def follow(event: Event) -> None:
     booking.event = event
     if event.deleted_at is not None or event.content.status == "cancelled":
         _cancelled(booking)
+    elif booking.state == CANCELLED and booking.cancelled_by == "host":
+        _back_again(booking, event)
     elif booking.state in {PENDING, CONFIRMED}:
         _still_there(booking, event)
     if mails.is_notice_needed(booking):
-        booking.notice_due_at = booking.notice_due_at or clock.now() + NOTICE_AFTER
+        wait = DELETION_AFTER if booking.state == CANCELLED else NOTICE_AFTER
+        booking.notice_due_at = booking.notice_due_at or clock.now() + wait
     elif booking.notice_due_at is not None:
         booking.notice_due_at = None
     booking.save()
@@ -58,6 +63,14 @@ def _cancelled(booking: Booking) -> None:
     booking.state, booking.cancelled_by = CANCELLED, "host"
     booking.sequence += 1
     BookingClaim.objects.filter(booking=booking).delete()
+
+
+def _back_again(booking: Booking, event: Event) -> None:
+    """The event was restored, or turned up in another calendar: the booking stands once more."""
+    booking.state, booking.cancelled_by = CONFIRMED, ""
+    booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
+    booking.sequence += 1
+    booking.flag = "" if services.claim_again(booking) else "overlap"
 
 
 def _still_there(booking: Booking, event: Event) -> None:

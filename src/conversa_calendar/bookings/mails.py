@@ -85,10 +85,10 @@ def is_notice_needed(booking: Booking) -> str:
     """What the visitor does not know yet: cancelled, moved, link, or nothing."""
     if booking.state == CANCELLED:
         return "" if booking.told_state == CANCELLED else "cancelled"
+    if booking.told_state in {"pending", CANCELLED} and booking.state == "confirmed":
+        return "confirmed"
     if booking.told_start != booking.starts_at:
         return "moved"
-    if booking.told_state == "pending" and booking.state == "confirmed":
-        return "confirmed"
     return "link" if _uri(booking) and _uri(booking) != booking.told_uri else ""
 
 

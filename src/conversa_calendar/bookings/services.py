@@ -105,6 +105,11 @@ def hold(page: BookingPage, start: datetime, duration: int) -> UUID:
     return token
 
 
+def repeated(page: BookingPage, key: str) -> Booking | None:
+    """The booking that this key has made before."""
+    return Booking.objects.filter(page=page, key=key[:200]).first() if key else None
+
+
 def release(hold_token: UUID) -> None:
     BookingClaim.objects.filter(hold=hold_token, booking=None).delete()
 
@@ -122,12 +127,17 @@ def book(
 ) -> Booking:
     """Books a time: claims, event, confirmation mail, in one transaction. The same key answers the same booking.
     Raises Taken, Invalid."""
-    if key and (known := Booking.objects.filter(page=page, key=key[:200]).first()):
+    if known := repeated(page, key):
         return known
     answers = check(page, visitor)
     if held is not None:
         release(held)
-    chosen = _choose(page, start, duration, only)
+    try:
+        chosen = _choose(page, start, duration, only)
+    except Taken:
+        if known := repeated(page, key):
+            return known  # the same form, sent twice at once: the other one has just committed
+        raise
     host = chosen[0]
     booking = Booking(
         page=page,

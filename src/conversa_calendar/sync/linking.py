@@ -1,5 +1,6 @@
 """Applying what the provider shows to events here, and keeping links and their base in step."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
+MOVE_SEEN_WITHIN = timedelta(days=1)
 
 
 def base_of(link: Link) -> Content | None:
@@ -127,6 +129,9 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     if decision is Decision.FORGET:
         Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
         return
+    if (twin := _moved_twin(event)) is not None:
+        _follow_to(session, event, twin)
+        return
     note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
     if event.is_series:
         members = Event.objects.filter(series=event, deleted_at=None)
@@ -134,6 +139,39 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     editing.remove(event, by="remote")
     history.record(event, side="remote", cause="deleted", note=note)
     history.announce(session.calendar, [(event.uuid, "deleted")])
+    session.changed = True
+    event_followed.send(sender=Event, event=event)
+
+
+def _moved_twin(event: Event) -> Event | None:
+    """The event that this one became, when it was moved at the provider and its new calendar was pulled first: the same
+    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar)."""
+    if event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
+        return None
+    rows = Event.objects.filter(ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None)
+    lately = rows.filter(created_at__gt=clock.now() - MOVE_SEEN_WITHIN).exclude(calendar=event.calendar_id)
+    return next((twin for twin in lately.select_related("calendar") if twin.facts.is_own_copy), None)
+
+
+def _follow_to(session: Session, event: Event, twin: Event) -> None:
+    """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
+    content, source = twin.content, event.calendar
+    for override in Event.objects.filter(series=event, deleted_at=None):
+        editing.remove(override, by="remote")
+    Link.objects.filter(event=twin).update(event=event)
+    Event.objects.filter(series=twin).update(series=event)
+    Occurrence.objects.filter(event=twin).delete()
+    event.calendar, event.facts_json, event.event_type = twin.calendar, twin.facts_json, twin.event_type
+    event.__dict__.pop("facts", None)
+    uuid, calendar = twin.uuid, twin.calendar
+    Event.objects.filter(pk=twin.pk).delete()
+    event.revision += 1
+    event.is_unsettled = False
+    settle_state(event)
+    editing.store(event, calendar, content)
+    history.record(event, side="remote", cause="moved", note=calendar.name)
+    history.announce(source, [(event.uuid, "deleted")])
+    history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
 

@@ -14,6 +14,7 @@ from django.db.models import Q
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import guard
 from conversa_calendar.kit import clock, digest, ids
@@ -449,6 +450,7 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 
         editing.store(event, session.calendar, _content(remote))
         history.announce(session.calendar, [(event.uuid, "restored")])
+        event_followed.send(sender=Event, event=event)
         return
     link.remote_id = remote.id
     linking.merge_remote(session, event, link, remote, intended=event.content)
