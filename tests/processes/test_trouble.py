@@ -62,13 +62,18 @@ class House:
 
     def is_one(self, names: list[str]) -> bool:
         try:
-            return self.here() == self.there() == sorted(names)
+            return self.here() == self.there() == sorted(names) and self._is_settled()
         except TROUBLE:
             return False
 
-    def writes(self) -> int:
+    def writes(self) -> list[tuple[str, str, int, str]]:
         entries = self.installation.at_google("/_emulator/journal", method="GET")["entries"]
-        return len([e for e in entries if "/events" in e["path"] and e["method"] in {"POST", "PATCH", "DELETE"}])
+        changing = [e for e in entries if "/events" in e["path"] and e["method"] in {"POST", "PATCH", "DELETE"}]
+        return [
+            (e["method"], e["path"], e["status"], str(e["request_body"])[:200])
+            for e in changing
+            if not e["path"].endswith("/watch")
+        ]
 
     def stays_quiet(self) -> None:
         """Ten further safety checks write nothing."""
@@ -78,6 +83,10 @@ class House:
         assert self.writes() == before
         report = self.api("POST", f"mirrors/{self.mirror['id']}/check")
         assert report["checked"] == report["equal"] and report["repaired"] == [], report
+
+    def _is_settled(self) -> bool:
+        query = f"events?from=2026-11-30T00:00:00Z&to=2026-12-05T00:00:00Z&calendar={self.mirror['calendar']}"
+        return all(row["sync"]["state"] == "synced" for row in self.api("GET", query)["items"])
 
     def _synced(self) -> bool:
         try:
