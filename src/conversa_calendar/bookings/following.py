@@ -67,7 +67,8 @@ def _cancelled(booking: Booking) -> None:
 
 def _back_again(booking: Booking, event: Event) -> None:
     """The event was restored, or turned up in another calendar: the booking stands once more."""
-    booking.state, booking.cancelled_by = CONFIRMED, ""
+    booking.state = PENDING if event.content.status == "tentative" else CONFIRMED
+    booking.cancelled_by = ""
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
     booking.sequence += 1
     booking.flag = "" if services.claim_again(booking) else "overlap"

@@ -87,6 +87,8 @@ def is_notice_needed(booking: Booking) -> str:
         return "" if booking.told_state == CANCELLED else "cancelled"
     if booking.told_state in {"pending", CANCELLED} and booking.state == "confirmed":
         return "confirmed"
+    if booking.told_state == CANCELLED and booking.state == "pending":
+        return "booked"
     if booking.told_start != booking.starts_at:
         return "moved"
     return "link" if _uri(booking) and _uri(booking) != booking.told_uri else ""

@@ -19,6 +19,7 @@ from conversa_calendar.bookings import availability, mails
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, Booking, BookingClaim, BookingPage
 from conversa_calendar.calendars import editing
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import busy_asked
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -69,7 +70,7 @@ def live_choice(
             ignored=ignored,
         )
         if any(answer == "busy" for _receiver, answer in answers):
-            if page.host_mode != "round_robin":
+            if page.host_mode == "all":
                 raise Taken
             continue
         willing.append(host.member.pk)
@@ -132,12 +133,10 @@ def book(
     answers = check(page, visitor)
     if held is not None:
         release(held)
-    try:
-        chosen = _choose(page, start, duration, only)
-    except Taken:
-        if known := repeated(page, key):
-            return known  # the same form, sent twice at once: the other one has just committed
-        raise
+    _lock_hosts(page)
+    if known := repeated(page, key):
+        return known  # the same form, sent twice at once: the other one has just committed
+    chosen = _choose(page, start, duration, only)
     host = chosen[0]
     booking = Booking(
         page=page,
@@ -169,6 +168,7 @@ def book(
 
 def reschedule(booking: Booking, start: datetime, *, by: str, only: list[int] | None = None) -> Booking:
     """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
+    booking = _locked(booking)
     _must_be_open(booking)
     duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
     members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True)) or [
@@ -195,6 +195,7 @@ def reschedule(booking: Booking, start: datetime, *, by: str, only: list[int] | 
 
 def cancel(booking: Booking, *, by: str) -> Booking:
     """Cancels: the event goes to the trash, the time is free again, the visitor is told."""
+    booking = _locked(booking)
     if booking.state == CANCELLED:
         return booking
     booking.state, booking.cancelled_by = CANCELLED, by
@@ -210,6 +211,7 @@ def cancel(booking: Booking, *, by: str) -> Booking:
 
 def decide(booking: Booking, *, is_accepted: bool) -> Booking:
     """The host's answer to a booking that waits for it. Raises Invalid."""
+    booking = _locked(booking)
     if booking.state != PENDING:
         raise Invalid("state", _("This booking does not wait for a decision."))
     if not is_accepted:
@@ -226,6 +228,7 @@ def decide(booking: Booking, *, is_accepted: bool) -> Booking:
 
 def mark_no_show(booking: Booking) -> Booking:
     """The visitor did not come. Raises Invalid before the time."""
+    booking = _locked(booking)
     if booking.state != CONFIRMED or booking.starts_at > clock.now():
         raise Invalid("state", _("Only a confirmed booking that has begun can be marked."))
     booking.state = NO_SHOW
@@ -248,14 +251,27 @@ def claim_again(booking: Booking) -> bool:
     return True
 
 
-def _choose(
-    page: BookingPage, start: datetime, duration: int, only: list[int] | None, ignored: Booking | None = None
-) -> list[Host]:
-    """Locks the hosts in order, lets old holds go, and picks who is free. Raises Taken."""
+def _lock_hosts(page: BookingPage) -> list[Host]:
+    """The page's hosts, whose rows are locked in order, so that limits are counted exactly and nobody deadlocks."""
     able = availability.hosts(page)
     pks = sorted(host.member.pk for host in able)
     list(Member.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk").values_list("pk"))
-    BookingClaim.objects.filter(member__in=pks, booking=None, expires_at__lt=clock.now()).delete()
+    return able
+
+
+def _locked(booking: Booking) -> Booking:
+    """The booking as it is now, its event locked before it: the order in which sync takes them too."""
+    if booking.event_id is not None:
+        list(Event.objects.select_for_update(of=("self",)).filter(pk=booking.event_id).values_list("pk"))
+    rows = Booking.objects.select_for_update(of=("self",)).select_related("page", "host__user", "event__calendar")
+    return rows.get(pk=booking.pk)
+
+
+def _choose(
+    page: BookingPage, start: datetime, duration: int, only: list[int] | None, ignored: Booking | None = None
+) -> list[Host]:
+    """Locks the hosts and picks who is free. Raises Taken."""
+    able = _lock_hosts(page)
     event_id = ignored.event_id if ignored is not None else None
     free = availability.slots(page, duration, start, start + timedelta(seconds=1), event_id).get(start, [])
     if only is not None:
@@ -301,7 +317,8 @@ def _claim_members(
     duration: int,
     hold: UUID | None = None,
 ) -> None:
-    """Takes the hosts' time, buffers included. Raises Taken when somebody was faster."""
+    """Takes the hosts' time, buffers included; holds that ran out give way. Raises Taken when somebody was faster."""
+    BookingClaim.objects.filter(member__in=members, booking=None, expires_at__lt=clock.now()).delete()
     begins = start - timedelta(minutes=page.buffer_before)
     ends = start + timedelta(minutes=duration + page.buffer_after)
     try:

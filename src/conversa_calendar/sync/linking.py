@@ -16,7 +16,8 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync.models import Link
+from conversa_calendar.sync import triggers
+from conversa_calendar.sync.models import Link, MirrorRun
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
@@ -123,13 +124,17 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     remote_side = Side.DELETED
     local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.is_unsettled else Side.SAME
     decision = decide(local_side, remote_side)
+    twin = _moved_twin(event) if decision is not Decision.FORGET else None
+    if twin is not None and not _is_at_rest(twin):
+        triggers.wake([session.mirror.pk], is_pull=False)  # a worker is at its new calendar: looked at again soon
+        return
     Link.objects.filter(pk=link.pk).update(
         tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False
     )
     if decision is Decision.FORGET:
         Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
         return
-    if (twin := _moved_twin(event)) is not None:
+    if twin is not None:
         _follow_to(session, event, twin)
         return
     note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
@@ -145,17 +150,27 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
 
 def _moved_twin(event: Event) -> Event | None:
     """The event that this one became, when it was moved at the provider and its new calendar was pulled first: the same
-    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar)."""
+    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar), and
+    touched by nobody since, so that nothing is lost when it gives way."""
     if event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
         return None
     rows = Event.objects.filter(ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None)
+    rows = rows.filter(revision=1, is_unsettled=False)
     lately = rows.filter(created_at__gt=clock.now() - MOVE_SEEN_WITHIN).exclude(calendar=event.calendar_id)
     return next((twin for twin in lately.select_related("calendar") if twin.facts.is_own_copy), None)
 
 
+def _is_at_rest(twin: Event) -> bool:
+    """Whether nobody works on the twin's mirror; nobody will before this transaction ends, as its run is locked."""
+    mirrors = Link.objects.filter(event=twin, tombstoned_at=None).values_list("mirror_id", flat=True)
+    runs = MirrorRun.objects.select_for_update().filter(mirror_id__in=list(mirrors)).order_by("mirror_id")
+    return all(run.leased_until is None for run in runs)
+
+
 def _follow_to(session: Session, event: Event, twin: Event) -> None:
     """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
-    content, source = twin.content, event.calendar
+    before, content, source = event.content, twin.content, event.calendar
+    lost = {name: readable(before, name) for name in changed_units(content, before)} if event.is_unsettled else {}
     for override in Event.objects.filter(series=event, deleted_at=None):
         editing.remove(override, by="remote")
     Link.objects.filter(event=twin).update(event=event)
@@ -166,10 +181,10 @@ def _follow_to(session: Session, event: Event, twin: Event) -> None:
     uuid, calendar = twin.uuid, twin.calendar
     Event.objects.filter(pk=twin.pk).delete()
     event.revision += 1
-    event.is_unsettled = False
+    event.is_unsettled, event.notify = False, "none"
     settle_state(event)
     editing.store(event, calendar, content)
-    history.record(event, side="remote", cause="moved", note=calendar.name)
+    history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
     history.announce(source, [(event.uuid, "deleted")])
     history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
     session.changed = True
