@@ -342,6 +342,61 @@ def test_google_is_asked_right_before_confirming(google: Google, cast: Cast) -> 
     assert answer.status_code == 409 and answer.json()["code"] == "taken"
 
 
+def test_the_next_host_is_booked_when_google_says_that_the_first_is_busy(google: Google, cast: Cast) -> None:
+    page, ana = mirrored_page(google, cast)
+    at = soon()
+    host = page["hosts"][0]
+    cast.alice.patch(f"booking-pages/{page['id']}", {"hosts": [host, {"id": str(cast.bob.member.uuid)}]})
+    ana.insert(summary="Dentist", start={"dateTime": text(at)}, end={"dateTime": text(at + timedelta(hours=1))})
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    assert made["host"] == str(cast.bob.member.uuid)
+
+
+def test_the_same_key_books_once_even_while_another_host_is_free(cast: Cast) -> None:
+    hosts = [{"id": str(cast.alice.member.uuid)}, {"id": str(cast.bob.member.uuid)}]
+    page, at = make_page(cast.alice, host_mode="round_robin", hosts=hosts), soon()
+    body, answers = {"page": page["id"], "start": text(at)} | VISITOR, []
+
+    def send() -> None:
+        answers.append(cast.alice.call("POST", "bookings", body, idempotency_key="twice"))
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_a_hold_that_ran_out_does_not_stand_in_the_way_of_a_move(cast: Cast) -> None:
+    page, at = make_page(cast.alice), soon()
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    later = at + timedelta(hours=1)
+    cast.alice.post(f"booking-pages/{page['id']}/holds", {"start": text(later)})
+    with tenant(cast.account.pk):
+        BookingClaim.objects.exclude(hold=None).update(expires_at=datetime.now(UTC) - timedelta(minutes=1))
+    body = {"start": {"date_time": text(later), "time_zone": ZONE}}
+    body["end"] = {"date_time": text(later + timedelta(minutes=30)), "time_zone": ZONE}
+    cast.alice.patch(f"events/{made['event']}", body)
+    assert cast.alice.get(f"bookings/{made['id']}")["flag"] is None
+
+
+def test_a_booking_that_ended_meanwhile_cannot_be_moved(cast: Cast) -> None:
+    """Read before, cancelled at Google meanwhile: the stale copy decides nothing."""
+    from conversa_calendar.calendars.validation import Invalid
+
+    page, at = make_page(cast.alice), soon()
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    with tenant(cast.account.pk):
+        stale = Booking.objects.select_related("page", "host__user", "event__calendar").get(uuid=made["id"])
+    cast.alice.delete(f"events/{made['event']}")
+    with tenant(cast.account.pk), pytest.raises(Invalid):
+        services.reschedule(stale, at + timedelta(hours=1), by="visitor")
+    assert cast.alice.get(f"bookings/{made['id']}")["state"] == "cancelled"
+
+
 def test_with_google_down_the_local_calendar_decides(google: Google, cast: Cast) -> None:
     page, _ana = mirrored_page(google, cast)
     google.control("faults", {"match": {"path": "/calendar/v3/freeBusy"}, "effect": {"code": "G19"}})

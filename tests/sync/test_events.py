@@ -490,3 +490,56 @@ def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
     for _check in range(10):
         scene.google.check()
     assert scene.google.writes(mark) == []
+
+
+def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
+    """Typed here, moved there, the new calendar heard of first: the words stand on the event or in its history."""
+    import json
+
+    from conversa_calendar.connections import discovery
+    from conversa_calendar.sync import running
+    from conversa_calendar.sync.models import MirrorRun
+
+    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    target = scene.google.mirror(scene.alice, scene.connection, other)
+    made = scene.create("Travels")
+    scene.patch(made["id"], {"summary": "Typed here"}, settle=False)
+    scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    scene.google.check()
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        living = list(Event.objects.filter(deleted_at=None))
+        assert len(living) == 1 and living[0].calendar_id == target.calendar_id
+        kept = [e.summary for e in Event.objects.all()] + [
+            json.dumps([h.lost, h.changes]) for h in History.objects.all()
+        ]
+    assert any("Typed here" in text for text in kept)
+
+
+def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:
+    """Two workers: the one that sees the deletion must not take the twin from under the other's hands."""
+    from conversa_calendar.connections import discovery
+    from conversa_calendar.sync import leases, running
+    from conversa_calendar.sync.models import MirrorRun
+
+    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    target = scene.google.mirror(scene.alice, scene.connection, other)
+    made = scene.create("Travels")
+    scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    MirrorRun.objects.filter(mirror_id=target.pk).update(next_check_at=None)
+    lease = leases.take(target.pk)
+    assert lease is not None
+    running.run(scene.mirror.pk)
+    with tenant(scene.alice.account_id):
+        assert Event.objects.filter(deleted_at=None).count() == 2, "both stand until the other worker is done"
+    leases.release(lease, has_pulled=False, is_done=True)
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        [event] = Event.objects.filter(deleted_at=None)
+        assert str(event.uuid) == made["id"] and event.calendar_id == target.calendar_id

@@ -15,7 +15,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.kit import clock, ids
 
-WRITABLE = [
+FIELDS = (
     "title",
     "description",
     "durations",
@@ -36,10 +36,9 @@ WRITABLE = [
     "focus_time_busy",
     "color",
     "is_published",
-    "hosts",
-    "team",
-    "inbox",
-]
+)
+"""What the API shows of a page as it is stored, and takes the same way."""
+WRITABLE = {*FIELDS, "hosts", "team", "inbox"}
 WORKWEEK = [[[540, 1020]]] * 5 + [[], []]
 """Monday to Friday, nine to five."""
 _BOUNDS = {
@@ -86,7 +85,7 @@ def can_mail() -> bool:
 
 
 def _take(page: BookingPage, values: dict[str, Any]) -> None:
-    if unknown := set(values) - set(WRITABLE):
+    if unknown := set(values) - WRITABLE:
         raise Invalid(sorted(unknown)[0], _("This field cannot be written."))
     for name, (least, most) in _BOUNDS.items():
         if name in values:

@@ -7,29 +7,7 @@ from django.conf import settings
 
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import Booking, BookingHost, BookingPage
-
-_PLAIN = [
-    "title",
-    "description",
-    "durations",
-    "time_zone",
-    "weekly",
-    "overrides",
-    "buffer_before",
-    "buffer_after",
-    "notice",
-    "horizon_days",
-    "step",
-    "per_day",
-    "per_week",
-    "questions",
-    "location",
-    "host_mode",
-    "needs_confirmation",
-    "focus_time_busy",
-    "color",
-    "is_published",
-]
+from conversa_calendar.bookings.pages import FIELDS
 
 
 def page(shown: BookingPage) -> dict[str, Any]:
@@ -42,7 +20,7 @@ def page(shown: BookingPage) -> dict[str, Any]:
         name: str(group.uuid) if group else None for name, group in (("team", shown.team), ("inbox", shown.inbox))
     }
     frame = {"id": str(shown.uuid), "slug": shown.key, "url": f"{settings.PUBLIC_URL}/book/{shown.key}"}
-    return frame | {name: getattr(shown, name) for name in _PLAIN} | groups | {"hosts": rows}
+    return frame | {name: getattr(shown, name) for name in FIELDS} | groups | {"hosts": rows}
 
 
 def slot(start: datetime, end: datetime, hosts: list[Host]) -> dict[str, Any]:

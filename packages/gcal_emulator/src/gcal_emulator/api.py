@@ -410,7 +410,8 @@ def _calendar_list(world: World, email: str) -> dict[str, Any]:
     token = query.get("syncToken")
     if token and (query.get("minAccessRole") or query.get("showOwnOrganizationOnly")):
         raise errors.invalid("Sync token cannot be used with other request restrictions", "syncToken")
-    since = _list_token(token, email) if token else -1
+    since = sharing.list_token(token, email)
+    since = -1 if since is None else since
     least = query.get("minAccessRole")
     found = []
     for entry in world.lists.get(email, {}).values():
@@ -434,15 +435,6 @@ def _calendar_list(world: World, email: str) -> dict[str, Any]:
     if page := found[at : at + size]:
         body["items"] = page
     return body
-
-
-def _list_token(token: str, email: str) -> int:
-    seq, _, who = token.partition(":")
-    if not seq.isdigit():
-        raise errors.invalid("Invalid Value", "syncToken")
-    if who != email:
-        raise errors.full_sync_required()
-    return int(seq)
 
 
 def _change_entry(entry: ListEntry, body: dict[str, Any], seq: int) -> None:
