@@ -151,3 +151,8 @@ def test_pages_are_made_and_changed_in_the_dashboard(cast: Cast) -> None:
     assert b"Offered." in browser.get(f"/bookings/pages/{page['id']}/why?day={soon():%Y-%m-%d}").content
     wrong = browser.post(answer["Location"], body | {"day0": "9 to 5"})
     assert wrong.status_code == 422 and b"Hours read like" in wrong.content
+
+
+def test_the_list_leads_to_the_day_of_a_booking_in_the_calendar(cast: Cast) -> None:
+    booked(make_page(cast.alice))
+    assert f"/calendar?date={soon():%Y-%m-%d}".encode() in cast.alice.browser().get("/bookings").content

@@ -146,7 +146,7 @@ def change_booking(request: HttpRequest, uuid: str, payload: Payload = Body(...)
     if unknown := set(payload) - {"start", "state"}:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
     if "start" in payload:
-        booking = services.reschedule(booking, _instant("start", payload["start"]), by="host")
+        booking = services.reschedule(booking, _instant("start", payload["start"]))
     match payload.get("state"):
         case None:
             pass

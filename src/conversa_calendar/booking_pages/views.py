@@ -165,7 +165,7 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
         minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
     willing = services.live_choice(account.pk, booking.page.uuid, start, minutes, booking.event_id)
     with tenant(account.pk):
-        services.reschedule(_booking(uuid), start, by="visitor", only=willing)
+        services.reschedule(_booking(uuid), start, only=willing)
 
 
 def _choices(booking: Booking) -> list[tuple[str, str]]:

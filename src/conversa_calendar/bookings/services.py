@@ -123,7 +123,6 @@ def book(
     *,
     only: list[int] | None = None,
     key: str = "",
-    held: UUID | None = None,
     references: list[dict[str, Any]] | None = None,
 ) -> Booking:
     """Books a time: claims, event, confirmation mail, in one transaction. The same key answers the same booking.
@@ -131,8 +130,6 @@ def book(
     if known := repeated(page, key):
         return known
     answers = check(page, visitor)
-    if held is not None:
-        release(held)
     _lock_hosts(page)
     if known := repeated(page, key):
         return known  # the same form, sent twice at once: the other one has just committed
@@ -166,7 +163,7 @@ def book(
     return booking
 
 
-def reschedule(booking: Booking, start: datetime, *, by: str, only: list[int] | None = None) -> Booking:
+def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = None) -> Booking:
     """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
     booking = _locked(booking)
     _must_be_open(booking)
