@@ -4,7 +4,6 @@ The refresh itself runs outside any transaction; a guarded claim on the connecti
 version keeps an old answer from overwriting a newer token.
 """
 
-import time
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -62,7 +61,7 @@ class Wallet:
             if connection.token_version != self._version and connection.access_token:
                 self._version, self._token = connection.token_version, connection.access_token
                 return self._token
-            time.sleep(WAIT_S)
+            clock.sleep(WAIT_S)
         raise protocol.Transient("Another worker is still renewing this authorisation.", reason="renewing")
 
     def _claim(self) -> tuple[Connection, bool]:

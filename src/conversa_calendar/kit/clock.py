@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 _wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 _steady: Callable[[], float] = time.monotonic
+_sleep: Callable[[float], None] = time.sleep
 
 
 def now() -> datetime:
@@ -21,8 +22,18 @@ def steady_s() -> float:
     return _steady()
 
 
-def use(wall: Callable[[], datetime] | None = None, steady: Callable[[], float] | None = None) -> None:
+def sleep(seconds: float) -> None:
+    """Waits."""
+    _sleep(seconds)
+
+
+def use(
+    wall: Callable[[], datetime] | None = None,
+    steady: Callable[[], float] | None = None,
+    sleep: Callable[[float], None] | None = None,
+) -> None:
     """Replaces the clocks; called without arguments it restores the machine's own."""
-    global _wall, _steady
+    global _wall, _steady, _sleep
     _wall = wall or (lambda: datetime.now(UTC))
     _steady = steady or time.monotonic
+    _sleep = sleep or time.sleep

@@ -61,7 +61,7 @@ def merge_remote(
     theirs = remote.content
     if theirs is None:
         return
-    base = base_of(link)
+    base = _agreed(session, event, link)
     if intended is not None:
         base = engine.resolve_lost_write(base or intended, intended, theirs)
     base = base or theirs
@@ -89,6 +89,21 @@ def merge_remote(
         history.announce(session.calendar, [(event.uuid, "updated")])
         session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def _agreed(session: Session, event: Event, link: Link) -> Content | None:
+    """The base to merge with. An occurrence that was never touched stands as its series' base has it; one whose base is
+    a cancellation, the same but cancelled. None when nothing was agreed on yet."""
+    base = base_of(link)
+    if base is not None or event.series is None:
+        return base
+    master = link_of(session, event.series)
+    series = base_of(master) if master is not None else None
+    try:
+        plain = occurrences.occurrence_content(series, event.original_key) if series is not None else None
+    except ValueError:
+        return None
+    return msgspec.structs.replace(plain, status="cancelled") if plain is not None and link.raw else plain
 
 
 def settle_state(event: Event) -> None:
@@ -126,7 +141,9 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     decision = decide(local_side, remote_side)
     twin = _moved_twin(event) if decision is not Decision.FORGET else None
     if twin is not None and not _is_at_rest(twin):
-        triggers.wake([session.mirror.pk], is_pull=False)  # a worker is at its new calendar: looked at again soon
+        link.remote_deleted_at = link.remote_deleted_at or clock.now()
+        Link.objects.filter(pk=link.pk).update(remote_deleted_at=link.remote_deleted_at, intent=None)
+        triggers.wake([session.mirror.pk], is_pull=True)  # a worker is at its new calendar: looked at again soon
         return
     Link.objects.filter(pk=link.pk).update(
         tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False

@@ -79,7 +79,7 @@ def _next_event(session: Session) -> Event | None:
 def _plan(session: Session, event: Event) -> Action | None:
     """The action that one unsettled event needs; None when it needs none (any more) or has to wait."""
     link = linking.link_of(session, event)
-    if link is not None and link.is_held:
+    if link is not None and (link.is_held or link.remote_deleted_at is not None):
         return _skip(session, event)
     if link is not None and (link.intent or link.moving_from):
         kind = "move" if link.moving_from and not link.intent else "resolve"
@@ -253,11 +253,16 @@ def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Ac
         leases.confirm(session.lease)
         if answer is None:
             _settle_deletion(session, action)
-        elif action.kind in {"resolve", "move"}:
+        elif action.kind in {"resolve", "move"} or _is_dead(action, answer):
             _settle_resolved(session, action, answer)
         else:
             _settle_write(session, action, answer)
         return next_action(session)
+
+
+def _is_dead(action: Action, answer: RemoteEvent) -> bool:
+    """Whether a patch was taken by an event that is deleted there: the deletion is what counts."""
+    return answer.is_cancelled and (action.content is None or action.content.status != "cancelled")
 
 
 def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None:
@@ -377,8 +382,6 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         elif remote.is_cancelled:
             linking.cancel_occurrence(session, event, link, remote)
         else:
-            if not link.raw and event.kind == "override" and event.series is not None:
-                _base_on_master(session, event, link, remote)
             linking.merge_remote(session, event, link, remote)
         if event.kind != "single":
             _refresh_master_etag(session, link, old_etag or action.base_etag, remote.etag)
@@ -393,11 +396,6 @@ def _conflicts(session: Session, action: Action) -> int:
     assert action.event is not None
     session.conflicts[action.event.pk] = session.conflicts.get(action.event.pk, 0) + 1
     return session.conflicts[action.event.pk]
-
-
-def _base_on_master(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
-    """An instance that was never agreed on: whatever the provider shows is the base, so that our units win over it."""
-    linking.remember(link, remote, session.mirror.time_zone)
 
 
 def _refresh_master_etag(session: Session, link: Link, old_etag: str, new_etag: str) -> None:

@@ -19,7 +19,6 @@ from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Link, Mirror, Mirr
 
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
 ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
-FENCE_HEADER = "X-Simulation-Fence"
 
 
 class CannotRun(Exception):

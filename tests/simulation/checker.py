@@ -1,0 +1,305 @@
+"""Judges a finished scenario from the outside: it knows what people did, what both sides show and what was sent.
+
+It imports nothing of the product or the emulator and expands recurrence by counting days.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = tuple[str, str, str, str, str, str]
+"""One occurrence: (name, original start or "", summary, location, start, end); times in UTC."""
+
+DAYS_MAX = 400
+
+
+@dataclass
+class Op:
+    """One thing that a person did. `seen` is the value that they saw before; `where` the calendar they worked in."""
+
+    number: int
+    side: str
+    what: str
+    name: str
+    where: str = ""
+    key: str = ""
+    field: str = ""
+    value: str = ""
+    seen: str = ""
+    event_id: str = ""
+    spelled: str = "\0"
+    """How the product writes the value in its history."""
+    is_done: bool = True
+
+
+@dataclass
+class Outcome:
+    """What the checker looks at. `here` and `there` are keyed by Google's calendar id."""
+
+    ops: list[Op]
+    here: dict[str, list[dict[str, Any]]]
+    there: dict[str, list[dict[str, Any]]]
+    kept: dict[str, str]
+    """Everything that history and trash say about an event, by name."""
+    writes: list[dict[str, Any]]
+    quiet_writes: list[dict[str, Any]]
+    mails: list[dict[str, Any]]
+    worker_errors: list[str]
+    states: list[str] = field(default_factory=list)
+    policies: dict[str, str] = field(default_factory=dict)
+
+
+def violations(outcome: Outcome) -> list[str]:
+    """Every broken invariant, in words that begin with its number."""
+    found = [*_converged(outcome), *_single(outcome), *_writes(outcome), *_lost(outcome), *_deleted(outcome)]
+    if outcome.mails:
+        found.append(f"I-22 mails nobody asked for: {len(outcome.mails)}")
+    found += [f"I-13 a worker broke off: {error}" for error in outcome.worker_errors]
+    found += [f"I-01 a mirror is not at rest: {state}" for state in outcome.states]
+    return found
+
+
+def rows_there(items: list[dict[str, Any]]) -> list[Row]:
+    """A Google calendar's raw events as occurrences."""
+    exceptions: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        if item.get("recurringEventId"):
+            exceptions[item["recurringEventId"]].add(_instant(item["originalStartTime"]))
+    found: list[Row] = []
+    for item in items:
+        if item.get("status") == "cancelled":
+            continue
+        if item.get("recurrence"):
+            found += _occurrences(item, exceptions[item["id"]])
+        else:
+            original = _instant(item["originalStartTime"]) if item.get("recurringEventId") else ""
+            found.append(_row(item, original, _instant(item["start"]), _instant(item["end"])))
+    return sorted(found)
+
+
+def rows_here(items: list[dict[str, Any]]) -> list[Row]:
+    """Occurrences as the product's API shows them."""
+    found = []
+    for item in items:
+        original = item.get("occurrence") or item.get("original_start") or ""
+        at = _utc(datetime.fromisoformat(original)) if "T" in original else original
+        found.append(_row(item, at, _instant(item["start"]), _instant(item["end"])))
+    return sorted(found)
+
+
+def _row(item: dict[str, Any], original: str, start: str, end: str) -> Row:
+    return (item.get("description", ""), original, item.get("summary", ""), item.get("location", ""), start, end)
+
+
+def _occurrences(master: dict[str, Any], exceptions: set[str]) -> list[Row]:
+    length = _at(master["end"]) - _at(master["start"])
+    starts = [text for text in _starts(master) if text not in exceptions]
+    return [_row(master, text, text, _later(text, length)) for text in starts]
+
+
+def _starts(master: dict[str, Any]) -> list[str]:
+    """The original starts that a master's RRULE and EXDATE lines make, by walking over the days."""
+    rule: dict[str, str] = {}
+    left_out: set[str] = set()
+    for line in master["recurrence"]:
+        if line.startswith("RRULE:"):
+            rule = dict(part.split("=", 1) for part in line[6:].split(";"))
+        if line.startswith("EXDATE"):
+            left_out |= {_exdate(text, line, master) for text in line.split(":", 1)[1].split(",")}
+    step = int(rule.get("INTERVAL", 1)) * (7 if rule["FREQ"] == "WEEKLY" else 1)
+    count = int(rule.get("COUNT", DAYS_MAX))
+    until = rule.get("UNTIL", "")
+    found: list[str] = []
+    for turn in range(min(count, DAYS_MAX)):
+        text = _shifted(master["start"], turn * step)
+        if until and _compact(text) > until:
+            break
+        found.append(text)
+    return [text for text in found if text not in left_out]
+
+
+def _exdate(text: str, line: str, master: dict[str, Any]) -> str:
+    if len(text) == 8:
+        return date.fromisoformat(text).isoformat()
+    at = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S")
+    if text.endswith("Z"):
+        return _utc(at.replace(tzinfo=UTC))
+    zone = line.split("TZID=", 1)[1].split(":")[0].split(";")[0] if "TZID=" in line else master["start"]["timeZone"]
+    return _utc(at.replace(tzinfo=ZoneInfo(zone)))
+
+
+def _shifted(start: dict[str, Any], days: int) -> str:
+    """A start moved by whole days on its own wall clock."""
+    if "date" in start:
+        return (date.fromisoformat(start["date"]) + timedelta(days=days)).isoformat()
+    zone = ZoneInfo(start["timeZone"])
+    wall = datetime.fromisoformat(start["dateTime"]).astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    return _utc(wall.replace(tzinfo=zone))
+
+
+def _compact(text: str) -> str:
+    return text.replace("-", "").replace(":", "").replace("+0000", "Z")
+
+
+def _later(text: str, length: timedelta) -> str:
+    if "T" not in text:
+        return (date.fromisoformat(text) + length).isoformat()
+    return _utc(datetime.fromisoformat(text) + length)
+
+
+def _at(moment: dict[str, Any]) -> datetime:
+    text = moment.get("date") or moment.get("dateTime") or moment["date_time"]
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _instant(moment: dict[str, Any]) -> str:
+    """A start or end of either side as a comparable text: the date, or the instant in UTC."""
+    return str(moment["date"]) if moment.get("date") else _utc(_at(moment))
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _converged(outcome: Outcome) -> list[str]:
+    """I-01: both sides show the same occurrences."""
+    found = []
+    for calendar, items in outcome.there.items():
+        here, there = Counter(rows_here(outcome.here[calendar])), Counter(rows_there(items))
+        found += [f"I-01 only here in {calendar}: {row} × {n}" for row, n in (here - there).items()]
+        found += [f"I-01 only there in {calendar}: {row} × {n}" for row, n in (there - here).items()]
+    return found
+
+
+def _roots_there(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
+    """Living singles and masters at Google, by name."""
+    roots: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for items in outcome.there.values():
+        for item in items:
+            if item.get("status") != "cancelled" and not item.get("recurringEventId"):
+                roots[item.get("description", "")].append(item)
+    return roots
+
+
+def _single(outcome: Outcome) -> list[str]:
+    """I-02, I-03: one living event for each name, and no more ids than deletions and moves explain."""
+    found = []
+    for name, items in _roots_there(outcome).items():
+        if len(items) > 1 and not _did(outcome, name, "split"):
+            found.append(f"I-02 {name} stands {len(items)} times at Google")
+    roots_here = Counter(
+        item["description"] for items in outcome.here.values() for item in _roots(items) if not item.get("series")
+    )
+    for name, count in roots_here.items():
+        if count > 1 and not _did(outcome, name, "split"):
+            found.append(f"I-02 {name} stands {count} times here")
+    ids: dict[str, set[str]] = defaultdict(set)
+    for items in outcome.there.values():
+        for item in items:
+            if item.get("description") and not item.get("recurringEventId"):
+                ids[item["description"]].add(item["id"])
+    for op in outcome.ops:
+        if op.what == "create" and op.side == "here":
+            allowed = 1 + sum(o.name == op.name and o.what in {"delete", "move", "restore"} for o in outcome.ops)
+            if len(ids[op.name]) > allowed and not _did(outcome, op.name, "split"):
+                found.append(f"I-03 {op.name} was made {len(ids[op.name])} times at Google")
+    return found
+
+
+def _roots(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({item["id"]: item for item in items}.values())
+
+
+def _writes(outcome: Outcome) -> list[str]:
+    """I-04 no write once quiet; I-07 conditional writes; I-12 rising fences."""
+    found = [f"I-04 a write when nothing happened: {w['method']} {w['path']}" for w in outcome.quiet_writes[:3]]
+    fences: dict[str, int] = {}
+    for write in outcome.writes:
+        is_insert = write["method"] == "POST"
+        if not is_insert and not write["is_known_etag"]:
+            found.append(f"I-07 {write['method']} {write['path']} with If-Match “{write['if_match']}”")
+        calendar, fence = str(write["calendar"]), int(write["fence"])
+        if fence and fence < fences.get(calendar, 0):
+            found.append(f"I-12 fence {fence} after {fences[calendar]} in {calendar}")
+        fences[calendar] = max(fence, fences.get(calendar, 0))
+    return found
+
+
+def _did(outcome: Outcome, name: str, *what: str) -> bool:
+    return any(op.name == name and op.what in what and op.is_done for op in outcome.ops)
+
+
+def _lost(outcome: Outcome) -> list[str]:
+    """I-06: every value that a person wrote stands, was overwritten by somebody who saw it, or is kept in the history."""
+    fields: dict[tuple[str, str, str], list[Op]] = defaultdict(list)
+    for op in outcome.ops:
+        if op.field and op.is_done and op.what in {"create", "edit"}:
+            fields[op.name, op.key, op.field].append(op)
+    standing = _standing(outcome)
+    found = []
+    for (name, key, field_), ops in fields.items():
+        if _did(outcome, name, "delete", "restore", "split", "rekey") or (key and _did(outcome, name, "cancel")):
+            continue
+        final = standing.get((name, key, field_))
+        if final is None:
+            found.append(f"I-06 {name} {key} is nowhere, though nobody deleted it")
+            continue
+        found += _unexplained(outcome, name, f"{name} {key} {field_}", ops, final)
+    return found
+
+
+def _unexplained(outcome: Outcome, name: str, label: str, ops: list[Op], final: str) -> list[str]:
+    seen = {op.value: op.seen for op in ops}
+    if final not in seen:
+        known = {op.seen for op in ops}
+        return [] if final in known else [f"I-06 {label} is “{final}”, which nobody wrote"]
+    overwritten = _ancestry(final, seen)
+    found = []
+    for op in ops:
+        if op.value == final or op.value in overwritten:
+            continue
+        is_kept = op.side == "here" and any(text in outcome.kept.get(name, "") for text in (op.value, op.spelled))
+        if not is_kept:
+            found.append(f"I-06 {label}: “{op.value}” written {op.side} gave way to “{final}” and is kept nowhere")
+    return found
+
+
+def _ancestry(value: str, seen: dict[str, str]) -> set[str]:
+    """The values that whoever wrote this one had seen, all the way back."""
+    found: set[str] = set()
+    while (value := seen.get(value, "")) and value not in found:
+        found.add(value)
+    return found
+
+
+def _standing(outcome: Outcome) -> dict[tuple[str, str, str], str]:
+    """What stands at Google, by (name, original start, field)."""
+    found: dict[tuple[str, str, str], str] = {}
+    for items in outcome.there.values():
+        for item in items:
+            if item.get("status") == "cancelled":
+                continue
+            key = _instant(item["originalStartTime"]) if item.get("recurringEventId") else ""
+            name = item.get("description", "")
+            for field_ in ("summary", "location"):
+                found[name, key, field_] = item.get(field_, "")
+            found[name, key, "start"] = _instant(item["start"])
+    return found
+
+
+def _deleted(outcome: Outcome) -> list[str]:
+    """I-08: what somebody deleted stays deleted; a cancelled occurrence stays cancelled."""
+    roots = _roots_there(outcome)
+    rows = {(row[0], row[1]) for items in outcome.there.values() for row in rows_there(items)}
+    found = []
+    for op in outcome.ops:
+        if not op.is_done or _did(outcome, op.name, "restore", "move", "split", "rekey"):
+            continue
+        if op.what == "delete" and op.name in roots:
+            found.append(f"I-08 {op.name}, deleted {op.side}, lives")
+        if op.what == "cancel" and (op.name, op.key) in rows:
+            found.append(f"I-11 {op.name} {op.key}, cancelled {op.side}, lives")
+    return found

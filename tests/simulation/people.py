@@ -1,0 +1,351 @@
+"""People on both sides. Everything they write carries a name of its own, so that the checker can follow it.
+
+An event's name is its description and is never edited; summaries and locations get a fresh value with every edit.
+"""
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from tests.simulation.checker import Op
+from tests.support.cast import Actor
+from tests.support.google import Google, Person
+
+ZONE = "America/New_York"
+FIRST_DAY = datetime(2026, 3, 3)
+SINCE, UNTIL = "2026-02-01T00:00:00Z", "2026-07-01T00:00:00Z"
+RULES = (
+    "RRULE:FREQ=DAILY;COUNT=4",
+    "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=5",
+    "RRULE:FREQ=WEEKLY;COUNT=4",
+    "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3",
+)
+WEIGHTS = {
+    "create": 10,
+    "create_series": 4,
+    "edit": 14,
+    "reschedule": 5,
+    "delete": 5,
+    "edit_occurrence": 6,
+    "cancel_occurrence": 4,
+    "edit_following": 2,
+    "delete_following": 1,
+    "move": 2,
+    "restore": 1,
+}
+
+
+@dataclass
+class People:
+    """Alice works here, Ana at Google; both in the same calendars, keyed by Google's id."""
+
+    google: Google
+    alice: Actor
+    ana: Person
+    calendars: dict[str, str]
+    dice: random.Random
+    allowed: frozenset[str] = frozenset(WEIGHTS)
+    ops: list[Op] = field(default_factory=list)
+    count: int = 0
+
+    def act(self, side: str) -> str:
+        """One thing done on one side; answers what. A refused one leaves no trace but its word."""
+        kinds = [kind for kind in WEIGHTS if kind in self.allowed and not (kind == "restore" and side == "there")]
+        kind = self.dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+        done = getattr(self, f"_{kind}")(side)
+        return f"{side} {kind} {done}"
+
+    def here(self, calendar: str) -> list[dict[str, Any]]:
+        """What Alice sees in a calendar."""
+        items: list[dict[str, Any]] = self.alice.get(
+            f"events?from={SINCE}&to={UNTIL}&calendar={self.calendars[calendar]}&limit=500"
+        )["items"]
+        return items
+
+    def there(self, calendar: str) -> list[dict[str, Any]]:
+        """What Google stores in a calendar, deleted events included."""
+        items: list[dict[str, Any]] = self.ana.call(
+            "GET", f"calendars/{quote(calendar)}/events?maxResults=2500&showDeleted=true"
+        )["items"]
+        return items
+
+    def kept(self) -> dict[str, str]:
+        """What history and trash say, by name of the event."""
+        ids: dict[str, set[str]] = {}
+        for op in self.ops:
+            if op.side == "here" and op.event_id:
+                ids.setdefault(op.name, set()).add(op.event_id)
+        for calendar in self.calendars:
+            for item in self.here(calendar):
+                ids.setdefault(item["description"], set()).update({item["id"], item.get("series") or item["id"]})
+        trash = self.alice.get("trash")["items"]
+        for item in trash:
+            ids.setdefault(item["description"], set()).add(item["id"])
+        texts = {name: "".join(self._history(event) for event in found) for name, found in ids.items()}
+        for item in trash:
+            texts[item["description"]] = texts.get(item["description"], "") + str(item)
+        return texts
+
+    def _history(self, event: str) -> str:
+        answer = self.alice.call("GET", f"events/{event}/history")
+        return answer.content.decode() if answer.status_code == 200 else ""
+
+    def _create(self, side: str, rule: str = "") -> str:
+        name, value, start = self._name(), self._value(), self._time()
+        calendar = self._calendar()
+        end = start + timedelta(minutes=30)
+        if side == "here":
+            body = {"calendar": self.calendars[calendar], "summary": value, "description": name}
+            body |= {"start": _local(start), "end": _local(end)} | ({"recurrence": [rule]} if rule else {})
+            found = self._call("POST", "events", body)
+        else:
+            body = {"summary": value, "description": name, "start": _remote(start), "end": _remote(end)}
+            body |= {"recurrence": [rule]} if rule else {}
+            found = self._ana("POST", f"calendars/{quote(calendar)}/events", body)
+        if found is None:
+            return "refused"
+        event_id = found["id"]
+        self._did(side, "create", name, calendar, field="summary", value=value, event_id=event_id)
+        self._did(side, "create", name, calendar, field="start", value=_utc(start), event_id=event_id)
+        return name
+
+    def _create_series(self, side: str) -> str:
+        return self._create(side, self.dice.choice(RULES))
+
+    def _edit(self, side: str) -> str:
+        field_ = self.dice.choice(["summary", "location"])
+        found = self._root(side)
+        if found is None:
+            return "nothing"
+        return self._write(side, found, field_, self._value())
+
+    def _reschedule(self, side: str) -> str:
+        found = self._root(side)
+        if found is None:
+            return "nothing"
+        calendar, item = found
+        start = self._time()
+        end = start + timedelta(minutes=30)
+        done = self._change(side, calendar, item, _times(side, start, end), "all")
+        if done:
+            is_series = bool(item.get("recurrence"))
+            op = self._note(side, "rekey" if is_series else "edit", found, "start", _utc(start), _instant(item["start"]))
+            op.spelled = start.isoformat()
+        return item["description"] if done else "refused"
+
+    def _delete(self, side: str) -> str:
+        found = self._root(side)
+        if found is None:
+            return "nothing"
+        calendar, item = found
+        if side == "here":
+            done = self._call("DELETE", f"events/{item['id']}?scope=all")
+        else:
+            done = self._ana("DELETE", f"calendars/{quote(calendar)}/events/{item['id']}")
+        if done is not None:
+            self._note(side, "delete", found)
+        return item["description"] if done is not None else "refused"
+
+    def _edit_occurrence(self, side: str) -> str:
+        found = self._occurrence(side)
+        if found is None:
+            return "nothing"
+        calendar, item, key = found
+        field_, value = self.dice.choice(["summary", "location"]), self._value()
+        if side == "here":
+            series = item.get("series") or item["id"]
+            done = self._call("PATCH", f"events/{series}?scope=this&occurrence={quote(key)}", {field_: value})
+        else:
+            done = self._ana("PATCH", f"calendars/{quote(calendar)}/events/{item['id']}", {field_: value})
+        if done is not None:
+            op = self._note(side, "edit", (calendar, item), field_, value, item.get(field_, ""))
+            op.key, op.event_id = _key(key), done.get("id", "") if side == "here" else ""
+        return item["description"] if done is not None else "refused"
+
+    def _cancel_occurrence(self, side: str) -> str:
+        found = self._occurrence(side)
+        if found is None:
+            return "nothing"
+        calendar, item, key = found
+        if side == "here":
+            series = item.get("series") or item["id"]
+            done = self._call("DELETE", f"events/{series}?scope=this&occurrence={quote(key)}")
+        else:
+            done = self._ana("DELETE", f"calendars/{quote(calendar)}/events/{item['id']}")
+        if done is not None:
+            self._note(side, "cancel", (calendar, item)).key = _key(key)
+        return item["description"] if done is not None else "refused"
+
+    def _edit_following(self, side: str) -> str:
+        found = self._occurrence(side)
+        if found is None:
+            return "nothing"
+        calendar, item, key = found
+        name, value = self._name(), self._value()
+        changes = {"description": name, "summary": value}
+        if side == "here":
+            series = item.get("series") or item["id"]
+            done = self._call("PATCH", f"events/{series}?scope=following&occurrence={quote(key)}", changes)
+        else:
+            body = {"calendar_id": calendar, "event_id": item["recurringEventId"], "original_start": key}
+            answer = self.google.client.post("/_emulator/ui/split-series", json=body | {"changes": changes})
+            done = answer.json if answer.status_code == 200 else None
+        if done is not None:
+            self._note(side, "split", (calendar, item))
+            self._did(side, "split", name, calendar)
+        return f"{item['description']} → {name}" if done is not None else "refused"
+
+    def _delete_following(self, side: str) -> str:
+        found = self._occurrence(side)
+        if found is None or side == "there":
+            return "nothing"
+        calendar, item, key = found
+        done = self._call("DELETE", f"events/{item.get('series') or item['id']}?scope=following&occurrence={quote(key)}")
+        if done is not None:
+            self._note(side, "split", (calendar, item))
+        return item["description"] if done is not None else "refused"
+
+    def _move(self, side: str) -> str:
+        found = self._root(side)
+        others = [name for name in self.calendars if found and name != found[0]]
+        if found is None or not others:
+            return "nothing"
+        calendar, item = found
+        target = self.dice.choice(others)
+        if side == "here":
+            done = self._call("PATCH", f"events/{item['id']}", {"calendar": self.calendars[target]})
+        else:
+            done = self._ana(
+                "POST", f"calendars/{quote(calendar)}/events/{item['id']}/move?destination={quote(target)}"
+            )
+        if done is not None:
+            self._note(side, "move", found)
+        return f"{item['description']} → {target}" if done is not None else "refused"
+
+    def _restore(self, side: str) -> str:
+        items = [item for item in self.alice.get("trash")["items"] if not item.get("series")]
+        if not items:
+            return "nothing"
+        item = self.dice.choice(sorted(items, key=lambda found: found["description"]))
+        done = self._call("POST", f"trash/{item['id']}/restore", {})
+        if done is not None:
+            self._did(side, "restore", item["description"], "", event_id=item["id"])
+        return item["description"] if done is not None else "refused"
+
+    def _write(self, side: str, found: tuple[str, dict[str, Any]], field_: str, value: str) -> str:
+        calendar, item = found
+        if not self._change(side, calendar, item, {field_: value}, "all"):
+            return "refused"
+        self._note(side, "edit", found, field_, value, item.get(field_, ""))
+        return str(item["description"])
+
+    def _change(self, side: str, calendar: str, item: dict[str, Any], body: dict[str, Any], scope: str) -> bool:
+        if side == "here":
+            return self._call("PATCH", f"events/{item['id']}?scope={scope}", body) is not None
+        return self._ana("PATCH", f"calendars/{quote(calendar)}/events/{item['id']}", body) is not None
+
+    def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
+        """A living single event or series, as its side shows it."""
+        calendar = self._calendar()
+        if side == "here":
+            ids = sorted({item["id"] for item in self.here(calendar) if not item.get("series")})
+            rows = [self.alice.get(f"events/{event}") for event in ids]
+        else:
+            rows = [i for i in self.there(calendar) if i["status"] != "cancelled" and not i.get("recurringEventId")]
+        rows.sort(key=lambda item: str(item["description"]))
+        return (calendar, self.dice.choice(rows)) if rows else None
+
+    def _occurrence(self, side: str) -> tuple[str, dict[str, Any], str] | None:
+        """A living occurrence of a series with its original start."""
+        calendar = self._calendar()
+        if side == "here":
+            rows = [(i, i.get("occurrence") or i.get("original_start")) for i in self.here(calendar)]
+            rows = [(item, str(key)) for item, key in rows if key]
+        else:
+            items = self.ana.call("GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500")["items"]
+            rows = [(i, i["originalStartTime"]["dateTime"]) for i in items if i.get("recurringEventId")]
+        rows.sort(key=lambda row: (str(row[0]["description"]), row[1]))
+        if not rows:
+            return None
+        item, key = self.dice.choice(rows)
+        return calendar, item, key
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.alice.call(method, path, body)
+        assert answer.status_code != 500, (method, path, answer.content)
+        if answer.status_code >= 300:
+            return None
+        return answer.json() if answer.content else {}
+
+    def _ana(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.google.client.open(f"/calendar/v3/{path}", method=method, json=body, headers=self.ana.headers)
+        assert answer.status_code < 500, (method, path, answer.data)
+        if answer.status_code >= 300:
+            return None
+        return answer.json if answer.data else {}
+
+    def _note(
+        self, side: str, what: str, found: tuple[str, dict[str, Any]], field: str = "", value: str = "", seen: str = ""
+    ) -> Op:
+        calendar, item = found
+        return self._did(side, what, item["description"], calendar, field, value, seen, item["id"])
+
+    def _did(
+        self,
+        side: str,
+        what: str,
+        name: str,
+        calendar: str,
+        field: str = "",
+        value: str = "",
+        seen: str = "",
+        event_id: str = "",
+    ) -> Op:
+        op = Op(len(self.ops), side, what, name, calendar, "", field, value, seen, event_id)
+        self.ops.append(op)
+        return op
+
+    def _calendar(self) -> str:
+        return self.dice.choice(sorted(self.calendars))
+
+    def _name(self) -> str:
+        self.count += 1
+        return f"e{self.count:04d}"
+
+    def _value(self) -> str:
+        self.count += 1
+        return f"v{self.count:04d}"
+
+    def _time(self) -> datetime:
+        """A wall-clock time of its own, in working hours."""
+        self.count += 1
+        return FIRST_DAY + timedelta(days=self.count % 25, hours=8 + self.count % 9, minutes=self.count % 59)
+
+
+def _local(at: datetime) -> dict[str, str]:
+    return {"date_time": at.isoformat(), "time_zone": ZONE}
+
+
+def _remote(at: datetime) -> dict[str, str]:
+    return {"dateTime": at.isoformat(), "timeZone": ZONE}
+
+
+def _times(side: str, start: datetime, end: datetime) -> dict[str, Any]:
+    shape = _local if side == "here" else _remote
+    return {"start": shape(start), "end": shape(end)}
+
+
+def _utc(at: datetime) -> str:
+    from zoneinfo import ZoneInfo
+
+    return at.replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC).isoformat()
+
+
+def _instant(moment: dict[str, Any]) -> str:
+    return datetime.fromisoformat(moment.get("dateTime") or moment["date_time"]).astimezone(UTC).isoformat()
+
+
+def _key(original: str) -> str:
+    return datetime.fromisoformat(original).astimezone(UTC).isoformat()

@@ -1,0 +1,51 @@
+"""One virtual time for the product, the emulator and the database."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from gcal_emulator.clock import Clock
+
+from conversa_calendar.kit import clock
+from tests.support import database
+
+_SQL = """
+    CREATE SCHEMA IF NOT EXISTS sim;
+    CREATE TABLE IF NOT EXISTS sim.clock (at timestamptz);
+    CREATE OR REPLACE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE
+        AS 'SELECT coalesce((SELECT max(at) FROM sim.clock), pg_catalog.now())';
+    GRANT USAGE ON SCHEMA sim TO PUBLIC;
+    GRANT SELECT ON sim.clock TO PUBLIC;
+"""
+SEARCH_PATH = "sim, pg_catalog, public"
+
+
+class VirtualTime:
+    """Time that moves only by hand. `now()` in SQL follows on connections whose search path begins with `sim`."""
+
+    def __init__(self, start: datetime) -> None:
+        self.start = start
+        self.now = start
+        self.google = Clock(is_manual=True, now=start)
+        self._session = psycopg.connect(database.superuser_url(), autocommit=True)
+
+    def __enter__(self) -> "VirtualTime":
+        self._session.execute(_SQL)
+        self._session.execute("DELETE FROM sim.clock")
+        self._session.execute("INSERT INTO sim.clock VALUES (%s)", [self.now])
+        clock.use(lambda: self.now, lambda: (self.now - self.start).total_seconds(), self.advance)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        clock.use()
+        self._session.execute("DELETE FROM sim.clock")
+        self._session.close()
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.google.set(self.now)
+        self._session.execute("UPDATE sim.clock SET at = %s", [self.now])
+
+    def kill_backend(self, pid: int) -> None:
+        """Ends a database session as the server sees a killed process."""
+        self._session.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
