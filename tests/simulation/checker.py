@@ -216,15 +216,15 @@ def _roots(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _writes(outcome: Outcome) -> list[str]:
     """I-04 no write once quiet; I-07 conditional writes; I-12 rising fences."""
     found = [f"I-04 a write when nothing happened: {w['method']} {w['path']}" for w in outcome.quiet_writes[:3]]
-    fences: dict[str, int] = {}
+    fences: dict[int, int] = {}
     for write in outcome.writes:
         is_insert = write["method"] == "POST"
         if not is_insert and not write["is_known_etag"]:
             found.append(f"I-07 {write['method']} {write['path']} with If-Match “{write['if_match']}”")
-        calendar, fence = str(write["calendar"]), int(write["fence"])
-        if fence and fence < fences.get(calendar, 0):
-            found.append(f"I-12 fence {fence} after {fences[calendar]} in {calendar}")
-        fences[calendar] = max(fence, fences.get(calendar, 0))
+        mirror, fence = int(write["mirror"]), int(write["fence"])
+        if fence < fences.get(mirror, 0):
+            found.append(f"I-12 {write['method']} {write['path']} with fence {fence} after {fences[mirror]}")
+        fences[mirror] = max(fence, fences.get(mirror, 0))
     return found
 
 
@@ -243,16 +243,18 @@ def _lost(outcome: Outcome) -> list[str]:
     for (name, key, field_), ops in fields.items():
         if _did(outcome, name, "delete", "restore", "split", "rekey") or (key and _did(outcome, name, "cancel")):
             continue
-        final = standing.get((name, key, field_))
+        above = fields.get((name, "", field_), []) if key else []
+        final = standing.get((name, key, field_), standing.get((name, "", field_)))
         if final is None:
             found.append(f"I-06 {name} {key} is nowhere, though nobody deleted it")
             continue
-        found += _unexplained(outcome, name, f"{name} {key} {field_}", ops, final)
+        found += _unexplained(outcome, name, f"{name} {key} {field_}", ops, above, final)
     return found
 
 
-def _unexplained(outcome: Outcome, name: str, label: str, ops: list[Op], final: str) -> list[str]:
-    seen = {op.value: op.seen for op in ops}
+def _unexplained(outcome: Outcome, name: str, label: str, ops: list[Op], above: list[Op], final: str) -> list[str]:
+    """What one field's writers (`above`: those of the series, for one occurrence) cannot account for."""
+    seen = {op.value: op.seen for op in [*above, *ops]}
     if final not in seen:
         known = {op.seen for op in ops}
         return [] if final in known else [f"I-06 {label} is “{final}”, which nobody wrote"]

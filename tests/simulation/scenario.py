@@ -333,7 +333,7 @@ class Scenario:
         lease = self._take(mirror_id)
         worker = threading.current_thread()
         if lease is not None and isinstance(worker, Worker):
-            worker.fence = lease.fence
+            worker.mirror, worker.fence = mirror_id, lease.fence
         return lease
 
     def _log(self, text: str) -> None:

@@ -29,7 +29,7 @@ class Worker(threading.Thread):
         self.is_killed = False
         self.is_over = False
         self.frozen_until = 0
-        self.fence = 0
+        self.mirror, self.fence = 0, 0
         self.backend = 0
 
     def run(self) -> None:

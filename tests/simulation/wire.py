@@ -138,7 +138,7 @@ class Wire:
             {
                 "method": request.method,
                 "path": path,
-                "calendar": path.split("/")[4],
+                "mirror": worker.mirror if isinstance(worker, Worker) else 0,
                 "if_match": request.headers.get("If-Match", ""),
                 "is_known_etag": int(request.headers.get("If-Match", "") in self.served_etags),
                 "fence": worker.fence if isinstance(worker, Worker) else 0,

@@ -112,6 +112,13 @@ def release(
     return bool(row and row[0])
 
 
+def break_off(mirror_id: int) -> None:
+    """Ends whatever run is under way: what it has sent stands as an open intent, and the next run asks about it."""
+    query = "UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = NULL WHERE mirror_id = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [mirror_id])
+
+
 def want(mirror_ids: list[int], *, is_pull: bool) -> set[int]:
     """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off.
     Answers those that a worker had been woken for before and that did not wait for a time."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
@@ -61,7 +60,7 @@ def merge_remote(
     theirs = remote.content
     if theirs is None:
         return
-    base = _agreed(session, event, link)
+    base = agreed(session, event, link)
     if intended is not None:
         base = engine.resolve_lost_write(base or intended, intended, theirs)
     base = base or theirs
@@ -72,10 +71,14 @@ def merge_remote(
         return
     before = event.content
     merged = engine.merge(base, before, theirs, is_when_announced=_is_announced(event))
-    remember(link, remote, session.mirror.time_zone)
-    link.save()
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
+    is_first = event.kind == "override" and not link.raw
+    if is_first and not to_remote and not _has_landed(base, intended, theirs):
+        _give_way(session, event, link, merged.content, lost)
+        return
+    remember(link, remote, session.mirror.time_zone)
+    link.save()
     event.is_unsettled = bool(to_remote)
     if not event.is_unsettled:
         event.notify = "none"  # what a person asked to announce has arrived; nothing later may announce it again
@@ -91,7 +94,7 @@ def merge_remote(
     event_followed.send(sender=Event, event=event)
 
 
-def _agreed(session: Session, event: Event, link: Link) -> Content | None:
+def agreed(session: Session, event: Event, link: Link) -> Content | None:
     """The base to merge with. An occurrence that was never touched stands as its series' base has it; one whose base is
     a cancellation, the same but cancelled. None when nothing was agreed on yet."""
     base = base_of(link)
@@ -104,6 +107,27 @@ def _agreed(session: Session, event: Event, link: Link) -> Content | None:
     except ValueError:
         return None
     return msgspec.structs.replace(plain, status="cancelled") if plain is not None and link.raw else plain
+
+
+def _has_landed(plain: Content, intended: Content | None, theirs: Content) -> bool:
+    """Whether a lost write shows at the provider: something that it alone can have changed."""
+    if intended is None:
+        return False
+    return any(domain.unit(theirs, name) == domain.unit(intended, name) for name in changed_units(plain, intended))
+
+
+def _give_way(session: Session, event: Event, link: Link, after: Content, lost: dict[str, Any]) -> None:
+    """An occurrence that nobody changes any more follows its series again: what was meant for it lost to an edit of the
+    whole series. Were it changed at the provider too, the pull brings that as an override of its own."""
+    assert event.series is not None
+    history.record(event, side="remote", cause="edited", before=event.content, after=after, lost=lost)
+    if link.pk is not None:
+        Link.objects.filter(pk=link.pk).delete()
+    editing.remove(event, by="cut")
+    Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
+    occurrences.rebuild(event.series, session.calendar.time_zone)
+    history.announce(session.calendar, [(event.uuid, "updated")])
+    session.changed = True
 
 
 def settle_state(event: Event) -> None:
@@ -230,8 +254,14 @@ def restamp_series(session: Session, series_remote_id: str, old_etag: str, new_e
     rows.filter(series_remote_id=series_remote_id).update(etag=new_etag)
 
 
-def author_of(event: Event) -> Member | None:
-    return event.author
+def is_untouched_copy(link: Link, remote: RemoteEvent) -> bool:
+    """Whether a remote event is still what we last agreed on, or last meant to write, under this link."""
+    if remote.content is None:
+        return False
+    if link.digest and link.digest == content_digest(remote):
+        return True
+    intent = link.intent or {}
+    return "content" in intent and not changed_units(msgspec.convert(intent["content"], Content), remote.content)
 
 
 def _meet_deletion(

@@ -13,7 +13,7 @@ from conversa_calendar.calendars.signals import busy_asked, calendar_changed, ev
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import busy, triggers
+from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
 
 
@@ -32,19 +32,22 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     destination = Mirror.objects.filter(calendar=target).first()
     members = [event, *Event.objects.filter(series=event, deleted_at=None)]
     links = Link.objects.filter(mirror=origin, event__in=members, tombstoned_at=None)
+    leases.break_off(origin.pk)
     can_move = (
         destination is not None
         and origin.connection_id is not None
         and origin.connection_id == destination.connection_id
         and event.event_type == "default"
         and event.facts.is_own_copy
-        and links.filter(event=event, intent__isnull=True).exclude(etag="").exists()
+        and links.filter(event=event).exclude(etag="").exists()
     )
     if can_move and destination is not None:
+        names = list(links.values_list("remote_id", flat=True))
+        Link.objects.filter(mirror=destination, remote_id__in=names).exclude(tombstoned_at=None).delete()
         links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)
         links.exclude(event=event).update(mirror=destination)
     else:
-        links.filter(event=event).exclude(etag="").update(event=None, wants_delete=True, tombstoned_at=clock.now())
+        links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
         links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
 

@@ -269,17 +269,17 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
-    event = link.event
     if remote.is_cancelled:
         Link.objects.filter(pk=link.pk).update(
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
         )
         return
-    if event is not None and event.deleted_at is not None and event.deleted_by == "local":
-        if link.digest == linking.content_digest(remote):
-            Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
-            session.has_leftovers = True
-            return
+    is_late_create = link.tombstoned_at is not None and not link.raw and link.is_ours
+    if is_late_create and linking.is_untouched_copy(link, remote):
+        # an id whose first arrival was never seen: a late request of ours, not a person's restore
+        Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
+        session.has_leftovers = True
+        return
     Link.objects.filter(pk=link.pk).delete()
     _create(session, [remote])
 

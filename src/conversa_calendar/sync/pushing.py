@@ -29,6 +29,8 @@ from conversa_calendar.sync.session import Session
 
 WRITES_A_RUN_MAX = 500
 CONFLICTS_MAX = 3
+GENERATIONS = 8
+"""So many ids of one event are looked for when the next one is chosen."""
 _TURN = Case(
     When(~Q(kind="override"), then=0), When(deleted_at__isnull=False, then=1), default=2, output_field=IntegerField()
 )
@@ -81,9 +83,10 @@ def _plan(session: Session, event: Event) -> Action | None:
     link = linking.link_of(session, event)
     if link is not None and (link.is_held or link.remote_deleted_at is not None):
         return _skip(session, event)
-    if link is not None and (link.intent or link.moving_from):
-        kind = "move" if link.moving_from and not link.intent else "resolve"
-        return Action(kind, event, link, content=event.content, revision=event.revision)
+    if link is not None and link.moving_from and not (link.intent or {}).get("moving"):
+        return _plan_move(event, link)
+    if link is not None and link.intent:
+        return Action("resolve", event, link, content=event.content, revision=event.revision)
     if event.deleted_at is not None:
         return _plan_deletion(session, event, link)
     if link is None:
@@ -95,7 +98,9 @@ def _plan_create(session: Session, event: Event) -> Action | None:
     content = event.content
     if event.kind == "override":
         return _plan_first_override(session, event)
-    known = Link.objects.filter(mirror=session.mirror, event=event).order_by("-number").first()
+    used = [ids.remote_event_id(event.uuid, number) for number in range(GENERATIONS)]
+    tried = Link.objects.filter(Q(event=event) | Q(remote_id__in=used), mirror=session.mirror)
+    known = tried.order_by("-number").first()
     number = known.number + 1 if known is not None else 0
     remote_id = ids.remote_event_id(event.uuid, number)
     body = mapping.body(content, UNITS, is_create=True) | mapping.tag(str(event.uuid), event.revision)
@@ -111,6 +116,14 @@ def _plan_create(session: Session, event: Event) -> Action | None:
     )
     write = _write(remote_id, body, event, "", content.conference.state == "pending")
     return _intend(session, Action("create", event, link, write, content, event.revision))
+
+
+def _plan_move(event: Event, link: Link) -> Action:
+    """Moves at the provider. That it was tried stands in the intent beside whatever else is unresolved, so that a lost
+    answer is looked for at both places before anything is moved again."""
+    link.intent = {"kind": "move", "at": clock.now().isoformat()} | (link.intent or {}) | {"moving": True}
+    link.save(update_fields=["intent"])
+    return Action("move", event, link, content=event.content, revision=event.revision)
 
 
 def _plan_first_override(session: Session, event: Event) -> Action | None:
@@ -173,6 +186,8 @@ def _leftover(session: Session) -> Action | None:
     if link is None:
         session.has_leftovers = False
         return None
+    if not link.etag:
+        return Action("resolve", None, link)
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
     return Action("delete", None, link, write, base_etag=link.etag)
 
@@ -272,11 +287,12 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     now = Event.objects.select_for_update(of=("self",)).get(pk=event.pk)
     is_untouched = now.revision == action.revision
     etag_before, is_first = action.base_etag, not action.link.raw
+    base = linking.agreed(session, now, link)
     linking.remember(link, answer, session.mirror.time_zone)
     link.save()
     before = after = now.content
     if answer.content is not None and now.deleted_at is None:
-        after = engine.settle(action.content, now.content, answer.content)
+        after = engine.settle(base, action.content, action.units or UNITS, now.content, answer.content)
         if cut := engine.shortened_units(action.content, answer.content):
             lost = {name: domain.readable(action.content, name) for name in cut}
             history.record(now, side="sync", cause="shortened", lost=lost, note="Google shortened this text.")
@@ -334,13 +350,18 @@ def _settle_deletion(session: Session, action: Action) -> None:
 
 def _settle_resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
     """What became of a write whose answer was lost: its units count as agreed, the rest is merged."""
-    assert action.event is not None
+    if action.event is None:
+        _settle_stray(session, action.link, answer)
+        return
     event = (
         Event.objects.select_for_update(of=("self",))
         .select_related("series", "calendar", "author")
         .get(pk=action.event.pk)
     )
     link, intent = action.link, action.link.intent or {}
+    if answer.is_cancelled and action.kind == "resolve" and intent.get("moving"):
+        _move_again(action)
+        return
     link.moving_from = ""
     if answer.is_cancelled:
         if event.kind == "override" and answer.original_key:
@@ -359,10 +380,25 @@ def _settle_resolved(session: Session, action: Action, answer: RemoteEvent) -> N
     linking.merge_remote(session, event, link, answer, intended)
 
 
+def _settle_stray(session: Session, link: Link, answer: RemoteEvent) -> None:
+    """A create was under way when its event left this calendar: what it made is taken back, unless somebody has edited
+    it since; then it comes in as an event of its own."""
+    if answer.is_cancelled or linking.is_untouched_copy(link, answer):
+        values = {"etag": answer.etag, "wants_delete": not answer.is_cancelled, "intent": None}
+        Link.objects.filter(pk=link.pk).update(**values, raw=answer.raw.decode(), digest=linking.content_digest(answer))
+        return
+    Link.objects.filter(pk=link.pk).delete()
+    pull_again(session)
+
+
+def pull_again(session: Session) -> None:
+    """Lists everything once more, so that something whose link went comes in anew."""
+    Mirror.objects.filter(pk=session.mirror.pk).update(cursor="")
+    leases.want([session.mirror.pk], is_pull=True)
+
+
 def _after_conflict(session: Session, action: Action) -> Action | None:
     """Somebody changed it first: read, merge, plan again, at most three times in a row."""
-    if action.event is None:
-        return _give_up_leftover(session, action)
     attempts = _conflicts(session, action)
     try:
         remote = session.provider.get_event(session.mirror.remote_id, action.link.remote_id)
@@ -370,13 +406,16 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         return _after_gone(session, action, error)
     with tenant(session.account_id):
         leases.confirm(session.lease)
+        link = action.link
+        if action.event is None:
+            _settle_stray(session, link, remote)
+            return next_action(session)
         event = (
             Event.objects.select_for_update(of=("self",))
             .select_related("series", "calendar", "author")
             .get(pk=action.event.pk)
         )
-        link = action.link
-        old_etag, link.intent = link.etag, None
+        link.intent = None
         if remote.is_cancelled and not remote.original_key:
             linking.delete_here(session, event, link)
         elif remote.is_cancelled:
@@ -384,7 +423,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         else:
             linking.merge_remote(session, event, link, remote)
         if event.kind != "single":
-            _refresh_master_etag(session, link, old_etag or action.base_etag, remote.etag)
+            leases.want([session.mirror.pk], is_pull=True)  # an instance shares its series' etag: its master changed
         if attempts >= CONFLICTS_MAX:
             session.skipped.add(event.pk)
             leases.want([session.mirror.pk], is_pull=True)
@@ -393,20 +432,9 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
 
 def _conflicts(session: Session, action: Action) -> int:
     """How often this event has met a conflict in this run."""
-    assert action.event is not None
-    session.conflicts[action.event.pk] = session.conflicts.get(action.event.pk, 0) + 1
-    return session.conflicts[action.event.pk]
-
-
-def _refresh_master_etag(session: Session, link: Link, old_etag: str, new_etag: str) -> None:
-    """An instance shares its series' etag: the master's link follows, so that the next attempt is not refused again.
-    The master's own content is merged when the pull that is now wanted lists it."""
-    series = link.series_remote_id
-    if series:
-        Link.objects.filter(mirror=session.mirror, remote_id=series, etag=old_etag, intent__isnull=True).update(
-            etag=new_etag
-        )
-    leases.want([session.mirror.pk], is_pull=True)
+    key = action.event.pk if action.event is not None else -action.link.pk
+    session.conflicts[key] = session.conflicts.get(key, 0) + 1
+    return session.conflicts[key]
 
 
 def _after_duplicate(session: Session, action: Action) -> Action | None:
@@ -422,6 +450,10 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
         leases.confirm(session.lease)
         if action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete"):
             _settle_deletion(session, action)
+        elif action.event is None:
+            Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # never arrived; if it does, it goes again
+        elif action.kind == "resolve" and intent.get("moving"):
+            _move_again(action)
         elif action.kind == "resolve" and intent.get("kind") == "create" and isinstance(error, protocol.NotFound):
             _send_again(session, action)
         elif action.event is not None and isinstance(error, protocol.NotFound) and action.kind != "resolve":
@@ -432,6 +464,13 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
         return next_action(session)
 
 
+def _move_again(action: Action) -> None:
+    """It is not at its new calendar: the move never arrived, and is tried once more."""
+    intent = {name: value for name, value in (action.link.intent or {}).items() if name != "moving"}
+    rest = None if intent.get("kind") == "move" else intent
+    Link.objects.filter(pk=action.link.pk).update(intent=rest)
+
+
 def _doubt(session: Session, action: Action) -> None:
     """One 404 is not believed: the intent stays open and the next run asks for the event itself."""
     assert action.event is not None
@@ -440,11 +479,14 @@ def _doubt(session: Session, action: Action) -> None:
 
 
 def _send_again(session: Session, action: Action) -> None:
-    """The create never arrived: its link goes, and planning makes it anew under the same id."""
+    """The create never arrived: planning makes it anew under the same id. Of an event that was deleted meanwhile the
+    intent stays as a tombstone: a request that arrives later still is recognised and taken back."""
     assert action.event is not None
-    Link.objects.filter(pk=action.link.pk).delete()
-    if action.event.deleted_at is not None:
-        Event.objects.filter(pk=action.event.pk).update(is_unsettled=False, sync_state="synced")
+    if action.event.deleted_at is None:
+        Link.objects.filter(pk=action.link.pk).delete()
+        return
+    Link.objects.filter(pk=action.link.pk).update(tombstoned_at=clock.now())
+    Event.objects.filter(pk=action.event.pk).update(is_unsettled=False, sync_state="synced")
 
 
 def _after_refusal(session: Session, action: Action, error: protocol.ProviderError) -> Action | None:
@@ -486,16 +528,6 @@ def _drop_intent(action: Action) -> None:
         Link.objects.filter(pk=action.link.pk).update(intent=None, wants_delete=False)
     else:
         Link.objects.filter(pk=action.link.pk).delete()
-
-
-def _give_up_leftover(session: Session, action: Action) -> Action | None:
-    """Somebody edited what was about to be cleared away: it stays, and comes in as an event."""
-    with tenant(session.account_id):
-        leases.confirm(session.lease)
-        Link.objects.filter(pk=action.link.pk).delete()
-        Mirror.objects.filter(pk=session.mirror.pk).update(cursor="")
-        leases.want([session.mirror.pk], is_pull=True)
-        return next_action(session)
 
 
 def _allowed(event: Event, units: tuple[str, ...]) -> tuple[str, ...]:

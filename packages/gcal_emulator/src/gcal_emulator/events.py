@@ -211,6 +211,8 @@ def move(world: World, calendar: Calendar, target: Calendar, actor: str, event_i
     event = find(world, calendar, event_id)
     if event.is_exception:
         raise errors.GoogleError(400, "cannotChangeOrganizerOfInstance", "Cannot change the organizer of an instance.")
+    if event.is_cancelled:
+        raise errors.GoogleError(410, "deleted", "Resource has been deleted")
     if event.data.get("eventType", "default") != "default" or event.data["organizer"]["email"] != calendar.id:
         raise errors.GoogleError(400, "cannotChangeOrganizer", "Cannot change the organizer of this event.")
     if target.id == calendar.id:
