@@ -41,9 +41,10 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         and event.facts.is_own_copy
         and links.filter(event=event).exclude(etag="").exists()
     )
-    if can_move and destination is not None:
-        names = list(links.values_list("remote_id", flat=True))
-        Link.objects.filter(mirror=destination, remote_id__in=names).exclude(tombstoned_at=None).delete()
+    names = list(links.values_list("remote_id", flat=True))
+    taken = Link.objects.filter(mirror=destination, remote_id__in=names)
+    if can_move and destination is not None and not taken.filter(tombstoned_at=None).exists():
+        taken.delete()
         links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)
         links.exclude(event=event).update(mirror=destination)
     else:

@@ -29,6 +29,7 @@ from conversa_calendar.sync.session import Session
 
 WRITES_A_RUN_MAX = 500
 CONFLICTS_MAX = 3
+DOUBTS_MAX = 2
 GENERATIONS = 8
 """So many ids of one event are looked for when the next one is chosen."""
 _TURN = Case(
@@ -448,17 +449,19 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
     intent = action.link.intent or {}
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        if action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete"):
+        is_deletion = action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete")
+        is_doubtful = isinstance(error, protocol.NotFound) and action.kind != "resolve"
+        if is_doubtful and intent.get("doubts", 0) < DOUBTS_MAX:
+            _doubt(session, action)
+        elif is_deletion and action.event is not None:
             _settle_deletion(session, action)
         elif action.event is None:
-            Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # never arrived; if it does, it goes again
+            Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # if it arrives yet, it goes again
         elif action.kind == "resolve" and intent.get("moving"):
             _move_again(action)
         elif action.kind == "resolve" and intent.get("kind") == "create" and isinstance(error, protocol.NotFound):
             _send_again(session, action)
-        elif action.event is not None and isinstance(error, protocol.NotFound) and action.kind != "resolve":
-            _doubt(session, action)
-        elif action.event is not None:
+        else:
             event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=action.event.pk)
             linking.delete_here(session, event, action.link)
         return next_action(session)
@@ -467,13 +470,16 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
 def _move_again(action: Action) -> None:
     """It is not at its new calendar: the move never arrived, and is tried once more."""
     intent = {name: value for name, value in (action.link.intent or {}).items() if name != "moving"}
-    rest = None if intent.get("kind") == "move" else intent
-    Link.objects.filter(pk=action.link.pk).update(intent=rest)
+    Link.objects.filter(pk=action.link.pk).update(intent=intent)
 
 
 def _doubt(session: Session, action: Action) -> None:
     """One 404 is not believed: the intent stays open and the next run asks for the event itself."""
-    assert action.event is not None
+    if action.event is None:
+        Link.objects.filter(pk=action.link.pk).update(etag="", intent={"kind": "delete", "doubts": 1})
+        return
+    intent = action.link.intent or {}
+    Link.objects.filter(pk=action.link.pk).update(intent=intent | {"doubts": intent.get("doubts", 0) + 1})
     session.skipped.add(action.event.pk)
     leases.want([session.mirror.pk], is_pull=False)
 
