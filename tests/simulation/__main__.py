@@ -4,10 +4,14 @@ import argparse
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 from tests import conftest  # noqa: F401  starts the database and Django
 from tests.simulation import scenario
+from tests.simulation.planted import BUGS, Bug
 from tests.simulation.scenario import Config
+
+BUDGET = 60
 
 
 def main() -> int:
@@ -18,12 +22,19 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--planted", action="store_true", help="show that every planted bug is seen")
+    parser.add_argument("--only", default="", help="only planted bugs whose name holds this")
+    parser.add_argument("--kill-sweep", type=int, default=0, help="so many scenarios, killed at every boundary")
     asked = parser.parse_args()
     from django.core.management import call_command
 
     call_command("migrate", database="owner", verbosity=0)
     if asked.seed is not None:
         return _replay(Config.drawn(asked.seed, asked.mode), asked.trace)
+    if asked.planted:
+        return _planted(asked.first, [bug for bug in BUGS if asked.only in bug.name])
+    if asked.kill_sweep:
+        return _kill_sweep(range(asked.first, asked.first + asked.kill_sweep))
     return _soak(asked)
 
 
@@ -34,6 +45,39 @@ def _replay(config: Config, is_traced: bool) -> int:
         print("\n".join(report.trace))
     print("\n".join(report.violations) or "no violation", f"· trace {report.digest[:16]}")
     return 1 if report.violations else 0
+
+
+def _planted(first: int, bugs: list[Bug]) -> int:
+    """Plays scenarios with each bug until the checker sees it; the clean engine has to pass the same ones."""
+    began, unseen = time.monotonic(), []
+    for bug in bugs:
+        for turn in range(BUDGET):
+            config = Config.drawn(first + turn, bug.mode)
+            seen = scenario.play(config, bug.planted()).violations
+            if seen and not scenario.play(config).violations:
+                print(f"{bug.name}: {turn + 1} scenarios, seed {config.seed}: {seen[0][:120]}", flush=True)
+                break
+        else:
+            unseen.append(bug.name)
+            print(f"{bug.name}: not seen in {BUDGET} scenarios", flush=True)
+    print(f"{len(bugs) - len(unseen)} of {len(bugs)} seen in {(time.monotonic() - began) / 60:.1f} minutes")
+    return 1 if unseen else 0
+
+
+def _kill_sweep(seeds: range, stride: int = 1) -> int:
+    """Short scenarios without other faults, each played once for every boundary at which its worker can be killed."""
+    kills = failed = 0
+    for seed in seeds:
+        clean = Config(seed, steps=6, workers=1)
+        boundaries = scenario.play(clean).counts["chaos"]
+        for boundary in range(1, boundaries + 1, stride):
+            report = scenario.play(replace(clean, kill_at=boundary))
+            kills += 1
+            if report.violations:
+                failed += 1
+                print(f"seed {seed} killed at boundary {boundary}: {report.violations[0]}", flush=True)
+    print(f"{kills} kills in {len(seeds)} scenarios, {failed} with violations")
+    return 1 if failed else 0
 
 
 def _soak(asked: argparse.Namespace) -> int:

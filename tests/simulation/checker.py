@@ -53,7 +53,7 @@ class Outcome:
 
 def violations(outcome: Outcome) -> list[str]:
     """Every broken invariant, in words that begin with its number."""
-    found = [*_converged(outcome), *_single(outcome), *_writes(outcome), *_lost(outcome), *_deleted(outcome)]
+    found = [*converged(outcome), *_single(outcome), *_writes(outcome), *_lost(outcome), *_deleted(outcome)]
     if outcome.mails:
         found.append(f"I-22 mails nobody asked for: {len(outcome.mails)}")
     found += [f"I-13 a worker broke off: {error}" for error in outcome.worker_errors]
@@ -164,7 +164,7 @@ def _utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-def _converged(outcome: Outcome) -> list[str]:
+def converged(outcome: Outcome) -> list[str]:
     """I-01: both sides show the same occurrences."""
     found = []
     for calendar, items in outcome.there.items():
@@ -185,16 +185,18 @@ def _roots_there(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
 
 
 def _single(outcome: Outcome) -> list[str]:
-    """I-02, I-03: one living event for each name, and no more ids than deletions and moves explain."""
+    """I-02, I-03: one living event for each name, and no more ids than deletions and moves explain. Who takes back from
+    the trash what somebody else moved elsewhere has asked for both."""
     found = []
+    chosen = {op.name for op in outcome.ops if op.what == "restore" and _did(outcome, op.name, "move")}
     for name, items in _roots_there(outcome).items():
-        if len(items) > 1 and not _did(outcome, name, "split"):
+        if len(items) > 1 and not _did(outcome, name, "split") and name not in chosen:
             found.append(f"I-02 {name} stands {len(items)} times at Google")
     roots_here = Counter(
         item["description"] for items in outcome.here.values() for item in _roots(items) if not item.get("series")
     )
     for name, count in roots_here.items():
-        if count > 1 and not _did(outcome, name, "split"):
+        if count > 1 and not _did(outcome, name, "split") and name not in chosen:
             found.append(f"I-02 {name} stands {count} times here")
     ids: dict[str, set[str]] = defaultdict(set)
     for items in outcome.there.values():
@@ -214,8 +216,19 @@ def _roots(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _writes(outcome: Outcome) -> list[str]:
-    """I-04 no write once quiet; I-07 conditional writes; I-12 rising fences."""
+    """I-04 no write once quiet; I-05 none to what nobody touched here; I-07 conditional writes; I-12 rising fences."""
     found = [f"I-04 a write when nothing happened: {w['method']} {w['path']}" for w in outcome.quiet_writes[:3]]
+    touched = {op.name for op in outcome.ops if op.side == "here"}
+    theirs = {
+        item["id"]: item["description"]
+        for items in outcome.there.values()
+        for item in items
+        if item.get("description") and item["description"] not in touched and not item.get("recurringEventId")
+    }
+    for write in outcome.writes:
+        event_id = write["path"].rsplit("/", 1)[-1]
+        if event_id in theirs:
+            found.append(f"I-05 {write['method']} to {theirs[event_id]}, which nobody touched here")
     fences: dict[int, int] = {}
     for write in outcome.writes:
         is_insert = write["method"] == "POST"

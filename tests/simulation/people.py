@@ -14,6 +14,7 @@ from tests.support.cast import Actor
 from tests.support.google import Google, Person
 
 ZONE = "America/New_York"
+GUEST = "guest@elsewhere.example"
 FIRST_DAY = datetime(2026, 3, 3)
 SINCE, UNTIL = "2026-02-01T00:00:00Z", "2026-07-01T00:00:00Z"
 RULES = (
@@ -34,6 +35,7 @@ WEIGHTS = {
     "delete_following": 1,
     "move": 2,
     "restore": 1,
+    "duplicate": 1,
 }
 
 
@@ -49,6 +51,7 @@ class People:
     allowed: frozenset[str] = frozenset(WEIGHTS)
     ops: list[Op] = field(default_factory=list)
     count: int = 0
+    talked_of: str = ""
 
     def act(self, side: str) -> str:
         """One thing done on one side; answers what. A refused one leaves no trace but its word."""
@@ -99,10 +102,12 @@ class People:
         if side == "here":
             body = {"calendar": self.calendars[calendar], "summary": value, "description": name}
             body |= {"start": _local(start), "end": _local(end)} | ({"recurrence": [rule]} if rule else {})
+            body |= {"attendees": [{"email": GUEST}]} if self.count % 4 == 0 else {}
             found = self._call("POST", "events", body)
         else:
             body = {"summary": value, "description": name, "start": _remote(start), "end": _remote(end)}
             body |= {"recurrence": [rule]} if rule else {}
+            body |= {"attendees": [{"email": GUEST}]} if self.count % 4 == 0 else {}
             found = self._ana("POST", f"calendars/{quote(calendar)}/events", body)
         if found is None:
             return "refused"
@@ -234,6 +239,19 @@ class People:
             self._did(side, "restore", item["description"], "", event_id=item["id"])
         return item["description"] if done is not None else "refused"
 
+    def _duplicate(self, side: str) -> str:
+        """Google's own page copies an event, our tag with it; the copy gets a name of its own at once."""
+        found = self._root("there")
+        if found is None or side == "here":
+            return "nothing"
+        calendar, item = found
+        body = {"calendar_id": calendar, "event_id": item["id"]}
+        copied = self.google.client.post("/_emulator/ui/duplicate-event", json=body).json
+        name = self._name()
+        done = self._ana("PATCH", f"calendars/{quote(calendar)}/events/{copied['id']}", {"description": name})
+        self._did(side, "duplicate", name, calendar, event_id=done["id"])
+        return f"{item['description']} → {name}"
+
     def _write(self, side: str, found: tuple[str, dict[str, Any]], field_: str, value: str) -> str:
         calendar, item = found
         if not self._change(side, calendar, item, {field_: value}, "all"):
@@ -247,14 +265,16 @@ class People:
         return self._ana("PATCH", f"calendars/{quote(calendar)}/events/{item['id']}", body) is not None
 
     def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
-        """A living single event or series, as its side shows it."""
-        calendar = self._calendar()
+        """A living single event or series, as its side shows it; often the one that somebody has just worked on."""
+        calendar = self.ops[-1].where if self.ops and self.ops[-1].where and self.dice.random() < 0.6 else self._calendar()
         if side == "here":
             ids = sorted({item["id"] for item in self.here(calendar) if not item.get("series")})
             rows = [self.alice.get(f"events/{event}") for event in ids]
         else:
             rows = [i for i in self.there(calendar) if i["status"] != "cancelled" and not i.get("recurringEventId")]
         rows.sort(key=lambda item: str(item["description"]))
+        wanted = [item for item in rows if item["description"] == self.talked_of]
+        rows = wanted if wanted and self.dice.random() < 0.8 else rows
         return (calendar, self.dice.choice(rows)) if rows else None
 
     def _occurrence(self, side: str) -> tuple[str, dict[str, Any], str] | None:
@@ -303,6 +323,7 @@ class People:
         seen: str = "",
         event_id: str = "",
     ) -> Op:
+        self.talked_of = name
         op = Op(len(self.ops), side, what, name, calendar, "", field, value, seen, event_id)
         self.ops.append(op)
         return op

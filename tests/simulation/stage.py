@@ -3,6 +3,7 @@
 A killed worker is parked for ever and its database session is ended, so that none of its `finally` blocks can do harm.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 from tests.simulation.virtual import SEARCH_PATH, VirtualTime
+
+WRITES = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "?(sync_link|calendars_event|calendars_occurrence)\b')
 
 
 class Reaped(BaseException):
@@ -31,6 +34,7 @@ class Worker(threading.Thread):
         self.frozen_until = 0
         self.mirror, self.fence = 0, 0
         self.backend = 0
+        self.has_written = False
 
     def run(self) -> None:
         while True:
@@ -138,6 +142,7 @@ class Stage:
 
         def committed() -> None:
             commit(connection)
+            self._check_fence(worker)
             self.switch("commit")
 
         connection._commit = committed
@@ -145,7 +150,17 @@ class Stage:
     def _before_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not context["connection"].in_atomic_block:
             self.switch("statement")
+        worker = threading.current_thread()
+        if isinstance(worker, Worker) and WRITES.match(str(sql).lstrip()):
+            worker.has_written = True
         return execute(sql, params, many, context)
+
+
+    def _check_fence(self, worker: Worker) -> None:
+        """I-12: only the run that holds the lease changes events and links."""
+        if worker.has_written and worker.fence and self.time.fence(worker.mirror) > worker.fence:
+            self.errors.append(f"I-12 a run whose lease was gone wrote, at fence {worker.fence}")
+        worker.has_written = False
 
 
 def _close() -> None:

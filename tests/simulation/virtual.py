@@ -46,6 +46,11 @@ class VirtualTime:
         self.google.set(self.now)
         self._session.execute("UPDATE sim.clock SET at = %s", [self.now])
 
+    def fence(self, mirror_id: int) -> int:
+        """The fence of the latest run of a mirror, as the database has it."""
+        row = self._session.execute("SELECT fence FROM sync_mirrorrun WHERE mirror_id = %s", [mirror_id]).fetchone()
+        return int(row[0]) if row else 0
+
     def kill_backend(self, pid: int) -> None:
         """Ends a database session as the server sees a killed process."""
         self._session.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])

@@ -5,8 +5,6 @@ sides and ours is returned as a conflict, to be kept in the history; no clocks o
 that was announced to a visitor stands against the remote one.
 """
 
-from collections.abc import Collection
-
 import msgspec
 
 from conversa_calendar.domain.event import UNITS, Attendee, Content, unit, with_units
@@ -81,15 +79,10 @@ def resolve_lost_write(base: Content, intended: Content, remote: Content) -> Con
     return with_units(base, remote, agreed)
 
 
-def settle(base: Content | None, sent: Content, units: Collection[str], local_now: Content, answer: Content) -> Content:
-    """The local content after `units` of `sent` were written and answered: units nobody touched since take the
-    provider's spelling. What was not sent takes the answer only where it still is what both sides had agreed on."""
-    taken = [
-        name
-        for name in UNITS
-        if unit(local_now, name) == (unit(sent, name) if name in units or base is None else unit(base, name))
-    ]
-    return with_units(local_now, answer, taken)
+def settle(sent: Content, local_now: Content, answer: Content) -> Content:
+    """The local content after a write was answered: units nobody touched since take the provider's spelling."""
+    untouched = [name for name in UNITS if unit(sent, name) == unit(local_now, name)]
+    return with_units(local_now, answer, untouched)
 
 
 def shortened_units(sent: Content, answer: Content) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def merge_remote(
     theirs = remote.content
     if theirs is None:
         return
-    base = agreed(session, event, link)
+    base = _agreed(session, event, link)
     if intended is not None:
         base = engine.resolve_lost_write(base or intended, intended, theirs)
     base = base or theirs
@@ -94,7 +94,7 @@ def merge_remote(
     event_followed.send(sender=Event, event=event)
 
 
-def agreed(session: Session, event: Event, link: Link) -> Content | None:
+def _agreed(session: Session, event: Event, link: Link) -> Content | None:
     """The base to merge with. An occurrence that was never touched stands as its series' base has it; one whose base is
     a cancellation, the same but cancelled. None when nothing was agreed on yet."""
     base = base_of(link)
@@ -245,13 +245,15 @@ def link_of(session: Session, event: Event) -> Link | None:
     return Link.objects.filter(mirror=session.mirror, event=event, tombstoned_at=None).first()
 
 
-def restamp_series(session: Session, series_remote_id: str, old_etag: str, new_etag: str) -> None:
-    """After a conditional write in a series: its new etag stands on every link that carried the old one."""
+def restamp_series(session: Session, series_remote_id: str, old_etag: str, new_etag: str, *, is_master: bool) -> None:
+    """After a conditional write in a series: its new etag stands on every link that carried the old one. What was
+    written to the master flows into its occurrences there, so the next listing compares theirs (no digest)."""
     if not old_etag:
         return
     rows = Link.objects.filter(mirror=session.mirror, etag=old_etag)
     rows.filter(remote_id=series_remote_id).update(etag=new_etag)
-    rows.filter(series_remote_id=series_remote_id).update(etag=new_etag)
+    stale = {"digest": ""} if is_master else {}
+    rows.filter(series_remote_id=series_remote_id).update(etag=new_etag, **stale)
 
 
 def is_untouched_copy(link: Link, remote: RemoteEvent) -> bool:

@@ -186,7 +186,8 @@ def _apply_items(session: Session, page: Page) -> int:
 
 
 class Known(NamedTuple):
-    """A link in brief. Open: a write or a deletion of it is not settled; stranded: no living event stands behind it."""
+    """A link in brief. Open: a write or a deletion of it is not settled, or its content there has to be looked at;
+    stranded: no living event stands behind it."""
 
     link_id: int
     remote_id: str
@@ -210,7 +211,7 @@ def _known(session: Session, page: Page) -> dict[str, Known]:
     """What is known of a page's items, without loading events and bases of those that did not move."""
     query = """
         SELECT id, remote_id, etag, event_id IS NULL OR tombstoned_at IS NOT NULL,
-            intent IS NOT NULL OR remote_deleted_at IS NOT NULL
+            intent IS NOT NULL OR remote_deleted_at IS NOT NULL OR digest = ''
         FROM sync_link WHERE mirror_id = %s AND remote_id = ANY(%s)
     """
     with connection.cursor() as cursor:

@@ -288,12 +288,11 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     now = Event.objects.select_for_update(of=("self",)).get(pk=event.pk)
     is_untouched = now.revision == action.revision
     etag_before, is_first = action.base_etag, not action.link.raw
-    base = linking.agreed(session, now, link)
     linking.remember(link, answer, session.mirror.time_zone)
     link.save()
     before = after = now.content
     if answer.content is not None and now.deleted_at is None:
-        after = engine.settle(base, action.content, action.units or UNITS, now.content, answer.content)
+        after = engine.settle(action.content, now.content, answer.content)
         if cut := engine.shortened_units(action.content, answer.content):
             lost = {name: domain.readable(action.content, name) for name in cut}
             history.record(now, side="sync", cause="shortened", lost=lost, note="Google shortened this text.")
@@ -307,7 +306,7 @@ def _settle_write(session: Session, action: Action, answer: RemoteEvent) -> None
     _store_settled(session, now, after, answer, is_untouched)
     if event.kind != "single" and etag_before:
         series = link.series_remote_id or link.remote_id
-        linking.restamp_series(session, series, etag_before, answer.etag)
+        linking.restamp_series(session, series, etag_before, answer.etag, is_master=event.kind == "series")
     if answer.content is not None and answer.content.conference.state == "pending":
         Mirror.objects.filter(pk=session.mirror.pk).update(viewed_at=clock.now())
     history.announce(session.calendar, [(now.uuid, "synced")])

@@ -220,7 +220,7 @@ def move(world: World, calendar: Calendar, target: Calendar, actor: str, event_i
     family = [m for m in calendar.events.values() if m.data.get("recurringEventId") == event.id]
     for member in [event, *family]:
         moved = Event(member.id, member.data | {"organizer": {"email": target.id}}, member.created_us, family=event.id)
-        moved.reminders = dict(member.reminders)
+        moved.reminders, moved.overridden = dict(member.reminders), set(member.overridden)
         _store(target, moved)
         if member is event:
             member.data = member.data | {"status": "cancelled"}
