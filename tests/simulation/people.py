@@ -83,17 +83,16 @@ class People:
         for calendar in self.calendars:
             for item in self.here(calendar):
                 ids.setdefault(item["description"], set()).update({item["id"], item.get("series") or item["id"]})
-        trash = self.alice.get("trash")["items"]
-        for item in trash:
-            ids.setdefault(item["description"], set()).add(item["id"])
-        texts = {name: "".join(self._history(event) for event in found) for name, found in ids.items()}
-        for item in trash:
-            texts[item["description"]] = texts.get(item["description"], "") + str(item)
+        texts = {name: "".join(self._losers(event) for event in found) for name, found in ids.items()}
+        for item in self.alice.get("trash")["items"]:
+            whole = self.alice.call("GET", f"events/{item['id']}/history").content.decode()
+            texts[item["description"]] = texts.get(item["description"], "") + str(item) + whole
         return texts
 
-    def _history(self, event: str) -> str:
+    def _losers(self, event: str) -> str:
+        """What an event's history offers to use instead."""
         answer = self.alice.call("GET", f"events/{event}/history")
-        return answer.content.decode() if answer.status_code == 200 else ""
+        return str([entry["lost"] for entry in answer.json()["items"]]) if answer.status_code == 200 else ""
 
     def _create(self, side: str, rule: str = "") -> str:
         name, value, start = self._name(), self._value(), self._time()

@@ -231,7 +231,7 @@ BUGS = (
     Bug("the loser of a conflict is discarded", _loser_discarded),
     Bug("a newer edit counts as sent", _settles_newer_edits),
     Bug("no intent before a write", _no_intent),
-    Bug("a late create stays", lambda: [(linking, "is_untouched_copy", lambda link, remote: False)]),
+    Bug("a late create stays", lambda: [(linking, "is_untouched_copy", lambda link, remote: False)], "late"),
     Bug("one 404 is believed", _one_404_deletes),
     Bug("a series' etag taken without its content", _stale_series_etag),
     Bug("cancelled occurrences dropped", _cancelled_dropped),

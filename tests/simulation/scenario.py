@@ -23,7 +23,7 @@ from conversa_calendar.providers.google.oauth import SCOPES, Tokens
 from conversa_calendar.sync import leases, selection, tasks
 from conversa_calendar.sync.models import Mirror
 from tests.simulation import checker
-from tests.simulation.people import People
+from tests.simulation.people import WEIGHTS, People
 from tests.simulation.stage import Stage, Worker
 from tests.simulation.virtual import VirtualTime
 from tests.simulation.wire import RATES, Wire
@@ -33,7 +33,7 @@ from tests.support.google import Google
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANA, SHARED = "ana@acme.example", "support@group.calendar.google.com"
-MODES = ("safety", "fast", "deaf")
+MODES = ("safety", "fast", "deaf", "late")
 QUIET_ROUNDS_MAX = 150
 STEPS_MAX = 6_000
 """More boundaries without rest than this are an endless loop."""
@@ -54,14 +54,21 @@ class Config:
     page: str = "full"
     list_lag_s: float = 0.0
     kill_at: int = 0
+    trouble: float = 1.0
+    """How much more often than usual the faults strike."""
+    kinds: frozenset[str] = frozenset(WEIGHTS)
+    """What people do."""
 
     @classmethod
     def drawn(cls, seed: int, mode: str = "") -> "Config":
         """The configuration of a seed: every scenario switches a random part of the faults off."""
         dice = random.Random(f"config {seed}")
-        mode = mode or dice.choices(MODES, [6, 2, 2])[0]
+        mode = mode or dice.choices(MODES, [6, 2, 2, 1])[0]
         if mode == "fast":
             return cls(seed, mode, dice.randint(10, 40), dice.randint(2, 4))
+        if mode == "late":
+            kinds = frozenset({"create", "edit", "delete", "move"})
+            return cls(seed, mode, dice.randint(30, 80), 2, frozenset({"G02", "G04"}), trouble=4.0, kinds=kinds)
         return cls(
             seed,
             mode,
@@ -172,12 +179,12 @@ class Scenario:
                 mirror = selection.select(held, name)
                 calendars[name] = str(Mirror.objects.select_related("calendar").get(pk=mirror.pk).calendar.uuid)
         self.account_id = cast.account.pk
-        return People(google, cast.alice, ana, calendars, self.dice)
+        return People(google, cast.alice, ana, calendars, self.dice, self.config.kinds)
 
     def _misbehave(self) -> None:
         """From here on the faults of the configuration strike."""
         config, world = self.config, self.google.world
-        self.wire.enabled = config.faults
+        self.wire.enabled, self.wire.trouble = config.faults, config.trouble
         self.stage.kill_at = config.kill_at and self.stage.boundaries + config.kill_at
         world.behaviours.update(
             {
@@ -202,7 +209,7 @@ class Scenario:
     def _turn(self) -> None:
         """One thing happens somewhere; then the workers get some turns."""
         weights = {"local": 5, "remote": 5, "notify": 3, "tick": 3, "dispatch": 1}
-        if self.config.mode == "safety":
+        if self.config.mode in {"safety", "late"}:
             weights |= {"late": 1, "expire": 0.3, "queue_lost": 0.3, "freeze": 0.5}
         if self.config.mode == "fast":
             weights.pop("dispatch")

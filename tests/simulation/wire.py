@@ -48,6 +48,7 @@ class Wire:
     time: VirtualTime
     dice: random.Random
     enabled: frozenset[str] = frozenset()
+    trouble: float = 1.0
     late: list[Request] = field(default_factory=list)
     struck: Counter[str] = field(default_factory=Counter)
     served_etags: set[str] = field(default_factory=set)
@@ -81,7 +82,7 @@ class Wire:
         for code in sorted(self.enabled):
             if code in ONLY_WRITES and request.method not in WRITES:
                 continue
-            if self.dice.random() < RATES.get(code, 0.0):
+            if self.dice.random() < RATES[code] * self.trouble:
                 return code
         return ""
 
