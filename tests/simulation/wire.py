@@ -35,7 +35,7 @@ RATES = {
     "G21": 0.05,
 }
 """How often each fault strikes a request when it is switched on."""
-ONLY_WRITES = {"G04", "G05", "G09", "G18"}
+ONLY_WRITES = {"G04", "G05", "G09", "G12", "G18"}
 
 
 @dataclass
@@ -53,7 +53,8 @@ class Wire:
     struck: Counter[str] = field(default_factory=Counter)
     served_etags: set[str] = field(default_factory=set)
     writes: list[dict[str, str | int]] = field(default_factory=list)
-    is_closed: bool = False
+    before: tuple[str, str] = ("", "")
+    """The latest fault and where it struck: the same one does not strike there twice running."""
 
     def send(self, request: Request) -> Response:
         """One request of the product, with whatever the dice make of it."""
@@ -82,7 +83,8 @@ class Wire:
         for code in sorted(self.enabled):
             if code in ONLY_WRITES and request.method not in WRITES:
                 continue
-            if self.dice.random() < RATES[code] * self.trouble:
+            if self.dice.random() < RATES[code] * self.trouble and (code, path) != self.before:
+                self.before = (code, path)
                 return code
         return ""
 

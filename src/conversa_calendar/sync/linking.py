@@ -183,6 +183,8 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
         members = Event.objects.filter(series=event, deleted_at=None)
         Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
     editing.remove(event, by="remote")
+    if event.series is not None and event.series.deleted_at is None:
+        occurrences.rebuild(event.series, session.calendar.time_zone)
     history.record(event, side="remote", cause="deleted", note=note)
     history.announce(session.calendar, [(event.uuid, "deleted")])
     session.changed = True

@@ -12,9 +12,8 @@ from django.db import connection
 from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import history, occurrences
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import guard
 from conversa_calendar.kit import clock, digest, ids
@@ -434,33 +433,27 @@ def _derived_ids(event: Event) -> set[str]:
 
 def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
-    if event.deleted_at is not None:
-        event.deleted_at, event.deleted_by = None, ""
-        event.calendar = session.calendar
-        history.record(event, side="remote", cause="moved", note=session.calendar.name)
+    if event.deleted_at is None:
         link.remote_id = remote.id
-        link.raw = remote.raw.decode()
-        event.revision += 1
-        event.content_json = "{}"
-        event.__dict__["content"] = _content(remote)
-        linking.remember(link, remote, session.mirror.time_zone)
-        link.save()
-        event.is_unsettled = False
-        linking.settle_state(event)
-        from conversa_calendar.calendars import editing
-
-        editing.store(event, session.calendar, _content(remote))
-        history.announce(session.calendar, [(event.uuid, "restored")])
-        event_followed.send(sender=Event, event=event)
+        linking.merge_remote(session, event, link, remote, intended=event.content)
         return
-    link.remote_id = remote.id
-    linking.merge_remote(session, event, link, remote, intended=event.content)
+    former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
+    if former is not None:
+        link.raw, link.zone = former.raw, former.zone  # what was edited here and not sent yet goes along
+    event.deleted_at, event.deleted_by, event.calendar = None, "", session.calendar
+    event.revision += 1
+    history.record(event, side="remote", cause="moved", note=session.calendar.name)
+    linking.merge_remote(session, event, link, remote)
+    occurrences.rebuild(event, session.calendar.time_zone)
+    history.announce(session.calendar, [(event.uuid, "restored")])
 
 
 def _adopt_orphans(session: Session) -> None:
-    """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4)."""
-    rows = list(Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None))
-    for link in rows:
+    """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4). Those
+    that it did not show have gone with their series."""
+    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
+    parked.filter(seen_generation__lt=session.mirror.generation).delete()
+    for link in list(parked):
         remote = mapping.read(link.raw.encode(), link.zone)
         if isinstance(remote, RemoteEvent) and remote.content is not None:
             Link.objects.filter(pk=link.pk).delete()

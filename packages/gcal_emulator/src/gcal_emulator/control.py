@@ -189,6 +189,8 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
         if is_date
         else {"at": at.astimezone(UTC).isoformat(), "zone": master.data["start"]["zone"]}
     )
+    if not moments.is_instance(master.data["start"], master.data["recurrence"], original):
+        raise KeyError("original_start")
     tail = _wire(master, calendar) | {"start": None, "end": None}
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
     zone = master.data["start"].get("zone") or calendar.time_zone
