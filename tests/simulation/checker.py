@@ -271,15 +271,16 @@ def _unexplained(outcome: Outcome, name: str, label: str, ops: list[Op], above: 
     if final not in seen:
         known = {op.seen for op in ops}
         return [] if final in known else [f"I-06 {label} is “{final}”, which nobody wrote"]
-    overwritten = _ancestry(final, seen)
-    found = []
-    for op in ops:
-        if op.value == final or op.value in overwritten:
-            continue
-        is_kept = op.side == "here" and any(text in outcome.kept.get(name, "") for text in (op.value, op.spelled))
-        if not is_kept:
-            found.append(f"I-06 {label}: “{op.value}” written {op.side} gave way to “{final}” and is kept nowhere")
-    return found
+    kept = outcome.kept.get(name, "")
+    losers = [op for op in ops if op.side == "here" and (op.value in kept or op.spelled in kept)]
+    accounted = {final, *_ancestry(final, seen)}
+    for op in losers:
+        accounted |= {op.value, *_ancestry(op.value, seen)}
+    return [
+        f"I-06 {label}: “{op.value}” written {op.side} gave way to “{final}” and is kept nowhere"
+        for op in ops
+        if op.value not in accounted
+    ]
 
 
 def _ancestry(value: str, seen: dict[str, str]) -> set[str]:

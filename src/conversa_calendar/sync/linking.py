@@ -265,7 +265,8 @@ def is_untouched_copy(link: Link, remote: RemoteEvent) -> bool:
     if link.digest and link.digest == content_digest(remote):
         return True
     intent = link.intent or {}
-    return "content" in intent and not changed_units(msgspec.convert(intent["content"], Content), remote.content)
+    sent = [*intent.get("earlier", ()), *([intent["content"]] if "content" in intent else [])]
+    return any(not changed_units(msgspec.convert(content, Content), remote.content) for content in sent)
 
 
 def _meet_deletion(

@@ -30,6 +30,8 @@ from conversa_calendar.sync.session import Session
 WRITES_A_RUN_MAX = 500
 CONFLICTS_MAX = 3
 DOUBTS_MAX = 2
+EARLIER_MAX = 5
+"""So many contents of earlier attempts are remembered, in case one of them arrives yet."""
 GENERATIONS = 8
 """So many ids of one event are looked for when the next one is chosen."""
 _TURN = Case(
@@ -86,6 +88,8 @@ def _plan(session: Session, event: Event) -> Action | None:
         return _skip(session, event)
     if link is not None and link.moving_from and not (link.intent or {}).get("moving"):
         return _plan_move(event, link)
+    if link is not None and link.intent and link.intent.get("again") and event.deleted_at is None:
+        return _plan_create(session, event, link)
     if link is not None and link.intent:
         return Action("resolve", event, link, content=event.content, revision=event.revision)
     if event.deleted_at is not None:
@@ -95,28 +99,32 @@ def _plan(session: Session, event: Event) -> Action | None:
     return _plan_update(session, event, link)
 
 
-def _plan_create(session: Session, event: Event) -> Action | None:
+def _plan_create(session: Session, event: Event, link: Link | None = None) -> Action | None:
+    """A create under a derived id. `link` is that of an earlier attempt that never arrived: its id is used again."""
     content = event.content
     if event.kind == "override":
         return _plan_first_override(session, event)
+    link = link or _new_link(session, event)
+    body = mapping.body(content, UNITS, is_create=True) | mapping.tag(str(event.uuid), event.revision)
+    body["id"] = link.remote_id
+    write = _write(link.remote_id, body, event, "", content.conference.state == "pending")
+    return _intend(session, Action("create", event, link, write, content, event.revision))
+
+
+def _new_link(session: Session, event: Event) -> Link:
     used = [ids.remote_event_id(event.uuid, number) for number in range(GENERATIONS)]
     tried = Link.objects.filter(Q(event=event) | Q(remote_id__in=used), mirror=session.mirror)
     known = tried.order_by("-number").first()
     number = known.number + 1 if known is not None else 0
-    remote_id = ids.remote_event_id(event.uuid, number)
-    body = mapping.body(content, UNITS, is_create=True) | mapping.tag(str(event.uuid), event.revision)
-    body["id"] = remote_id
-    link = Link(
+    return Link(
         mirror=session.mirror,
         event=event,
-        remote_id=remote_id,
+        remote_id=ids.remote_event_id(event.uuid, number),
         number=number,
         is_ours=True,
         zone=session.mirror.time_zone,
         seen_generation=session.mirror.generation,
     )
-    write = _write(remote_id, body, event, "", content.conference.state == "pending")
-    return _intend(session, Action("create", event, link, write, content, event.revision))
 
 
 def _plan_move(event: Event, link: Link) -> Action:
@@ -196,8 +204,10 @@ def _leftover(session: Session) -> Action | None:
 def _intend(session: Session, action: Action) -> Action:
     """Stores what is about to be sent, before it is sent."""
     assert action.write is not None and action.content is not None
+    former = action.link.intent or {}
     action.link.intent = {
         "kind": action.kind,
+        "earlier": [*former.get("earlier", ()), former["content"]][-EARLIER_MAX:] if "content" in former else [],
         "etag": action.base_etag,
         "revision": action.revision,
         "notify": action.write.notify,
@@ -484,11 +494,11 @@ def _doubt(session: Session, action: Action) -> None:
 
 
 def _send_again(session: Session, action: Action) -> None:
-    """The create never arrived: planning makes it anew under the same id. Of an event that was deleted meanwhile the
+    """The create never arrived: planning sends it anew under the same id. Of an event that was deleted meanwhile the
     intent stays as a tombstone: a request that arrives later still is recognised and taken back."""
     assert action.event is not None
     if action.event.deleted_at is None:
-        Link.objects.filter(pk=action.link.pk).delete()
+        Link.objects.filter(pk=action.link.pk).update(intent=(action.link.intent or {}) | {"again": True})
         return
     Link.objects.filter(pk=action.link.pk).update(tombstoned_at=clock.now())
     Event.objects.filter(pk=action.event.pk).update(is_unsettled=False, sync_state="synced")
