@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench clean
+.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench simulate soak planted kill-sweep clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,6 +36,18 @@ types: setup ## static types of Python and TypeScript
 
 bench: setup ## speed as ratios to floors measured in the same run
 	@$(BIN)/python -m benchmarks
+
+simulate: setup ## replay one simulated scenario: SEED=n [MODE=safety|fast|deaf|late]
+	@$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --mode "$(MODE)"
+
+soak: setup ## simulate fresh scenarios on all cores: MINUTES=n [FIRST=seed]
+	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5) --first $(or $(FIRST),0)
+
+planted: setup ## show that the simulation sees every planted bug
+	@$(BIN)/python -m tests.simulation --planted
+
+kill-sweep: setup ## kill the worker at every boundary of SCENARIOS=n simulated scenarios
+	@$(BIN)/python -m tests.simulation --kill-sweep $(or $(SCENARIOS),30)
 
 frontend: $(DIST)
 

@@ -1,6 +1,9 @@
 """`make simulate SEED=n` replays one scenario; `make soak MINUTES=n` plays fresh ones until the time is up."""
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -19,8 +22,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mode", default="")
     parser.add_argument("--minutes", type=float, default=0.0)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed; 0 for fresh ones")
+    parser.add_argument("--child", action="store_true", help="one process's share of a soak")
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--planted", action="store_true", help="show that every planted bug is seen")
     parser.add_argument("--only", default="", help="only planted bugs whose name holds this")
@@ -32,10 +35,10 @@ def main() -> int:
     if asked.seed is not None:
         return _replay(Config.drawn(asked.seed, asked.mode), asked.trace)
     if asked.planted:
-        return _planted(asked.first, [bug for bug in BUGS if asked.only in bug.name])
+        return _planted(asked.first or 1, [bug for bug in BUGS if asked.only in bug.name])
     if asked.kill_sweep:
-        return _kill_sweep(range(asked.first, asked.first + asked.kill_sweep))
-    return _soak(asked)
+        return _kill_sweep(range(1, 1 + asked.kill_sweep))
+    return _play_on(asked) if asked.child else _soak(asked)
 
 
 def _replay(config: Config, is_traced: bool) -> int:
@@ -81,21 +84,55 @@ def _kill_sweep(seeds: range, stride: int = 1) -> int:
 
 
 def _soak(asked: argparse.Namespace) -> int:
+    """One process for each core, each with a database and seeds of its own, until the time is up."""
+    first = asked.first or int(time.time())
+    command = [
+        sys.executable,
+        "-m",
+        "tests.simulation",
+        "--child",
+        "--minutes",
+        str(asked.minutes),
+        "--mode",
+        asked.mode,
+    ]
+    children = [
+        subprocess.Popen(
+            [*command, "--first", str(first + number * 1_000_000)],
+            env=os.environ | {"PYTEST_XDIST_WORKER": f"soak{number}"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(os.cpu_count() or 1)
+    ]
+    counts: Counter[str] = Counter()
+    for child in children:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("{"):
+                counts.update(json.loads(line))
+            else:
+                print(line, end="", flush=True)
+        child.wait()
+    scenarios, failed = counts.pop("scenarios", 0), counts.pop("violated", 0)
+    print(f"{scenarios} scenarios from seed {first}: {failed} with violations")
+    print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
+    return 1 if failed or not scenarios or any(child.returncode for child in children) else 0
+
+
+def _play_on(asked: argparse.Namespace) -> int:
+    """One process's share of a soak; its counts are the last line, as JSON."""
     ends_at = time.monotonic() + asked.minutes * 60
     counts: Counter[str] = Counter()
-    failed: list[int] = []
     seed = asked.first
-    while time.monotonic() < ends_at and seed < asked.first + asked.count:
+    while time.monotonic() < ends_at:
         report = scenario.play(Config.drawn(seed, asked.mode))
-        counts.update(report.counts)
-        counts["scenarios"] += 1
+        counts.update(report.counts + Counter(scenarios=1, violated=int(bool(report.violations))))
         if report.violations:
-            failed.append(seed)
-            print(f"seed {seed} ({report.config.mode}): {report.violations[0]}", flush=True)
+            print(f"SEED={seed} MODE={report.config.mode}: {report.violations[0]}", flush=True)
         seed += 1
-    print(f"{counts['scenarios']} scenarios, {len(failed)} with violations: {failed}")
-    print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
-    return 1 if failed else 0
+    print(json.dumps(counts), flush=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ class People:
         done = self._change(side, calendar, item, _times(side, start, end), "all")
         if done:
             is_series = bool(item.get("recurrence"))
-            op = self._note(side, "rekey" if is_series else "edit", found, "start", _utc(start), _instant(item["start"]))
+            op = self._note(
+                side, "rekey" if is_series else "edit", found, "start", _utc(start), _instant(item["start"])
+            )
             op.spelled = start.isoformat()
         return item["description"] if done else "refused"
 
@@ -206,7 +208,9 @@ class People:
         if found is None or side == "there":
             return "nothing"
         calendar, item, key = found
-        done = self._call("DELETE", f"events/{item.get('series') or item['id']}?scope=following&occurrence={quote(key)}")
+        done = self._call(
+            "DELETE", f"events/{item.get('series') or item['id']}?scope=following&occurrence={quote(key)}"
+        )
         if done is not None:
             self._note(side, "split", (calendar, item))
         return item["description"] if done is not None else "refused"
@@ -265,7 +269,9 @@ class People:
 
     def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
         """A living single event or series, as its side shows it; often the one that somebody has just worked on."""
-        calendar = self.ops[-1].where if self.ops and self.ops[-1].where and self.dice.random() < 0.6 else self._calendar()
+        calendar = (
+            self.ops[-1].where if self.ops and self.ops[-1].where and self.dice.random() < 0.6 else self._calendar()
+        )
         if side == "here":
             ids = sorted({item["id"] for item in self.here(calendar) if not item.get("series")})
             rows = [self.alice.get(f"events/{event}") for event in ids]
@@ -283,7 +289,9 @@ class People:
             rows = [(i, i.get("occurrence") or i.get("original_start")) for i in self.here(calendar)]
             rows = [(item, str(key)) for item, key in rows if key]
         else:
-            items = self.ana.call("GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500")["items"]
+            items = self.ana.call("GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500")[
+                "items"
+            ]
             rows = [(i, i["originalStartTime"]["dateTime"]) for i in items if i.get("recurringEventId")]
         rows.sort(key=lambda row: (str(row[0]["description"]), row[1]))
         if not rows:

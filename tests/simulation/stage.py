@@ -155,7 +155,6 @@ class Stage:
             worker.has_written = True
         return execute(sql, params, many, context)
 
-
     def _check_fence(self, worker: Worker) -> None:
         """I-12: only the run that holds the lease changes events and links."""
         if worker.has_written and worker.fence and self.time.fence(worker.mirror) > worker.fence:

@@ -3,15 +3,20 @@
 Row-level security is the wall; the manager here only makes forgetting it an error instead of an empty answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
+
+from conversa_calendar.kit import clock, ids
 
 _account: ContextVar[int | None] = ContextVar("account", default=None)
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
+ATTEMPTS_MAX = 5
+CLASH_WAIT_S = 0.05
 
 
 class ScopeMissing(Exception):
@@ -35,6 +40,26 @@ def tenant(account_id: int) -> Iterator[None]:
             yield
         finally:
             _account.reset(token)
+
+
+def in_tenant(account_id: int, work: Callable[[], T]) -> T:
+    """Runs `work` as one transaction of an account, anew when PostgreSQL ended it in favour of another one."""
+    for attempt in range(1, ATTEMPTS_MAX):
+        try:
+            with tenant(account_id):
+                return work()
+        except OperationalError as error:
+            if not is_clash(error):
+                raise
+            clock.sleep(ids.jitter(CLASH_WAIT_S * attempt, 0.5))
+    with tenant(account_id):
+        return work()
+
+
+def is_clash(error: OperationalError) -> bool:
+    """Whether a transaction was ended for the sake of another: a deadlock, a serialisation failure, a lock waited for
+    too long. It may be tried again."""
+    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001", "55P03"}
 
 
 @contextmanager

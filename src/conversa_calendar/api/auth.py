@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts import tenancy
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -85,10 +86,13 @@ def scoped(
         def call(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             token: ApiToken = request.auth  # type: ignore[attr-defined]
             limiter.check(token.pk)
+
+            def work() -> Any:
+                request.caller = _caller(token, scope, permission, is_module)  # type: ignore[attr-defined]
+                return operation(request, *args, **kwargs)
+
             if in_tenant:
-                with tenant(token.account_id):
-                    request.caller = _caller(token, scope, permission, is_module)  # type: ignore[attr-defined]
-                    return operation(request, *args, **kwargs)
+                return tenancy.in_tenant(token.account_id, work)
             with tenant(token.account_id):
                 request.caller = _caller(token, scope, permission, is_module)  # type: ignore[attr-defined]
             return operation(request, *args, **kwargs)

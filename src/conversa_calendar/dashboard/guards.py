@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.shortcuts import render
 
 from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts import tenancy
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -51,8 +52,7 @@ def page(
             try:
                 if not in_tenant:
                     return view(request, *args, **kwargs)
-                with tenant(member.account_id):
-                    return view(request, *args, **kwargs)
+                return tenancy.in_tenant(member.account_id, lambda: view(request, *args, **kwargs))
             except NotFound:
                 return HttpResponseNotFound(render(request, "dashboard/not_found.html").content)
 

@@ -39,18 +39,27 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         and origin.connection_id == destination.connection_id
         and event.event_type == "default"
         and event.facts.is_own_copy
-        and links.filter(event=event).exclude(etag="").exists()
+        and links.filter(event=event).exists()
     )
     names = list(links.values_list("remote_id", flat=True))
     taken = Link.objects.filter(mirror=destination, remote_id__in=names)
     if can_move and destination is not None and not taken.filter(tombstoned_at=None).exists():
         taken.delete()
+        unanswered = links.filter(event=event, etag="").first()
         links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)
         links.exclude(event=event).update(mirror=destination)
+        if unanswered is not None:
+            _keep_tombstone(unanswered, origin)
     else:
         links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
         links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
+
+
+def _keep_tombstone(unsent: Link, origin: Mirror) -> None:
+    """A create that was sent to the former calendar and never answered may arrive there yet: a tombstone waits for it."""
+    unsent.pk, unsent.mirror, unsent.event, unsent.tombstoned_at = None, origin, None, clock.now()
+    unsent.save(force_insert=True)
 
 
 @receiver(busy_asked)

@@ -460,7 +460,10 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
         leases.confirm(session.lease)
         is_deletion = action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete")
         is_doubtful = isinstance(error, protocol.NotFound) and action.kind != "resolve"
-        if is_doubtful and intent.get("doubts", 0) < DOUBTS_MAX:
+        if action.kind == "move" and intent.get("kind") == "create":
+            rest = {name: value for name, value in intent.items() if name != "moving"}
+            Link.objects.filter(pk=action.link.pk).update(moving_from="", intent=rest | {"again": True})
+        elif is_doubtful and intent.get("doubts", 0) < DOUBTS_MAX:
             _doubt(session, action)
         elif is_deletion and action.event is not None:
             _settle_deletion(session, action)

@@ -6,10 +6,10 @@ Expected failures are recorded on the mirror and the run returns; nothing is ret
 import logging
 from datetime import timedelta
 
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
@@ -36,7 +36,10 @@ def run(mirror_id: int) -> bool:
     except FenceLost:
         log.warning("mirror %s: another worker took over", mirror_id)
         return False
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OperationalError) and is_clash(error):
+            log.info("mirror %s: gave way to another transaction", mirror_id)
+            return leases.release(lease, has_pulled=False, is_done=False, wait_s=LEASE_FULL_WAIT_S)
         log.exception("mirror %s: the run broke off", mirror_id)
         leases.release(lease, has_pulled=False, is_done=False, wait_s=60.0)
         raise

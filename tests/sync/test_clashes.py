@@ -1,0 +1,65 @@
+"""Two transactions that wait for each other: PostgreSQL ends one, which then is tried again."""
+
+import threading
+
+from django.db import OperationalError, connection
+
+from conversa_calendar.accounts import tenancy
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.sync import leases, running, triggers
+from tests.sync.conftest import Scene
+
+
+def test_a_persons_edit_and_a_run_that_wait_for_each_other_both_get_through(scene: Scene) -> None:
+    uuid = scene.create("Standup")["id"]
+    account_id = scene.alice.account_id
+    lease = leases.take(scene.mirror.pk)
+    assert lease is not None
+    meeting, turns = threading.Barrier(2), {"person": 0, "run": 0}
+
+    def meet(who: str) -> None:
+        turns[who] += 1
+        if turns[who] == 1:
+            meeting.wait(10)
+
+    def person() -> None:
+        Event.objects.select_for_update(of=("self",)).get(uuid=uuid)
+        meet("person")
+        triggers.wake([scene.mirror.pk], is_pull=False)
+
+    def run() -> None:
+        leases.confirm(lease)
+        meet("run")
+        Event.objects.filter(uuid=uuid).update(sync_message="seen")
+
+    def in_thread(work: object) -> None:
+        try:
+            tenancy.in_tenant(account_id, work)  # type: ignore[arg-type]
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=in_thread, args=[work]) for work in (person, run)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sum(turns.values()) == 3, "one of them was ended and came again"
+    with tenancy.tenant(account_id):
+        assert Event.objects.get(uuid=uuid).sync_message == "seen"
+
+
+def test_a_run_that_gave_way_is_tried_again_in_a_moment(scene: Scene, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    class Ended(Exception):
+        sqlstate = "40P01"
+
+    def clash(*args: object) -> None:
+        raise OperationalError("deadlock detected") from Ended()
+
+    scene.google.check()
+    triggers.wake([scene.mirror.pk], is_pull=True)
+    monkeypatch.setattr(running, "_run", clash)
+    running.run(scene.mirror.pk)
+    assert leases.due() == []
+    monkeypatch.undo()
+    scene.google.settle()
+    scene.assert_equal()
