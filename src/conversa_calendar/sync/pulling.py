@@ -110,6 +110,8 @@ def _restart_listing(session: Session) -> None:
 def _apply_page(session: Session, page: Page) -> None:
     mirror = session.mirror
     with tenant(session.account_id):
+        if mirror.listing != "changes":
+            bulk.commit_lazily()
         leases.confirm(session.lease)
         _check_access(session, page.access)
         _take_zone(session, page.time_zone)
