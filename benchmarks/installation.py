@@ -90,9 +90,16 @@ def started(home: Path, events: int) -> Iterator[str]:
 
             django.setup()
             call_command("migrate", database="owner", verbosity=0)
+            _become_a_worker()
             yield address
     finally:
         emulator.kill()
+
+
+def _become_a_worker() -> None:
+    from conversa_calendar.cli import working
+
+    working.calm_collector()
 
 
 @contextmanager

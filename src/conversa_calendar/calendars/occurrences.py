@@ -8,7 +8,7 @@ import msgspec
 from conversa_calendar.calendars.models import LONG_SPAN, Event, Occurrence
 from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content
-from conversa_calendar.domain.times import Day, Moment
+from conversa_calendar.domain.times import Day, Moment, Timed
 from conversa_calendar.kit import clock
 
 BACK = timedelta(days=366)
@@ -54,12 +54,22 @@ def series_spans(
             if key not in overridden:
                 yield _span(content, start, times.shift(start, length), key, zone)
         return
-    series_zone = times.zone_of(content.start.zone)
-    for local in recurrence.civil_starts(content.start, content.recurrence, civil_since, civil_until):
-        at = local.replace(tzinfo=series_zone).astimezone(UTC)
+    for key, at in timed_starts(content, overridden, since, until):
+        yield Span(key, at, at + length, None, None, is_busy)
+
+
+def timed_starts(
+    content: Content, overridden: frozenset[str], since: datetime, until: datetime
+) -> Iterator[tuple[str, datetime]]:
+    """Key and start of each occurrence of a timed series that begins within [since, until), overridden ones left out."""
+    start = content.start
+    assert isinstance(start, Timed)
+    zone = times.zone_of(start.zone)
+    for local in recurrence.civil_starts(start, content.recurrence, _civil(start, since), _civil(start, until)):
+        at = local.replace(tzinfo=zone).astimezone(UTC)
         key = times.key_of_instant(at)
         if key not in overridden:
-            yield Span(key, at, at + length, None, None, is_busy)
+            yield key, at
 
 
 def occurrence_content(master: Content, key: str) -> Content:

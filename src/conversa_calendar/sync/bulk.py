@@ -12,8 +12,11 @@ import msgspec
 from django.db import connection
 
 from conversa_calendar.calendars import occurrences
+from conversa_calendar.calendars.models import LONG_SPAN
 from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import linking
@@ -119,6 +122,15 @@ def insert_events(session: Session, events: Sequence[NewEvent], overridden: dict
 
 def _occurrence_lines(new: NewEvent, zone: str, overridden: frozenset[str], now: datetime) -> str:
     """An event's occurrences in COPY's text format; nothing in them needs escaping."""
+    if new.kind == "series" and isinstance(new.content.start, Timed):
+        flags = f"\\N\t\\N\t{'t' if new.content.is_busy else 'f'}"
+        since, until = now - occurrences.BACK, now + occurrences.AHEAD
+        length = times.duration(new.content.start, new.content.end)
+        is_long = "t" if length > LONG_SPAN else "f"
+        return "".join(
+            f"{new.id}\t{key}\t{at}\t{at + length}\t{flags}\t{is_long}\n"
+            for key, at in occurrences.timed_starts(new.content, overridden, since, until)
+        )
     lines = []
     for span in occurrences.spans(new.content, new.kind, zone, overridden, now):
         dates = f"{span.start_date}\t{span.end_date}" if span.start_date else "\\N\t\\N"
