@@ -1,5 +1,7 @@
 """Series, overrides, cancelled occurrences and every editing scope, from either side."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.google import at
@@ -217,4 +219,35 @@ def test_pages_of_every_shape_are_followed(scene: Scene, page: str) -> None:
     scene.google.check()
     assert len(scene.here()) == 7
     scene.google.world.behaviours.page = "full"
+    scene.assert_equal()
+
+
+def _daily(scene: Scene, summary: str = "Standup") -> dict[str, Any]:
+    return scene.create(summary, recurrence=["RRULE:FREQ=DAILY;COUNT=4"])
+
+
+def test_an_edit_of_the_series_at_google_is_not_missed_after_a_refused_write_to_an_occurrence(scene: Scene) -> None:
+    series = _daily(scene)
+    remote_id = scene.remote_id(series["id"])
+    scene.ana.patch(remote_id, location="Room 4")  # not listed here yet
+    scene.patch(series["id"], {"summary": "Short"}, "?scope=this&occurrence=2026-12-02T12:00:00Z")
+    assert {item["location"] for item in scene.here()} == {"Room 4"}
+    scene.assert_equal()
+
+
+def test_a_cancelled_occurrence_stays_cancelled_when_the_answer_is_lost_before_google_acts(scene: Scene) -> None:
+    series = _daily(scene)
+    match = {"method": "PATCH", "path": "*_20261202T120000Z"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "before"}, "times": 1})
+    scene.alice.delete(f"events/{series['id']}?scope=this&occurrence=2026-12-02T12:00:00Z")
+    scene.google.settle()
+    assert len(scene.here()) == len(scene.there()) == 3
+    scene.assert_equal()
+
+
+def test_what_is_written_to_the_series_flows_into_a_changed_occurrence_on_both_sides(scene: Scene) -> None:
+    series = _daily(scene)
+    scene.patch(series["id"], {"location": "Room 4"}, "?scope=this&occurrence=2026-12-02T12:00:00Z")
+    scene.patch(series["id"], {"summary": "Sync"}, "?scope=all")
+    assert {item["summary"] for item in scene.here()} == {"Sync"}
     scene.assert_equal()

@@ -419,6 +419,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         link = action.link
         if action.event is None:
             _settle_stray(session, link, remote)
+            session.has_leftovers = session.has_leftovers and attempts < CONFLICTS_MAX
             return next_action(session)
         event = (
             Event.objects.select_for_update(of=("self",))
@@ -487,11 +488,12 @@ def _move_again(action: Action) -> None:
 
 def _doubt(session: Session, action: Action) -> None:
     """One 404 is not believed: the intent stays open and the next run asks for the event itself."""
-    if action.event is None:
-        Link.objects.filter(pk=action.link.pk).update(etag="", intent={"kind": "delete", "doubts": 1})
-        return
     intent = action.link.intent or {}
-    Link.objects.filter(pk=action.link.pk).update(intent=intent | {"doubts": intent.get("doubts", 0) + 1})
+    intent = intent | {"doubts": intent.get("doubts", 0) + 1}
+    if action.event is None:
+        Link.objects.filter(pk=action.link.pk).update(etag="", intent=intent)
+        return
+    Link.objects.filter(pk=action.link.pk).update(intent=intent)
     session.skipped.add(action.event.pk)
     leases.want([session.mirror.pk], is_pull=False)
 
