@@ -48,7 +48,6 @@ class Outcome:
     mails: list[dict[str, Any]]
     worker_errors: list[str]
     states: list[str] = field(default_factory=list)
-    policies: dict[str, str] = field(default_factory=dict)
 
 
 def violations(outcome: Outcome) -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import random
+import threading
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ STEPS_MAX = 6_000
 
 @dataclass
 class Config:
-    """What a seed draws: how long, who, which faults; `only` fields are set by hand to replay or shrink."""
+    """What a seed draws: how long, how many workers, which faults, how Google behaves where that is uncertain."""
 
     seed: int
     mode: str = "safety"
@@ -343,8 +344,6 @@ class Scenario:
         )
 
     def _taken(self, mirror_id: int) -> Any:
-        import threading
-
         lease = self._take(mirror_id)
         worker = threading.current_thread()
         if lease is not None and isinstance(worker, Worker):
