@@ -46,7 +46,8 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     if can_move and destination is not None and not taken.filter(tombstoned_at=None).exists():
         taken.delete()
         unanswered = links.filter(event=event, etag="").first()
-        links.filter(event=event).update(mirror=destination, moving_from=origin.remote_id)
+        for link in links.filter(event=event):
+            _send_after(link, origin, destination)
         links.exclude(event=event).update(mirror=destination)
         if unanswered is not None:
             _keep_tombstone(unanswered, origin)
@@ -54,6 +55,17 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
         links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
+
+
+def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
+    """The link goes to its new mirror. A move that is not known to be done yet leaves its own origin as a further place
+    where the event may be found."""
+    intent = {name: value for name, value in (link.intent or {}).items() if name not in {"moving", "doubts"}}
+    if link.moving_from:
+        intent["places"] = [link.moving_from, *intent.get("places", ())]
+    link.mirror, link.moving_from = destination, origin.remote_id
+    link.intent = intent or None
+    link.save(update_fields=["mirror", "moving_from", "intent"])
 
 
 def _keep_tombstone(unsent: Link, origin: Mirror) -> None:

@@ -241,6 +241,8 @@ def _perform(session: Session, action: Action) -> Action | None:
     except protocol.AlreadyExists:
         return _after_duplicate(session, action)
     except (protocol.Gone, protocol.NotFound) as error:
+        if action.kind == "create":
+            raise  # that nothing can be put there speaks of the calendar, not of the event
         return _after_gone(session, action, error)
     except (protocol.BadData, protocol.Forbidden) as error:
         return _after_refusal(session, action, error)
@@ -267,11 +269,18 @@ def _call(session: Session, action: Action) -> RemoteEvent | None:
 
 
 def _move(session: Session, action: Action) -> RemoteEvent:
-    """Moves at the provider; when it is not there any more, an earlier attempt has moved it."""
-    try:
-        return session.provider.move(action.link.moving_from, action.link.remote_id, session.mirror.remote_id)
-    except (protocol.NotFound, protocol.Gone):
-        return session.provider.get_event(session.mirror.remote_id, action.link.remote_id)
+    """Moves at the provider, from wherever earlier moves may have left it; when it is at none of these places any more,
+    an earlier attempt has moved it."""
+    link, target = action.link, session.mirror.remote_id
+    places = [link.moving_from, *(link.intent or {}).get("places", ())]
+    for place in places:
+        if place == target:
+            continue
+        try:
+            return session.provider.move(place, link.remote_id, target)
+        except (protocol.NotFound, protocol.Gone):
+            continue
+    return session.provider.get_event(target, link.remote_id)
 
 
 def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Action | None:
@@ -460,7 +469,9 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
     with tenant(session.account_id):
         leases.confirm(session.lease)
         is_deletion = action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete")
-        is_doubtful = isinstance(error, protocol.NotFound) and action.kind != "resolve"
+        is_unsent = action.kind == "resolve" and intent.get("kind") == "create" and action.event is not None
+        is_moving = action.kind == "resolve" and bool(intent.get("moving"))
+        is_doubtful = isinstance(error, protocol.NotFound) and not is_unsent and not is_moving
         if action.kind == "move" and intent.get("kind") == "create":
             rest = {name: value for name, value in intent.items() if name != "moving"}
             Link.objects.filter(pk=action.link.pk).update(moving_from="", intent=rest | {"again": True})
@@ -470,9 +481,9 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
             _settle_deletion(session, action)
         elif action.event is None:
             Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # if it arrives yet, it goes again
-        elif action.kind == "resolve" and intent.get("moving"):
+        elif is_moving:
             _move_again(action)
-        elif action.kind == "resolve" and intent.get("kind") == "create" and isinstance(error, protocol.NotFound):
+        elif is_unsent and isinstance(error, protocol.NotFound):
             _send_again(session, action)
         else:
             event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=action.event.pk)
@@ -487,15 +498,22 @@ def _move_again(action: Action) -> None:
 
 
 def _doubt(session: Session, action: Action) -> None:
-    """One 404 is not believed: the intent stays open and the next run asks for the event itself."""
+    """A 404 may speak of the calendar: the intent stays open, and the next run lists the calendar before it asks again."""
     intent = action.link.intent or {}
     intent = intent | {"doubts": intent.get("doubts", 0) + 1}
     if action.event is None:
         Link.objects.filter(pk=action.link.pk).update(etag="", intent=intent)
+        session.has_leftovers = False
+        leases.want([session.mirror.pk], is_pull=True)
         return
     Link.objects.filter(pk=action.link.pk).update(intent=intent)
     session.skipped.add(action.event.pk)
-    leases.want([session.mirror.pk], is_pull=False)
+    leases.want([session.mirror.pk], is_pull=True)
+
+
+def is_doubted(action: Action | None) -> bool:
+    """Whether the calendar has to answer before what this action finds missing is believed to be deleted."""
+    return action is not None and (action.link.intent or {}).get("doubts", 0) > 0
 
 
 def _send_again(session: Session, action: Action) -> None:

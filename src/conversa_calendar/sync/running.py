@@ -51,7 +51,7 @@ def _run(lease: Lease) -> bool:
             current = session.load(lease)
             wait_s = session.wait_s(current) if current.mirror.failures else 0.0
             action = None
-            if not wait_s and not current.is_busy_only:
+            if not wait_s and not current.is_busy_only and not current.mirror.failures:
                 action = pushing.next_action(current)
     except CannotRun as rest:
         return _rest(lease, rest.state)
@@ -71,16 +71,25 @@ def _work(current: Session, action: pushing.Action | None) -> bool:
     if current.is_busy_only:
         busy.refresh(current)
         return _finish(current, has_pulled=True)
+    if current.mirror.failures or pushing.is_doubted(action):
+        # the calendar itself has to answer before anything is written to it or believed to be gone from it
+        pulling.pull(current)
+        _push_what_is_due(current)
+        return _finish(current, has_pulled=True)
     pushing.push(current, action)
     if lease.is_pull_due:
         pulling.pull(current)
         if current.has_news or current.skipped:
             current.skipped.clear()
-            with tenant(lease.account_id):
-                leases.confirm(lease)
-                action = pushing.next_action(current)
-            pushing.push(current, action)
+            _push_what_is_due(current)
     return _finish(current, has_pulled=lease.is_pull_due)
+
+
+def _push_what_is_due(current: Session) -> None:
+    with tenant(current.account_id):
+        leases.confirm(current.lease)
+        action = pushing.next_action(current)
+    pushing.push(current, action)
 
 
 def _finish(current: Session, has_pulled: bool) -> bool:

@@ -1,0 +1,84 @@
+"""What a 404 says: of an event, of its calendar, of a place that an event has left."""
+
+from typing import Any
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.connections import discovery
+from conversa_calendar.sync.models import Mirror, MirrorRun
+from tests.sync.conftest import ANA, Scene
+
+TEAM = "c_team@group.calendar.google.com"
+
+
+def _team(scene: Scene) -> Mirror:
+    """A calendar of somebody else's that Ana may write to, mirrored."""
+    world = scene.google.world
+    world.add_account("owner@acme.example")
+    world.share(world.add_calendar(TEAM, "Team", "owner@acme.example", "UTC"), ANA, "writer")
+    return _mirrored(scene, TEAM)
+
+
+def _mirrored(scene: Scene, google_id: str) -> Mirror:
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    return scene.google.mirror(scene.alice, scene.connection, google_id)
+
+
+def _times(start: str = "2026-12-01T09:00:00Z") -> dict[str, Any]:
+    return {"start": {"date_time": start, "time_zone": "UTC"}}
+
+
+def _run_for_a_while(scene: Scene) -> None:
+    for _turn in range(6):
+        MirrorRun.objects.update(next_attempt_at=None)
+        scene.google.settle_once()
+
+
+def test_unsent_edits_outlive_a_calendar_that_is_not_shared_for_a_while(scene: Scene) -> None:
+    team = _team(scene)
+    body = {"calendar": str(team.calendar.uuid), **_times()}
+    edited, deleted = (scene.alice.post("events", body | {"summary": name}) for name in ("Edited", "Deleted"))
+    scene.google.settle()
+    calendar = scene.google.world.calendars[TEAM]
+    scene.google.world.share(calendar, ANA, "none")
+    scene.alice.patch(f"events/{edited['id']}", {"location": "Room 4"})
+    scene.alice.delete(f"events/{deleted['id']}")
+    new = scene.alice.post("events", body | {"summary": "New"})
+    before = scene.google.mark()
+    _run_for_a_while(scene)
+    assert scene.alice.get(f"events/{edited['id']}")["location"] == "Room 4", "not taken for deleted"
+    assert len(scene.google.journal(before)) < 20, "no hot loop"
+    with tenant(scene.alice.account_id):
+        assert Mirror.objects.get(pk=team.pk).state == "unavailable"
+    scene.google.world.share(calendar, ANA, "writer")
+    scene.google.check()
+    there = {item["summary"]: item.get("location", "") for item in scene.ana.list(TEAM)}
+    assert there == {"Edited": "Room 4", "New": ""}
+    assert scene.alice.get(f"events/{new['id']}")["sync"]["state"] == "synced"
+
+
+def test_an_event_moved_on_before_its_first_move_was_sent_arrives_once(scene: Scene) -> None:
+    ids = [scene.ana.call("POST", "calendars", {"summary": name, "timeZone": "UTC"})["id"] for name in ("B", "C")]
+    uuids = [str(_mirrored(scene, name).calendar.uuid) for name in ids]
+    event = scene.create("Walk")
+    for uuid in uuids:
+        scene.patch(event["id"], {"calendar": uuid}, settle=False)
+    scene.google.settle()
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == uuids[1]
+    assert [i["summary"] for i in scene.ana.list(ids[1])] == ["Walk"]
+    assert scene.ana.list(ids[0]) == [] and scene.ana.list() == []
+    assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_event_moved_on_after_the_answer_to_its_first_move_was_lost_arrives_once(scene: Scene) -> None:
+    ids = [scene.ana.call("POST", "calendars", {"summary": name, "timeZone": "UTC"})["id"] for name in ("B", "C")]
+    mirrors = [_mirrored(scene, name) for name in ids]
+    event = scene.create("Walk")
+    match = {"method": "POST", "path": "*/move"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    scene.patch(event["id"], {"calendar": str(mirrors[0].calendar.uuid)}, settle=False)
+    scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": str(mirrors[1].calendar.uuid)}, settle=False)
+    scene.google.settle()
+    assert [i["summary"] for i in scene.ana.list(ids[1])] == ["Walk"]
+    assert scene.ana.list(ids[0]) == [] and scene.ana.list() == []
+    assert scene.alice.get("trash")["items"] == []
