@@ -33,6 +33,7 @@ RECORDED = (
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6
+PLANTED_BUDGET = 24
 SWEEPS = 5
 STRIDE = 12
 
@@ -70,8 +71,10 @@ def test_a_worker_killed_at_one_boundary_after_another(seed: int) -> None:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_seen(bug: Bug) -> None:
-    config = Config.drawn(bug.seed, bug.mode)
-    assert scenario.play(config, bug.planted()).violations != []
+    """The recorded seed shows it at once; where the engine has changed what that seed leads to, one of the next has to."""
+    seeds = [bug.seed, *(seed for seed in range(1, 1 + PLANTED_BUDGET) if seed != bug.seed)]
+    played = (scenario.play(Config.drawn(seed, bug.mode), bug.planted()).violations for seed in seeds)
+    assert any(played), f"not seen in {PLANTED_BUDGET} scenarios"
 
 
 def test_the_same_seed_gives_the_same_trace() -> None:

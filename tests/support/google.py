@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from gcal_emulator.app import create_app
 from gcal_emulator.world import World
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.connections import gateway
+from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
@@ -51,10 +52,12 @@ class Google:
     @contextmanager
     def installed(self) -> Iterator[None]:
         gateway.use(InProcess(self.app.test_client()))
+        doubt, tokens.DOUBT = tokens.DOUBT, timedelta()  # settling does not wait
         try:
             yield
         finally:
             gateway.use(None)
+            tokens.DOUBT = doubt
 
     def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
         answer = self.client.open(f"/_emulator/{path}", method=method, json=body)

@@ -9,10 +9,11 @@ from django.test import Client
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, OutgoingMail
+from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import channels, disconnecting
-from conversa_calendar.sync.models import Mirror, PushChannel
+from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 from tests.support.cast import Cast
 from tests.support.google import Google, at
 from tests.sync.conftest import ANA, Scene
@@ -179,6 +180,34 @@ def test_trouble_at_the_token_endpoint_is_not_a_dead_grant(scene: Scene) -> None
     with tenant(scene.alice.account_id):
         assert Connection.objects.get().state == "active"
     scene.assert_equal()
+
+
+def test_one_slip_of_the_token_endpoint_ends_nothing(scene: Scene) -> None:
+    with tenant(scene.alice.account_id):
+        Connection.objects.update(access_expires_at=clock.now())
+    scene.google.control("faults", {"match": {"path": "/token"}, "effect": {"code": "G32"}, "times": 1})
+    scene.create("a")
+    with tenant(scene.alice.account_id):
+        connection = Connection.objects.get()
+        assert (connection.state, connection.doubted_at) == ("active", None)
+        assert not OutgoingMail.objects.filter(subject__contains=ANA).exists()
+    scene.assert_equal()
+
+
+def test_a_refused_renewal_is_asked_again_after_a_minute_and_not_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "DOUBT", timedelta(seconds=60))
+    scene.google.control("revoke", {"email": ANA})
+    for state, age_s, calls in (("active", 0, ["/token"]), ("active", 59, []), ("reconnect_needed", 61, ["/token"])):
+        mark = scene.google.mark()
+        with tenant(scene.alice.account_id):
+            Connection.objects.update(doubted_at=clock.now() - timedelta(seconds=age_s) if age_s else None)
+            MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+        scene.google.settle_once()
+        assert [entry["path"] for entry in scene.google.journal(mark) if entry["path"] == "/token"] == calls
+        with tenant(scene.alice.account_id):
+            assert Connection.objects.get().state == state
 
 
 def _disconnect(scene: Scene, how: str) -> dict[str, Any]:

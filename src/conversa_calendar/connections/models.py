@@ -45,6 +45,7 @@ class Connection(TenantModel):
     sealed_access_token = models.TextField(blank=True)
     access_expires_at = models.DateTimeField(null=True)
     renewing_until = models.DateTimeField(null=True)
+    doubted_at = models.DateTimeField(null=True)
     token_version = models.IntegerField(default=0)
     connected_at = models.DateTimeField(default=clock.now)
     consented_at = models.DateTimeField(default=clock.now)

@@ -22,6 +22,7 @@ from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import Tokens
 
 LEEWAY = timedelta(seconds=90)
+DOUBT = timedelta(seconds=60)
 CLAIM = timedelta(seconds=25)
 WAITS_MAX = 120
 WAIT_S = 0.25
@@ -72,6 +73,8 @@ class Wallet:
                 self.fill(known)
             if known.state == RECONNECT_NEEDED:
                 raise protocol.GrantDead("This Google account must be reconnected.", reason=known.state)
+            if known.doubted_at is not None and now < known.doubted_at + DOUBT:
+                raise _doubt(known.doubted_at + DOUBT - now)
             free = Q(renewing_until=None) | Q(renewing_until__lt=now)
             claimed = Connection.objects.filter(free, pk=known.pk, token_version=self._version)
             return known, claimed.update(renewing_until=now + CLAIM) == 1
@@ -80,7 +83,7 @@ class Wallet:
         try:
             tokens = gateway.oauth().refresh(connection.refresh_token, clock.now())
         except protocol.GrantDead as error:
-            mark_dead(self.account_id, self.connection_id, error.reason)
+            self._believe(connection, error)
             raise
         except (protocol.ProviderError, sealing.SealBroken):
             with tenant(self.account_id):
@@ -92,12 +95,33 @@ class Wallet:
         return tokens.access_token
 
 
+    def _believe(self, connection: Connection, error: protocol.GrantDead) -> None:
+        """One refusal of a refresh may be a slip of Google; the second, a minute later, is believed. Raises Transient
+        for the first."""
+        if connection.doubted_at is not None:
+            mark_dead(self.account_id, self.connection_id, error.reason)
+            return
+        with tenant(self.account_id):
+            doubted = Connection.objects.filter(pk=connection.pk, token_version=connection.token_version)
+            doubted.update(doubted_at=clock.now(), renewing_until=None)
+        raise _doubt(DOUBT) from error
+
+
+def _doubt(wait: timedelta) -> protocol.Transient:
+    return protocol.Transient(
+        "Google refused to renew this authorisation; it is asked once more.",
+        reason="grantDoubted",
+        retry_after_s=wait.total_seconds(),
+    )
+
+
 def store(connection: Connection, tokens: Tokens) -> None:
     """Seals new tokens into a connection, unless a newer one is there already."""
     values = {
         "sealed_access_token": sealing.seal(tokens.access_token, connection.place("access_token")),
         "access_expires_at": tokens.expires_at,
         "renewing_until": None,
+        "doubted_at": None,
         "used_at": clock.now(),
         "token_version": connection.token_version + 1,
     }

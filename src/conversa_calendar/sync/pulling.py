@@ -73,9 +73,9 @@ def _begin(session: Session) -> None:
 def _list(session: Session) -> Page:
     mirror = session.mirror
     if mirror.listing == "near":
-        now = clock.now()
+        began = mirror.started_at  # a page token is good for the query that it came with only
         return session.provider.list_events(
-            mirror.remote_id, page=mirror.page, since=now - NEAR_BACK, until=now + NEAR_AHEAD
+            mirror.remote_id, page=mirror.page, since=began - NEAR_BACK, until=began + NEAR_AHEAD
         )
     cursor = mirror.cursor if mirror.listing == "changes" else ""
     return session.provider.list_events(mirror.remote_id, cursor=cursor, page=mirror.page)

@@ -178,7 +178,8 @@ def _decision(
             return "", backoff.delay_s(failures, base_s=60.0), "tell_operator"
         case protocol.Transient():
             is_own_end = error.reason in {"leaseEnds", "renewing"}
-            return "", (LEASE_FULL_WAIT_S if is_own_end else backoff.delay_s(failures)), "wait"
+            asked_wait_s = min(error.retry_after_s or 0.0, CHECK_QUIET_S)
+            return "", (LEASE_FULL_WAIT_S if is_own_end else asked_wait_s or backoff.delay_s(failures)), "wait"
         case _:
             return "", backoff.delay_s(failures, base_s=30.0), "check"
 
@@ -193,6 +194,8 @@ def _in_words(error: Exception) -> str:
             return _("Google does not show this calendar any more: it was deleted or is no longer shared. Events stay.")
         case protocol.WritesPaused():
             return _("Google has paused writing for this account for some hours. Reading goes on; edits wait.")
+        case protocol.Transient(reason="grantDoubted"):
+            return _("Google refused to renew the authorisation; it is asked once more in a minute before it is believed.")
         case protocol.RateLimited():
             return _("Google asks for fewer requests; it goes on by itself.")
         case protocol.OperatorError():

@@ -72,20 +72,29 @@ class Query:
             raise errors.GoogleError(400, "badRequest", "Bad Request", location=name)
         return at.astimezone(UTC).replace(microsecond=0)
 
+    def identity(self) -> str:
+        """A digest of every parameter that a page token is bound to."""
+        skipped = {"pageToken", "maxResults", "prettyPrint", "fields", "alt", "key"}
+        return _digest({n: v for n, v in self.values.items() if n not in skipped and v})
+
     def shape(self) -> str:
         """A digest of every parameter that a sync token is bound to."""
         skipped = {"syncToken", "pageToken", "maxResults", "prettyPrint", "fields", "alt", "timeMin", "timeMax", "key"}
         kept = {n: sorted(v) for n, v in self.values.items() if n not in skipped and v}
         if kept.get("showDeleted") == ["false"]:
             del kept["showDeleted"]
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+        return _digest(kept)
+
+
+def _digest(parameters: dict[str, list[str]]) -> str:
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def listed(world: World, calendar: Calendar, email: str, query: Query, effect: dict[str, Any]) -> bytes:
     """The answer of events.list as JSON bytes."""
     zone = query.one("timeZone") or calendar.time_zone
     if query.page_token:
-        return _page(world, calendar, email, query, _snapshot_of(world, query.page_token, calendar, email), effect)
+        return _page(world, calendar, email, query, _snapshot_of(world, query, calendar, email), effect)
     since = _since(world, calendar, email, query)
     lagging_from = world.clock.now_s() - world.behaviours.list_lag_s
     is_stale = effect.get("list") == "stale" and since is not None
@@ -101,12 +110,14 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
         found.sort(key=lambda item: json.loads(item).get("updated", ""))
     mints = not any(query.values.get(name) for name in _NO_TOKEN)
     token = _mint(email, calendar, query, upto) if mints else ""
-    return _page(world, calendar, email, query, {"items": found, "at": 0, "token": token, "who": email}, effect)
+    return _page(world, calendar, email, query, _snapshot(found, token, query, calendar, email), effect)
 
 
 def instances(world: World, calendar: Calendar, email: str, event_id: str, query: Query) -> bytes:
     """The answer of events.instances."""
     master = events.find(world, calendar, event_id)
+    if query.page_token:
+        return _page(world, calendar, email, query, _snapshot_of(world, query, calendar, email, master.id), {})
     zone = query.one("timeZone") or calendar.time_zone
     found = []
     for event in expanded(calendar, master, query.time_min, query.time_max):
@@ -116,7 +127,7 @@ def instances(world: World, calendar: Calendar, email: str, event_id: str, query
         if pinned and moments.instant(event.data["originalStartTime"]) != _instant_of(pinned, calendar):
             continue
         found.append(render.encoded(world, calendar, event, email, zone, query.max_attendees))
-    return _page(world, calendar, email, query, {"items": found, "at": 0, "token": "", "who": email}, {})
+    return _page(world, calendar, email, query, _snapshot(found, "", query, calendar, email, master.id), {})
 
 
 def expanded(calendar: Calendar, master: Event, since: datetime | None, until: datetime | None) -> Iterator[Event]:
@@ -321,9 +332,20 @@ def _overlaps(calendar: Calendar, event: Event, since: datetime | None, until: d
     return (since is None or ends > since) and (until is None or starts < until)
 
 
-def _snapshot_of(world: World, token: str, calendar: Calendar, email: str) -> dict[str, Any]:
-    snapshot: dict[str, Any] | None = world.snapshots.get(token)
-    if snapshot is None or snapshot["who"] != email:
+def _snapshot(
+    items: list[bytes], sync_token: str, query: Query, calendar: Calendar, email: str, series_id: str = ""
+) -> dict[str, Any]:
+    """A list as it was when its first page was asked for; page tokens point into it."""
+    asked = (email, calendar.id, series_id, query.identity())
+    return {"items": items, "at": 0, "token": sync_token, "asked": asked}
+
+
+def _snapshot_of(
+    world: World, query: Query, calendar: Calendar, email: str, series_id: str = ""
+) -> dict[str, Any]:
+    """What a page token stands for; it has to come with the query that it was given for."""
+    snapshot: dict[str, Any] | None = world.snapshots.get(query.page_token)
+    if snapshot is None or tuple(snapshot["asked"]) != (email, calendar.id, series_id, query.identity()):
         raise errors.GoogleError(400, "invalid", "Invalid page token value.", location="pageToken")
     return snapshot
 
