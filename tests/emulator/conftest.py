@@ -7,6 +7,13 @@ from gcal_emulator.app import create_app
 from gcal_emulator.world import World
 
 ANA, BEN = "ana@acme.example", "ben@acme.example"
+EVENTS = "calendars/primary/events"
+LUNCH: dict[str, Any] = {
+    "summary": "Lunch",
+    "start": {"dateTime": "2026-12-01T12:00:00Z"},
+    "end": {"dateTime": "2026-12-01T13:00:00Z"},
+    "attendees": [{"email": "guest@else.example"}],
+}
 
 
 class Caller:

@@ -7,15 +7,7 @@ import pytest
 from gcal_emulator import discovery
 from googleapiclient.discovery import build, build_from_document
 
-from tests.emulator.conftest import ANA, BEN, Caller, Emulator
-
-EVENTS = "calendars/primary/events"
-LUNCH = {
-    "summary": "Lunch",
-    "start": {"dateTime": "2026-12-01T12:00:00Z"},
-    "end": {"dateTime": "2026-12-01T13:00:00Z"},
-    "attendees": [{"email": "guest@else.example"}],
-}
+from tests.emulator.conftest import ANA, BEN, EVENTS, LUNCH, Caller, Emulator
 
 
 def _batch(emulator: Emulator, caller: Caller, *parts: tuple[str, str, Any]) -> Any:
@@ -142,23 +134,6 @@ def test_86_channels_of_acl_settings_and_calendar_list(emulator: Emulator, ana: 
     emulator.control("notifications/flush")
     states = [(h["X-Goog-Channel-ID"], h["X-Goog-Resource-State"]) for _address, h in emulator.delivered]
     assert ("channel-0", "exists") in states and states.count(("channel-1", "exists")) == 0
-
-
-@pytest.mark.parametrize(
-    ("scope", "method", "path"),
-    [
-        ("calendar.events", "GET", "users/me/calendarList"),
-        ("calendar.events.readonly", "POST", EVENTS),
-        ("calendar.events", "GET", "colors"),
-        ("calendar.freebusy", "GET", EVENTS),
-        ("calendar.acls.readonly", "POST", "calendars/primary/acl"),
-        ("calendar.calendarlist.readonly", "GET", "users/me/settings"),
-    ],
-)
-def test_14_a_missing_scope_is_named(emulator: Emulator, scope: str, method: str, path: str) -> None:
-    answer = emulator.caller(ANA, scope)(method, path, {} if method == "POST" else None)
-    assert answer.status_code == 403
-    assert answer.json["error"]["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
 
 
 def test_unknown_methods_and_paths_never_end_in_a_server_error(ana: Caller) -> None:

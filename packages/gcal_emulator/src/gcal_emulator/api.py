@@ -410,7 +410,7 @@ def _calendar_list(world: World, email: str) -> dict[str, Any]:
     token = query.get("syncToken")
     if token and (query.get("minAccessRole") or query.get("showOwnOrganizationOnly")):
         raise errors.invalid("Sync token cannot be used with other request restrictions", "syncToken")
-    since = sharing.list_token(token, email)
+    since = sharing.list_token(world, token, email)
     since = -1 if since is None else since
     least = query.get("minAccessRole")
     found = []

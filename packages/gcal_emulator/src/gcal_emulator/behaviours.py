@@ -32,6 +32,8 @@ class Behaviours:
     """Whether the `sync` message leaves before the answer to watch."""
     testing_mode: bool = False
     """Consent screen in Testing: refresh tokens die after seven days."""
+    refresh_idle_days: int = 183
+    """After how many days without use a refresh token dies (checklist 12)."""
     orphan_master_status: int = 404
     """Reading the master of an orphan exception answers 404 or 403 (checklist 49)."""
     quota_per_user: int = 600

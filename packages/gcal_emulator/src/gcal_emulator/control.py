@@ -129,6 +129,8 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         for calendar in world.calendars.values():
             if only in (None, calendar.id):
                 calendar.token_floor = world.next_seq()
+        if only is None:
+            world.list_token_floor = world.next_seq()
         return jsonify({})
 
     @control.post("/share")

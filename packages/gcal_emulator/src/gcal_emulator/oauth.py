@@ -88,7 +88,7 @@ def blueprint(world: World) -> Blueprint:
         if grant == "authorization_code":
             return _redeem(world, client, values, key)
         if grant == "refresh_token":
-            return _refresh(world, client, values)
+            return _refresh(world, client, values, key)
         raise OAuthError(400, "unsupported_grant_type", "Invalid grant_type")
 
     @routes.post("/revoke")
@@ -155,7 +155,8 @@ def issue(world: World, email: str, client_id: str, scopes: set[str], with_refre
     }
     world.grants.setdefault((email, client_id), set()).update(scopes)
     if with_refresh:
-        refresh = Token(f"1//0{world.new_id(60)}", email, client_id, frozenset(scopes), world.clock.now_s())
+        now = world.clock.now_s()
+        refresh = Token(f"1//0{world.new_id(60)}", email, client_id, frozenset(scopes), now, used_at=now)
         world.refresh_tokens[refresh.value] = refresh
         access.refresh = refresh.value
         answer["refresh_token"] = refresh.value
@@ -205,6 +206,8 @@ def _interactive(world: World, client: Client, values: dict[str, str]) -> Any:
     known = world.grants.get((email, client.id), set())
     if asked <= known and "consent" not in prompt:
         return _decide(world, values, email, asked | identity)
+    if "none" in prompt:
+        return _return(values, {"error": "consent_required"})
     scopes = [(scope, _LABELS.get(scope.removeprefix(PREFIX), scope)) for scope in sorted(asked)]
     return _page(
         render_template_string(_CONSENT, client=client.id, email=email, query=query, scopes=scopes, preticked=False)
@@ -306,31 +309,38 @@ def _redeem(world: World, client: Client, values: dict[str, str], key: jwk.RSAKe
     code.is_redeemed = True
     answer = issue(world, code.email, client.id, set(code.scopes), code.is_offline)
     if IDENTITY["openid"] in code.scopes:
-        answer["id_token"] = _id_token(world, code, key)
+        answer["id_token"] = _id_token(world, code.email, client.id, answer["access_token"], code.nonce, key)
     return jsonify(answer)
 
 
-def _refresh(world: World, client: Client, values: dict[str, str]) -> Response:
+def _refresh(world: World, client: Client, values: dict[str, str], key: jwk.RSAKey) -> Response:
     held = world.refresh_tokens.get(values.get("refresh_token", ""))
     if held is None:
         raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
     if held.client_id != client.id:
         raise OAuthError(400, "invalid_grant", "Bad Request")
-    if world.behaviours.testing_mode and world.clock.now_s() - held.expires_at > _TESTING_LIFETIME_S:
+    now = world.clock.now_s()
+    is_over = world.behaviours.testing_mode and now - held.expires_at > _TESTING_LIFETIME_S
+    if is_over or now - held.used_at > world.behaviours.refresh_idle_days * 86400:
         del world.refresh_tokens[held.value]
         raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
+    held.used_at = now
     answer = issue(world, held.email, client.id, set(held.scopes), with_refresh=False)
+    if IDENTITY["openid"] in held.scopes:
+        answer["id_token"] = _id_token(world, held.email, client.id, answer["access_token"], "", key)
     world.tokens[answer["access_token"]].refresh = held.value
     return jsonify(answer)
 
 
-def _id_token(world: World, code: Code, key: jwk.RSAKey) -> str:
-    account = world.accounts[code.email]
+def _id_token(world: World, email: str, client_id: str, access_token: str, nonce: str, key: jwk.RSAKey) -> str:
+    account = world.accounts[email]
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
     now = int(world.clock.now_s() if world.clock.is_manual else time.time())
     claims: dict[str, Any] = {
         "iss": "https://accounts.google.com",
-        "aud": code.client_id,
-        "azp": code.client_id,
+        "aud": client_id,
+        "azp": client_id,
+        "at_hash": base64.urlsafe_b64encode(half).decode().rstrip("="),
         "sub": account.sub,
         "email": account.email,
         "email_verified": True,
@@ -338,6 +348,6 @@ def _id_token(world: World, code: Code, key: jwk.RSAKey) -> str:
         "iat": now,
         "exp": now + 3600,
     }
-    if code.nonce:
-        claims["nonce"] = code.nonce
+    if nonce:
+        claims["nonce"] = nonce
     return str(jwt.encode({"alg": "RS256", "kid": "emulator-1"}, claims, key))

@@ -80,7 +80,7 @@ def add_routes(
     def list_settings() -> Response:
         allow("Settings.List", _SETTINGS)
         rows = [_setting(name, value) for name, value in world.settings_of(g.token.email).items()]
-        since = list_token(request.args.get("syncToken"), g.token.email)
+        since = list_token(world, request.args.get("syncToken"), g.token.email)
         items = [] if since is not None and since >= world.settings_seq.get(g.token.email, 0) else rows
         body: dict[str, Any] = {"kind": "calendar#settings", "etag": f'"p{world.seq:x}"', "items": items}
         return answer(body | {"nextSyncToken": f"{world.seq}:{g.token.email}"})
@@ -112,7 +112,7 @@ def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:
 
 
 def _rules(world: World, calendar: Calendar, email: str) -> dict[str, Any]:
-    since = list_token(request.args.get("syncToken"), email)
+    since = list_token(world, request.args.get("syncToken"), email)
     found = [
         rule(calendar, name) for name in calendar.acl if since is None or calendar.acl_changes.get(name, 0) > since
     ]
@@ -146,13 +146,13 @@ def _name_of(rule_id: str) -> str:
     return rule_id.partition(":")[2] or rule_id
 
 
-def list_token(token: str | None, email: str) -> int | None:
+def list_token(world: World, token: str | None, email: str) -> int | None:
     """The sequence number in a sync token of calendarList, acl or settings; None without one. Raises GoogleError."""
     if not token:
         return None
     seq, _, who = token.partition(":")
     if not seq.isdigit():
         raise errors.invalid("Invalid Value", "syncToken")
-    if who != email:
+    if who != email or int(seq) < world.list_token_floor:
         raise errors.full_sync_required()
     return int(seq)

@@ -41,7 +41,9 @@ class Token:
     client_id: str
     scopes: frozenset[str]
     expires_at: float
+    """When an access token ends; when a refresh token was given."""
     refresh: str = ""
+    used_at: float = 0.0
 
 
 @dataclass
@@ -183,6 +185,7 @@ class World:
         self.grants: dict[tuple[str, str], set[str]] = {}
         self.consents: list[dict[str, Any]] = []
         self.settings_seq: dict[str, int] = {}
+        self.list_token_floor = 0
         self.channels: dict[str, Channel] = {}
         self.notifications: list[Notification] = []
         self.notification_mode: dict[str, Any] = {"mode": "deliver"}
@@ -245,8 +248,9 @@ class World:
             reminders = [{"method": "popup", "minutes": 10}] if calendar_id == email else []
             entry = ListEntry(calendar_id, color_id=colors[len(entries) % len(colors)], default_reminders=reminders)
             entries[calendar_id] = entry
-        entry.is_deleted = False
-        entry.seq = self.next_seq()
+            entry.seq = self.next_seq()
+        if entry.is_deleted:
+            entry.is_deleted, entry.seq = False, self.next_seq()
         return entry
 
     def share(self, calendar: Calendar, email: str, role: str) -> None:
