@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench simulate soak planted kill-sweep clean
+.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench simulate soak planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,7 +29,7 @@ fmt: setup ## format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 lint: setup ## style, imports, vocabulary
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/python tools/emulator_coverage.py --check
 
 types: setup ## static types of Python and TypeScript
 	@$(BIN)/mypy && $(BIN)/python tools/build_frontend.py --check
@@ -45,6 +45,9 @@ soak: setup ## simulate fresh scenarios on all cores: MINUTES=n [FIRST=seed]
 
 planted: setup ## show that the simulation sees every planted bug
 	@$(BIN)/python -m tests.simulation --planted
+
+emulator-coverage: setup ## what the emulator covers, from its tests: WRITE=1 puts it into its README
+	@$(BIN)/python tools/emulator_coverage.py $(if $(WRITE),--write)
 
 kill-sweep: setup ## kill the worker at every boundary of SCENARIOS=n simulated scenarios
 	@$(BIN)/python -m tests.simulation --kill-sweep $(or $(SCENARIOS),30)

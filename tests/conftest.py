@@ -6,6 +6,7 @@ WSGI application.
 
 import os
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ os.environ.update(
     PUBLIC_URL="http://testserver",
     ALLOWED_HOSTS="testserver",
     DJANGO_ALLOW_ASYNC_UNSAFE="true",
+    GCAL_EMULATOR_SCHEMAS=str(files("googleapiclient").joinpath("discovery_cache/documents/calendar.v3.json")),
 )
 
 from tests.support import database  # noqa: E402
@@ -37,12 +39,21 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
+from gcal_emulator import schemas  # noqa: E402
 
 from tests.support.cast import Cast, build_cast  # noqa: E402
 from tests.support.google import Google  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 setup_test_environment()
+
+
+@pytest.fixture(autouse=True)
+def _answers_fit_googles_document() -> Iterator[None]:
+    """Whatever the emulator answered in a test has to fit the schemas of Google's own discovery document."""
+    yield
+    problems, schemas.found[:] = list(schemas.found), []
+    assert problems == []
 
 
 @pytest.fixture(scope="session")

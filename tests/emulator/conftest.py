@@ -44,6 +44,7 @@ class Emulator:
     def __init__(self) -> None:
         self.world = World()
         self.delivered: list[tuple[str, dict[str, str]]] = []
+        self.answer_push = 200
         self.app = create_app(self.world, deliver=self._deliver)
         self.client = self.app.test_client()
 
@@ -60,7 +61,7 @@ class Emulator:
 
     def _deliver(self, address: str, headers: dict[str, str]) -> int:
         self.delivered.append((address, headers))
-        return 200
+        return self.answer_push
 
 
 @pytest.fixture

@@ -69,6 +69,14 @@ def entry_etag(ana: Caller, name: str) -> str:
     return next(str(e["etag"]) for e in found if e["id"] == name)
 
 
+def test_18_colours_of_an_entry_are_rgb_when_asked(ana: Caller) -> None:
+    sent = {"backgroundColor": "#4986e6", "foregroundColor": "#ffffff"}
+    plain = ana.ok("PATCH", f"{LIST}/primary", sent)
+    assert plain["backgroundColor"] != "#4986e6"
+    entry = ana.ok("PATCH", f"{LIST}/primary?colorRgbFormat=true", sent)
+    assert (entry["backgroundColor"], entry["foregroundColor"], entry["colorId"]) == ("#4986e6", "#ffffff", "16")
+
+
 def test_19_the_lists_token_ignores_titles_and_roles_refuses_filters_and_expires(
     emulator: Emulator, ana: Caller
 ) -> None:

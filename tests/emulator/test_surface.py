@@ -1,13 +1,14 @@
-"""Batch, partial responses, discovery, ACL and settings (checklist lines 3, 14, 16–23, 85, 86, 89–92)."""
+"""Batch, partial responses, discovery (checklist lines 89 and 90)."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gcal_emulator import discovery
 from googleapiclient.discovery import build, build_from_document
 
-from tests.emulator.conftest import ANA, BEN, EVENTS, LUNCH, Caller, Emulator
+from tests.emulator.conftest import ANA, EVENTS, LUNCH, Caller, Emulator
 
 
 def _batch(emulator: Emulator, caller: Caller, *parts: tuple[str, str, Any]) -> Any:
@@ -36,6 +37,14 @@ def test_89_batch_over_its_limit_is_refused(emulator: Emulator, ana: Caller) -> 
     answer = _batch(emulator, ana, ("GET", EVENTS, None), ("GET", EVENTS, None))
     assert answer.status_code == 400
     assert [entry["path"] for entry in emulator.world.journal] == ["/batch/calendar/v3"]
+
+
+def test_89_writes_of_one_batch_to_one_event_may_collide(emulator: Emulator, ana: Caller) -> None:
+    path = f"{EVENTS}/{ana.ok('POST', EVENTS, LUNCH)['id']}"
+    emulator.world.behaviours.batch_conflicts = True
+    text = _batch(emulator, ana, ("PATCH", path, {"summary": "a"}), ("PATCH", path, {"summary": "b"})).text
+    assert text.count("HTTP/1.1 200 OK") == 1 and text.count("HTTP/1.1 409 CONFLICT") == 1
+    assert '"reason": "conflict"' in text and ana.ok("GET", path)["summary"] == "a"
 
 
 def test_89_parts_without_authorization_are_refused_one_by_one(emulator: Emulator) -> None:
@@ -88,6 +97,15 @@ def test_every_method_and_parameter_of_googles_own_document_is_offered() -> None
         assert asked <= set(query.split()), (name, asked - set(query.split()))
 
 
+def test_every_parameter_is_read_or_listed_as_without_effect() -> None:
+    """What is offered and neither read anywhere nor explained would be a promise that nobody keeps."""
+    folder = Path(discovery.__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "discovery.py")
+    names = {name for _verb, _path, query, _body in discovery.METHODS.values() for name in query.split()}
+    explained = {name.partition(" ")[0] for name in discovery.WITHOUT_EFFECT}
+    assert {name for name in names if f'"{name}"' not in text} <= explained
+
+
 def test_every_offered_method_answers_and_never_as_unknown(emulator: Emulator, ana: Caller) -> None:
     event = ana.ok("POST", EVENTS, LUNCH)["id"]
     names = {"calendarId": "primary", "eventId": event, "ruleId": f"user:{ANA}", "setting": "locale"}
@@ -105,35 +123,6 @@ def test_a_client_builds_itself_from_the_emulators_document(emulator: Emulator) 
     assert request.uri.startswith(f"{document['rootUrl']}calendar/v3/calendars/primary/events?")
     shipped = build("calendar", "v3", developerKey="x", static_discovery=True)
     assert set(dir(shipped.events())) - set(dir(built.events())) <= {"list_next", "instances_next"}
-
-
-def test_92_acl_rules_are_listed_changed_and_leave_tombstones(emulator: Emulator, ana: Caller) -> None:
-    emulator.caller(BEN)
-    made = ana.ok("POST", "calendars/primary/acl", {"role": "reader", "scope": {"type": "user", "value": BEN}})
-    assert made["id"] == f"user:{BEN}" and made["role"] == "reader"
-    token = ana.ok("GET", "calendars/primary/acl")["nextSyncToken"]
-    assert ana.ok("PATCH", f"calendars/primary/acl/user:{BEN}", {"role": "writer"})["role"] == "writer"
-    assert ana.ok("GET", f"calendars/primary/acl/user:{BEN}")["role"] == "writer"
-    ana.ok("DELETE", f"calendars/primary/acl/user:{BEN}")
-    assert [row["role"] for row in ana.ok("GET", f"calendars/primary/acl?syncToken={token}")["items"]] == ["none"]
-    assert ana.refused("GET", f"calendars/primary/acl/user:{BEN}") == (404, "notFound")
-    assert ana.refused("DELETE", f"calendars/primary/acl/user:{ANA}") == (403, "cannotChangeOwnerAcl")
-
-
-def test_92_settings_are_read_one_by_one(ana: Caller) -> None:
-    assert ana.ok("GET", "users/me/settings/weekStart")["value"] == "1"
-    assert ana.refused("GET", "users/me/settings/none") == (404, "notFound")
-
-
-def test_86_channels_of_acl_settings_and_calendar_list(emulator: Emulator, ana: Caller) -> None:
-    emulator.caller(BEN)
-    for number, path in enumerate(("calendars/primary/acl", "users/me/settings", "users/me/calendarList")):
-        sent = {"id": f"channel-{number}", "type": "web_hook", "address": "http://localhost/push"}
-        assert ana.ok("POST", f"{path}/watch", sent)["resourceUri"].endswith(f"{path}?alt=json")
-    ana.ok("POST", "calendars/primary/acl", {"role": "reader", "scope": {"type": "user", "value": BEN}})
-    emulator.control("notifications/flush")
-    states = [(h["X-Goog-Channel-ID"], h["X-Goog-Resource-State"]) for _address, h in emulator.delivered]
-    assert ("channel-0", "exists") in states and states.count(("channel-1", "exists")) == 0
 
 
 def test_unknown_methods_and_paths_never_end_in_a_server_error(ana: Caller) -> None:

@@ -109,6 +109,7 @@ def running(home: Path, is_durable: bool = False) -> Iterator[Installation]:
             processes.wait_until_ready(f"{installation.origin}/readyz")
             processes.wait_until_ready(f"{installation.google}/_emulator/clock")
             yield installation
+            assert call(f"{installation.google}/_emulator/violations", method="GET") == {"violations": []}
         finally:
             for child in installation.children.values():
                 try:

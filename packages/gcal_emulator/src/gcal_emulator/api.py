@@ -1,11 +1,13 @@
 """Calendar API v3 over HTTP: authentication, scopes, routes, faults, journal."""
 
 import json
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 
-from gcal_emulator import errors, events, listing, push, render, selection, sharing
+from gcal_emulator import errors, events, listing, push, quick_add, render, schemas, selection, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, Token, World
 
@@ -120,7 +122,9 @@ def blueprint(world: World) -> Blueprint:
     def subscribe() -> Response:
         allow("CalendarList.Insert", _WRITE_LIST)
         calendar = calendar_of(_body().get("id") or "")
-        return _json(list_entry(world, g.token.email, world.subscribe(g.token.email, calendar.id)))
+        entry = world.subscribe(g.token.email, calendar.id)
+        push.changed(world, f"calendarList:{g.token.email}")
+        return _json(list_entry(world, g.token.email, entry))
 
     @api.route("/users/me/calendarList/<path:calendar_id>", methods=["PATCH", "PUT"])
     def change_list_entry(calendar_id: str) -> Response:
@@ -128,6 +132,7 @@ def blueprint(world: World) -> Blueprint:
         calendar = calendar_of(calendar_id)
         entry = world.lists[g.token.email][calendar.id]
         _change_entry(entry, _body(), world.next_seq())
+        push.changed(world, f"calendarList:{g.token.email}")
         return _json(list_entry(world, g.token.email, entry))
 
     @api.delete("/users/me/calendarList/<path:calendar_id>")
@@ -138,6 +143,7 @@ def blueprint(world: World) -> Blueprint:
             raise GoogleError(403, "cannotUnsubscribeFromOwnedCalendar", "Cannot unsubscribe from an owned calendar.")
         entry = world.lists[g.token.email][calendar.id]
         entry.is_deleted, entry.seq = True, world.next_seq()
+        push.changed(world, f"calendarList:{g.token.email}")
         return Response(status=204)
 
     @api.post("/users/me/calendarList/watch")
@@ -157,6 +163,7 @@ def blueprint(world: World) -> Blueprint:
         zone = body.get("timeZone") or world.accounts[g.token.email].time_zone
         calendar = world.add_calendar(calendar_id, body["summary"], g.token.email, zone)
         calendar.description = body.get("description") or ""
+        push.changed(world, f"calendarList:{g.token.email}")
         return _json(_calendar(calendar))
 
     @api.get("/calendars/<path:calendar_id>")
@@ -225,26 +232,20 @@ def blueprint(world: World) -> Blueprint:
         return _json(answer)
 
     @api.post("/calendars/<path:calendar_id>/events/quickAdd")
-    def quick_add(calendar_id: str) -> Response:
+    def quick_add_event(calendar_id: str) -> Response:
         allow("Events.QuickAdd", _WRITE_EVENTS)
         calendar = calendar_of(calendar_id)
         text = request.args.get("text") or ""
         if not text:
             raise errors.required("Required")
-        begin = world.clock.now().replace(minute=0, second=0, microsecond=0)
-        at = {"dateTime": begin.isoformat(), "timeZone": calendar.time_zone}
-        end = {"dateTime": begin.replace(minute=59).isoformat(), "timeZone": calendar.time_zone}
-        body = {"summary": text, "start": at, "end": end}
+        body = quick_add.parse(text, world.clock.now(), calendar.time_zone)
         return shown(calendar, events.insert(world, calendar, g.token.email, body, params()))
 
     @api.get("/calendars/<path:calendar_id>/events/<event_id>")
     def get_event(calendar_id: str, event_id: str) -> Response:
         allow("Events.Get", (*_READ_EVENTS, "calendar.events.freebusy"))
         calendar = calendar_of(calendar_id)
-        event = events.find(world, calendar, event_id)
-        if request.headers.get("If-None-Match") == render.etag(event):
-            return Response(status=304)
-        return shown(calendar, event)
+        return shown(calendar, events.find(world, calendar, event_id))
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PUT"])
     def update_event(calendar_id: str, event_id: str) -> Response:
@@ -320,9 +321,9 @@ def install_hooks(app: Flask, world: World) -> None:
         if not g.is_google or request.path.startswith(("/batch", "/discovery")):
             return None
         is_api = request.path.startswith(BASE)
-        token = world.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer ")) if is_api else None
+        token = world.tokens.get(_bearer()) if is_api else None
         g.email = token.email if token else request.form.get("login_hint", "") or _email_of_form(world)
-        g.effect = _strike(world, g.email)
+        g.effect = {} if request.environ.get("emulator.is_late") else _strike(world, g.email)
         if g.effect.get("delay_s"):
             world.lock.release()
             try:
@@ -331,22 +332,32 @@ def install_hooks(app: Flask, world: World) -> None:
                 world.lock.acquire()
         if g.effect.get("drop") == "before":
             return _lost()
+        if g.effect.get("deliver_after_s") is not None or g.effect.get("twice"):
+            delay_s = float(g.effect.get("deliver_after_s") or 0)
+            world.late.append((world.clock.now_s() + delay_s, _again()))
+            if not g.effect.get("twice"):
+                return _lost()
         if g.effect.get("status"):
             return _injected(g.effect)
         if is_api:
             g.fields = selection.parse(request.args["fields"]) if request.args.get("fields") else None
             g.token = _valid(world, token)
             _charge(world, g.token)
-            events.settle_conferences(world)
+            events.settle(world)
         return None
 
     @app.after_request
     def finish(response: Response) -> Response:
         if not g.get("is_google"):
             return response
+        skew_s = float(g.effect.get("clock_skew_s") or 0)
+        response.headers["Date"] = format_datetime(world.clock.now() + timedelta(seconds=skew_s), usegmt=True)
         response.headers.setdefault("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
+        is_plain = not {"body", "list", "drop", "deliver_after_s"} & set(g.effect)
+        if request.path.startswith(BASE) and response.status_code in {200, 204} and is_plain:
+            schemas.hold(request.method, _raw_path().removeprefix(f"{BASE}/"), response.get_data())
         if request.path.startswith(BASE) and response.status_code == 200 and response.mimetype == "application/json":
-            _shape(response)
+            response = _unchanged(response) or _shape(response)
         is_lost = response.headers.get("X-Emulator-Lost") == "1"
         if g.effect.get("drop") == "after_commit":
             is_lost = True
@@ -443,8 +454,21 @@ def _change_entry(entry: ListEntry, body: dict[str, Any], seq: int) -> None:
     entry.is_selected = body.get("selected", entry.is_selected)
     entry.is_hidden = body.get("hidden", entry.is_hidden)
     entry.default_reminders = body.get("defaultReminders", entry.default_reminders)
-    entry.background = body.get("backgroundColor", entry.background)
+    if request.args.get("colorRgbFormat") == "true":
+        entry.background = body.get("backgroundColor", entry.background)
+        entry.foreground = body.get("foregroundColor", entry.foreground)
+        entry.color_id = _nearest_color(entry.background) if entry.background else entry.color_id
     entry.seq = seq
+
+
+def _nearest_color(background: str) -> str:
+    """The palette's entry that is closest to an RGB colour."""
+    wanted = bytes.fromhex(background.removeprefix("#"))
+
+    def distance(name: str) -> int:
+        return sum((a - b) ** 2 for a, b in zip(bytes.fromhex(CALENDAR_COLORS[name]), wanted, strict=True))
+
+    return min(CALENDAR_COLORS, key=distance)
 
 
 def _calendar(calendar: Calendar) -> dict[str, Any]:
@@ -499,6 +523,28 @@ def _strike(world: World, email: str) -> dict[str, Any]:
     return {}
 
 
+def _bearer() -> str:
+    return request.args.get("oauth_token") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+def _raw_path() -> str:
+    """The path as it was sent, where the server keeps it; ids may hold encoded slashes."""
+    raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path)
+    return raw.partition("?")[0]
+
+
+def _again() -> dict[str, Any]:
+    """This request in the words of werkzeug's EnvironBuilder, to be made once more."""
+    return {
+        "path": request.path,
+        "query_string": request.query_string.decode(),
+        "base_url": request.host_url,
+        "method": request.method,
+        "headers": [(name, value) for name, value in request.headers if name != "Content-Length"],
+        "data": request.get_data(),
+    }
+
+
 def _injected(effect: dict[str, Any]) -> Response:
     if "body" in effect:
         return Response(str(effect["body"]), status=int(effect["status"]), content_type="text/html")
@@ -517,15 +563,24 @@ def _injected(effect: dict[str, Any]) -> Response:
     return _json(error.body(), error.status)
 
 
-def _shape(response: Response) -> None:
+def _unchanged(response: Response) -> Response | None:
+    """304 for a read whose etag the caller already has."""
+    known = request.headers.get("If-None-Match")
+    if not known or request.method != "GET" or json.loads(response.get_data()).get("etag") != known:
+        return None
+    return Response(status=304, headers={"ETag": known})
+
+
+def _shape(response: Response) -> Response:
     """Applies `fields` and `prettyPrint` to a whole answer."""
     is_compact = request.args.get("prettyPrint") == "false"
     if g.get("fields") is None and not is_compact:
-        return
+        return response
     body = json.loads(response.get_data())
     body = selection.apply(body, g.fields) if g.get("fields") is not None else body
     text = json.dumps(body, ensure_ascii=False, **({"separators": (",", ":")} if is_compact else {"indent": 1}))
     response.set_data(text.encode())
+    return response
 
 
 def _lost() -> Response:

@@ -2,6 +2,7 @@
 
 import email.parser
 import email.policy
+import json
 from email.message import EmailMessage
 from typing import Any
 
@@ -29,8 +30,11 @@ def blueprint(app: Flask, world: World) -> Blueprint:
         if world.behaviours.batch_shuffled:
             world.dice.shuffle(order)
         answers = [b""] * len(parts)
+        written: set[str] = set()
         for at in order:
-            answers[at] = _answer(app, parts[at])
+            target = _written(parts[at]) if world.behaviours.batch_conflicts else ""
+            answers[at] = _answer(app, parts[at], is_conflict=bool(target) and target in written)
+            written.add(target)
         body = b"".join(b"--" + _BOUNDARY.encode() + b"\r\n" + answer for answer in answers)
         body += b"--" + _BOUNDARY.encode() + b"--\r\n"
         return Response(body, content_type=f"multipart/mixed; boundary={_BOUNDARY}")
@@ -46,12 +50,24 @@ def _parts() -> list[EmailMessage]:
     return [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
 
 
-def _answer(app: Flask, part: EmailMessage) -> bytes:
+def _written(part: EmailMessage) -> str:
+    """The path that a part writes to; empty for reads."""
+    raw = part.get_payload(decode=True)
+    words = (raw if isinstance(raw, bytes) else b"").split()
+    is_write = len(words) > 1 and words[0] in {b"PUT", b"PATCH", b"DELETE"}
+    return words[1].decode("utf-8", "replace").partition("?")[0] if is_write else ""
+
+
+def _answer(app: Flask, part: EmailMessage, is_conflict: bool) -> bytes:
     head = "Content-Type: application/http\r\n"
     if content_id := part.get("Content-ID"):
         name = str(content_id).strip().removeprefix("<").removesuffix(">")
         head += f"Content-ID: <response-{name}>\r\n"
-    status, headers, body = _run(app, part.get_payload(decode=True))
+    if is_conflict:
+        error = GoogleError(409, "conflict", "Conflict").body()
+        status, headers, body = "409 CONFLICT", [("Content-Type", "application/json")], json.dumps(error).encode()
+    else:
+        status, headers, body = _run(app, part.get_payload(decode=True))
     lines = [f"{name}: {value}" for name, value in headers if name in {"Content-Type", "ETag", "Vary"}]
     lines.append(f"Content-Length: {len(body)}")
     inner = f"HTTP/1.1 {status}\r\n" + "\r\n".join(lines) + "\r\n\r\n"

@@ -28,8 +28,10 @@ class Behaviours:
     """Shape of list pages: full, short (half of the asked size) or empty_first (checklist 51)."""
     push_http: str = "loopback"
     """Plain-http push addresses: loopback (allowed on loopback only) or never (real Google)."""
-    push_sync_first: bool = True
-    """Whether the `sync` message leaves before the answer to watch."""
+    push_sync_first: bool = False
+    """Whether the `sync` message is delivered before the answer to watch, rather than soon after (checklist 79)."""
+    stop_trickle_s: float = 0.0
+    """For how long a stopped channel still gets messages (checklist 84)."""
     testing_mode: bool = False
     """Consent screen in Testing: refresh tokens die after seven days."""
     refresh_idle_days: int = 183
@@ -40,10 +42,16 @@ class Behaviours:
     quota_per_project: int = 10_000
     quota_enforced: bool = False
     propagate_attendees: bool = True
+    propagation_delay_s: float = 0.0
+    """How long an organizer's change takes to guests' copies, and an answer back (checklist 72)."""
     access_token_lifetime_s: int = 3599
     updated_min_horizon_days: int = 28
     batch_limit: int = 1000
     """How many parts a batch may have: 1000 as documented, 50 as elsewhere (open question 8)."""
+    batch_conflicts: bool = False
+    """Whether writes of one batch to the same event collide with 409 conflict (checklist 89)."""
+    freebusy_days_max: int = 93
+    """Longest window of a free/busy question (checklist 91)."""
     batch_shuffled: bool = False
     """Whether the parts of a batch run in another order than they were sent."""
     latency_s: float = 0.0

@@ -6,6 +6,7 @@ import pickle
 import signal
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def _serve(options: argparse.Namespace) -> int:
     world = World(Clock(is_manual=options.clock == "manual", now=datetime.now(UTC)))
     if options.state and options.state.exists():
         world.restore(pickle.loads(options.state.read_bytes()))
+        world.notifications.clear()
     elif options.world and options.world.exists():
         try:
             control.load(world, json.loads(options.world.read_text()))
@@ -46,11 +48,12 @@ def _serve(options: argparse.Namespace) -> int:
             print(f"gcal-emulator: {options.world} is not a world file: {error}", file=sys.stderr)
             return 2
     try:
-        server = create_server(create_app(world), host=options.host, port=options.port, threads=16)
+        app = create_app(world)
+        server = create_server(app, host=options.host, port=options.port, threads=16)
     except OSError as error:
         print(f"gcal-emulator: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
         return 2
-    courier = Courier(world, _Ticker(world, options.state))
+    courier = Courier(world, _Ticker(world, options.state, app.extensions["deliver_late"]))
     courier.start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port = server.effective_port
@@ -76,8 +79,9 @@ def _save(world: World, path: Path) -> None:
 class _Ticker:
     """Finishes pending conferences, and keeps the state file fresh so that a killed emulator loses little."""
 
-    def __init__(self, world: World, state: Path | None) -> None:
+    def __init__(self, world: World, state: Path | None, deliver_late: Callable[[], None]) -> None:
         self.world = world
+        self.deliver_late = deliver_late
         self.state = state
         self.saved_seq = world.seq
         self.saved_at = time.monotonic()
@@ -85,7 +89,8 @@ class _Ticker:
     def __call__(self) -> None:
         if not self.world.clock.is_manual:
             with self.world.lock:
-                events.settle_conferences(self.world)
+                events.settle(self.world)
+            self.deliver_late()
         is_due = self.world.seq != self.saved_seq and time.monotonic() - self.saved_at > _SAVE_EVERY_S
         if self.state and is_due:
             self.saved_seq, self.saved_at = self.world.seq, time.monotonic()

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from gcal_emulator import api, events, moments, oauth, push
+from gcal_emulator import api, events, moments, oauth, push, schemas
 from gcal_emulator.faults import Fault
 from gcal_emulator.world import Client, World
 
@@ -16,8 +16,21 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
 
     @control.post("/reset")
     def reset() -> Any:
+        world.seed = int((request.get_json(silent=True) or {}).get("seed", world.seed))
         world.reset()
         return jsonify({})
+
+    @control.post("/snapshot")
+    def snapshot() -> Any:
+        name = request.get_json()["name"]
+        world.snapshots_of_worlds[name] = world.snapshot()
+        return jsonify(name=name)
+
+    @control.post("/restore")
+    def restore() -> Any:
+        name = request.get_json()["name"]
+        world.restore(world.snapshots_of_worlds[name])
+        return jsonify(name=name)
 
     @control.route("/world", methods=["GET", "PUT"])
     def whole_world() -> Any:
@@ -49,6 +62,10 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
     @control.get("/journal")
     def journal() -> Any:
         return jsonify(entries=_after(world.journal))
+
+    @control.get("/violations")
+    def violations() -> Any:
+        return jsonify(violations=schemas.found)
 
     @control.get("/mails")
     def mails() -> Any:
@@ -88,7 +105,7 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
                 world.clock.set(datetime.fromisoformat(body["now"]).astimezone(UTC))
             if "advance_s" in body:
                 world.clock.advance(float(body["advance_s"]))
-            events.settle_conferences(world)
+            events.settle(world)
             push.deliver_due(world, deliver)
         return jsonify(now=world.clock.now().isoformat(), manual=world.clock.is_manual)
 
@@ -139,6 +156,14 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         world.share(world.calendars[body["calendar_id"]], body["email"], body["role"])
         return jsonify({})
 
+    @control.post("/settings")
+    def settings() -> Any:
+        body = request.get_json()
+        world.accounts[body["email"]].settings |= body["values"]
+        world.settings_seq[body["email"]] = world.next_seq()
+        push.changed(world, f"settings:{body['email']}")
+        return jsonify({})
+
     @control.post("/delete-calendar")
     def delete_calendar() -> Any:
         api.remove_calendar(world, world.calendars[request.get_json()["calendar_id"]])
@@ -153,14 +178,9 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         return jsonify(id=event)
 
     @control.post("/ui/edit-all")
-    def edit_all() -> Any:
+    def edit_all_events() -> Any:
         body = request.get_json()
-        policy, world.behaviours.master_edit = world.behaviours.master_edit, "overwrite"
-        try:
-            calendar = world.calendars[body["calendar_id"]]
-            events.patch(world, calendar, calendar.owner, body["event_id"], body["changes"], events.Params())
-        finally:
-            world.behaviours.master_edit = policy
+        edit_all(world, body["calendar_id"], body["event_id"], body["changes"])
         return jsonify({})
 
     @control.post("/ui/duplicate-event")
@@ -209,7 +229,29 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
     if not is_retimed:
         _rename(world, calendar, created.id, f"{event_id}_R{moments.suffix(original).rstrip('Z')}", event_id)
         return f"{event_id}_R{moments.suffix(original).rstrip('Z')}"
+    created.created_us = master.created_us
+    created.data["sequence"] = 1
+    created.encoded.clear()
     return created.id
+
+
+def edit_all(
+    world: World, calendar_id: str, event_id: str, changes: dict[str, Any], params: events.Params | None = None
+) -> None:
+    """ "All events" as Google's own page does it: the series, its continuations, and the exceptions' same fields."""
+    calendar = world.calendars[calendar_id]
+    master = calendar.events[event_id]
+    policy, world.behaviours.master_edit = world.behaviours.master_edit, "overwrite"
+    try:
+        for member in calendar.family_of(master):
+            is_linked = member.is_master and not member.is_cancelled and member is not master
+            kept = (
+                {n: v for n, v in changes.items() if n not in {"start", "end", "recurrence"}} if is_linked else changes
+            )
+            if member is master or (is_linked and kept):
+                events.patch(world, calendar, calendar.owner, member.id, kept, params or events.Params())
+    finally:
+        world.behaviours.master_edit = policy
 
 
 def load(world: World, state: dict[str, Any]) -> None:

@@ -94,6 +94,26 @@ METHODS: dict[str, tuple[str, str, str, str]] = {
 """Method id → (HTTP method, path, query parameters, schema of the body)."""
 
 
+REFUSED = {
+    "calendars.transferOwnership": "403 `forbidden`: only administrators of a Workspace domain may, and there are no domains"
+}
+"""Methods that answer a refusal whatever is asked."""
+
+WITHOUT_EFFECT = {
+    "alt": "answers are JSON, the only form that Calendar API v3 has",
+    "alwaysIncludeEmail": "Google ignores it since addresses are always there",
+    "key": "an access token is asked for anyway",
+    "newDataOwner": "of `calendars.transferOwnership`",
+    "quotaUser": "quotas count the user of the access token",
+    "sendNotifications on acl": "no mail is simulated for sharing",
+    "showHiddenInvitations": "no invitation is hidden here",
+    "showOwnOrganizationOnly": "there are no organisations; refused beside a sync token, as at Google",
+    "useAdminAccess": "of `calendars.transferOwnership`",
+    "userIp": "deprecated by Google",
+}
+"""Parameters that are accepted and change nothing, and why."""
+
+
 def document(origin: str) -> dict[str, Any]:
     """The discovery document of the emulator at `origin` (without a slash at the end)."""
     resources: dict[str, Any] = {}

@@ -44,6 +44,11 @@ WRITABLE = (
     "workingLocationProperties",
 )
 _TYPES = ("default", "birthday", "focusTime", "fromGmail", "outOfOffice", "workingLocation")
+_EDITABLE = {
+    "birthday": {"colorId", "eventLabelId", "summary", "start", "end", "sequence", "extendedProperties"},
+    "fromGmail": {"colorId", "eventLabelId", "visibility", "transparency", "status", "attendees", "extendedProperties"},
+}
+"""What may change on events of types that are Google's own; everything on all others."""
 _WRITER_ROLES = ("writer", "owner", "writerWithoutPrivateAccess")
 
 
@@ -68,6 +73,8 @@ def find(world: World, calendar: Calendar, event_id: str) -> Event:
     event = calendar.events.get(event_id)
     if event is not None:
         return event
+    if any(one.data.get("recurringEventId") == event_id for one in calendar.events.values()):
+        raise errors.forbidden() if world.behaviours.orphan_master_status == 403 else errors.not_found()
     matched = re.fullmatch(r"(.+)_(\d{8}(?:T\d{6}Z)?)", event_id)
     master = calendar.events.get(matched.group(1)) if matched else None
     if matched is None or master is None or not master.is_master or master.is_cancelled:
@@ -97,13 +104,14 @@ def instance(master: Event, original: moments.When) -> Event:
 def insert(world: World, calendar: Calendar, actor: str, body: Body, params: Params) -> Event:
     """Creates an event as the API does. Raises GoogleError (400, 403, 409)."""
     needs_writer(world, calendar, actor)
+    _refuse_guests_of_robots(actor, body)
     event_id = body.get("id") or world.new_id(26)
     if body.get("id") and not re.fullmatch(r"[a-v0-9]{5,1024}", event_id):
         raise errors.invalid("Invalid resource id value.")
     uid = body.get("iCalUID") or f"{event_id}@google.com"
     if event_id in calendar.events or (body.get("iCalUID") and uid in calendar.uids):
         raise errors.GoogleError(409, "duplicate", "The requested identifier already exists.")
-    data = _checked(world, calendar, body, params)
+    data = _checked(world, calendar, _labelled(body, params, {}), params)
     data |= {"iCalUID": uid, "creator": {"email": actor}, "organizer": {"email": calendar.id}, "sequence": 0}
     event = Event(event_id, data, world.clock.stamp_us(), family=event_id)
     _store_private(world, event, actor, body)
@@ -152,6 +160,7 @@ def update(world: World, calendar: Calendar, actor: str, event_id: str, body: Bo
     """PUT: the whole resource; what is absent is cleared."""
     event = _writable(world, calendar, actor, event_id, params)
     before = dict(event.data)
+    _refuse_guests_of_robots(actor, body)
     _refuse_foreign_permissions(calendar, event, body, is_put=True)
     kept_names = set(event.data) - set(WRITABLE)
     kept = {name: event.data[name] for name in kept_names}
@@ -160,7 +169,7 @@ def update(world: World, calendar: Calendar, actor: str, event_id: str, body: Bo
         kept |= {n: event.data[n] for n in ("conferenceData", "hangoutLink") if n in event.data}
     if not params.supports_attachments and "attachments" in event.data:
         kept["attachments"] = event.data["attachments"]
-    data = kept | _checked(world, calendar, body, params, event)
+    data = kept | _checked(world, calendar, _labelled(body, params, event.data), params, event)
     return _write(world, calendar, actor, event, data, body, params, before)
 
 
@@ -168,20 +177,28 @@ def patch(world: World, calendar: Calendar, actor: str, event_id: str, body: Bod
     """PATCH: objects merge, arrays replace, null deletes."""
     event = _writable(world, calendar, actor, event_id, params)
     before = dict(event.data)
+    _refuse_guests_of_robots(actor, body)
     _refuse_foreign_permissions(calendar, event, body, is_put=False)
     wire = {name: value for name, value in event.data.items() if name in WRITABLE}
     for name in ("start", "end"):
         wire[name] = moments.render(event.data[name], event.data[name].get("zone") or calendar.time_zone)
     if body.get("attendeesOmitted"):
         body = body | {"attendees": _own_response_only(calendar, event, body)}
+    if isinstance(body.get("reminders"), dict):
+        body = body | {"reminders": _merge(event.reminders.get(actor) or {"useDefault": True}, body["reminders"])}
+    _check_reminders(body.get("reminders"))
     honoured = {n: v for n, v in body.items() if n in WRITABLE}
     if params.conference_version == 0:
         honoured.pop("conferenceData", None)
+    if params.label_version:
+        honoured |= {"eventLabelId": body.get("eventLabelId") or None}
+    honoured.pop("colorId" if params.label_version else "eventLabelId", None)
     merged = _merge(wire, honoured)
     kept = {name: value for name, value in event.data.items() if name not in WRITABLE}
     if body.get("conferenceData", ...) is None and params.conference_version:
         merged.pop("hangoutLink", None)
     data = kept | _checked(world, calendar, merged, params, event, is_merged=True)
+    data |= {name: event.data[name] for name in ("start", "end") if name not in honoured and not body.get("recurrence")}
     return _write(world, calendar, actor, event, data, body, params, before)
 
 
@@ -251,10 +268,17 @@ def commit(
     if not is_content:
         return
     is_organizer = (event.data.get("organizer") or {}).get("email") == calendar.id
-    if is_organizer and world.behaviours.propagate_attendees:
-        _propagate(world, calendar, event, before)
+    if is_organizer:
+        was = sorted(row["email"] for row in (before or {}).get("attendees") or [])
+        _send_off(world, calendar.id, event.id, was)
     if is_organizer:
         _mail(world, calendar, event, actor, params, before, is_deletion)
+
+
+def _refuse_guests_of_robots(actor: str, body: Body) -> None:
+    if body.get("attendees") and actor.endswith("gserviceaccount.com"):
+        words = "Service accounts cannot invite attendees without Domain-Wide Delegation of Authority."
+        raise errors.GoogleError(403, "forbiddenForServiceAccounts", words, domain="calendar")
 
 
 def needs_writer(world: World, calendar: Calendar, actor: str) -> None:
@@ -272,8 +296,36 @@ def check_etag(event: Event, if_match: str) -> None:
         )
 
 
-def settle_conferences(world: World) -> None:
-    """Turns pending Meet links into real ones whose time has come: new etag and a notification."""
+def settle(world: World) -> None:
+    """What takes its time: Meet links that were pending become real ones, changes arrive at guests' copies or back."""
+    _arrive(world)
+    _settle_conferences(world)
+
+
+def _send_off(world: World, calendar_id: str, event_id: str, what: Any) -> None:
+    if not world.behaviours.propagate_attendees:
+        return
+    world.travelling.append((world.clock.now_s() + world.behaviours.propagation_delay_s, calendar_id, event_id, what))
+    _arrive(world)
+
+
+def _arrive(world: World) -> None:
+    now = world.clock.now_s()
+    while any(due <= now for due, *_rest in world.travelling):
+        at = next(n for n, item in enumerate(world.travelling) if item[0] <= now)
+        _due, calendar_id, event_id, what = world.travelling.pop(at)
+        calendar = world.calendars[calendar_id]
+        try:
+            event = find(world, calendar, event_id)
+        except errors.GoogleError:
+            continue
+        if isinstance(what, tuple):
+            _take_answer(world, calendar, event, *what)
+        else:
+            _propagate(world, calendar, event, set(what))
+
+
+def _settle_conferences(world: World) -> None:
     now = world.clock.now_s()
     for calendar in world.calendars.values():
         for event in list(calendar.events.values()):
@@ -283,8 +335,8 @@ def settle_conferences(world: World) -> None:
             _finish_conference(world, event)
             world.touch_family(calendar, event)
             push.changed(world, f"events:{calendar.id}")
-            if world.behaviours.propagate_attendees and event.data["organizer"]["email"] == calendar.id:
-                _propagate(world, calendar, event, event.data)
+            if event.data["organizer"]["email"] == calendar.id:
+                _send_off(world, calendar.id, event.id, [])
 
 
 def _writable(world: World, calendar: Calendar, actor: str, event_id: str, params: Params) -> Event:
@@ -308,6 +360,9 @@ def _write(
         return event
     is_timing = any(data.get(name) != before.get(name) for name in ("start", "end", "recurrence"))
     shared_change = {name for name in WRITABLE if data.get(name) != before.get(name)}
+    allowed = _EDITABLE.get(data.get("eventType", "default"))
+    if allowed is not None and shared_change - allowed:
+        raise errors.GoogleError(400, "eventTypeRestriction", "This cannot be changed on events of this type.")
     if is_timing:
         data["sequence"] = before.get("sequence", 0) + 1
     event.data = data
@@ -385,6 +440,14 @@ def _check_enums(data: Body) -> None:
             raise errors.invalid("Invalid Value")
 
 
+def _labelled(body: Body, params: Params, known: Body) -> Body:
+    """A label counts at `eventLabelVersion` 1 only, a colour at 0 only; the other stays as it is known."""
+    ignored = "colorId" if params.label_version else "eventLabelId"
+    return {name: value for name, value in body.items() if name != ignored} | (
+        {ignored: known[ignored]} if ignored in known else {}
+    )
+
+
 def _check_type(kind: str, data: Body, calendar: Calendar, known: Event | None) -> None:
     if kind not in _TYPES and known is None:
         raise errors.invalid("Invalid Value")
@@ -396,10 +459,24 @@ def _check_type(kind: str, data: Body, calendar: Calendar, known: Event | None) 
         raise errors.GoogleError(400, "eventTypeRestriction", "Only primary calendars hold events of this type.")
     if kind in {"focusTime", "outOfOffice"} and "date" in data["start"]:
         raise errors.GoogleError(400, "eventTypeRestriction", "Events of this type cannot be all-day.")
+    if kind in {"focusTime", "outOfOffice", "workingLocation"} and f"{kind}Properties" not in data:
+        raise errors.required(f"Missing {kind}Properties.")
+    is_long = "date" in data["start"] and moments.instant(data["end"]) - moments.instant(data["start"]) > timedelta(
+        days=1
+    )
+    if kind == "workingLocation" and is_long:
+        raise errors.GoogleError(400, "malformedWorkingLocationEvent", "A working location lasts one day.")
+    if kind == "birthday" and (is_long or "date" not in data["start"] or not _is_yearly(data)):
+        raise errors.GoogleError(400, "eventTypeRestriction", "A birthday is one day of every year.")
     if kind == "birthday":
         data |= {"visibility": "private", "transparency": "transparent"}
     if kind == "workingLocation":
         data |= {"visibility": "public", "transparency": "transparent"}
+
+
+def _is_yearly(data: Body) -> bool:
+    lines = {line.upper() for line in data.get("recurrence") or []}
+    return lines in ({"RRULE:FREQ=YEARLY"}, {"RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1"})
 
 
 def _check_reminders(reminders: Body | None) -> None:
@@ -434,10 +511,16 @@ def _attendee(guest: Body, known: Event | None, calendar: Calendar) -> Body:
 
 
 def _properties(properties: Body) -> Body:
-    kept: Body = {}
-    for kind in ("private", "shared"):
-        values = properties.get(kind) or {}
-        kept[kind] = {n: str(v)[:1024] for n, v in list(values.items())[:300] if len(n) <= 44 and v is not None}
+    """What Google keeps: names of 44 characters, values cut at 1024, 300 pairs and 32 kB over both kinds."""
+    kept: Body = {"private": {}, "shared": {}}
+    count = size = 0
+    for kind, values in kept.items():
+        for name, given in (properties.get(kind) or {}).items():
+            value = str(given)[:1024]
+            if given is None or len(name) > 44 or count == 300 or size + len(name) + len(value) > 32 * 1024:
+                continue
+            values[name] = value
+            count, size = count + 1, size + len(name) + len(value)
     return {kind: values for kind, values in kept.items() if values}
 
 
@@ -585,10 +668,9 @@ def _own_response_only(calendar: Calendar, event: Event, body: Body) -> list[Bod
     return [row | own.get(row["email"], {}) for row in event.data.get("attendees") or []]
 
 
-def _propagate(world: World, calendar: Calendar, event: Event, before: Body | None) -> None:
+def _propagate(world: World, calendar: Calendar, event: Event, was: set[str]) -> None:
     """Brings the organizer's shared fields to the primary calendars of invited accounts, same id and iCalUID."""
     now = {row["email"] for row in event.data.get("attendees") or []}
-    was = {row["email"] for row in (before or {}).get("attendees") or []}
     for email in sorted(now | was):
         target = world.calendars.get(email)
         if target is None or email not in world.accounts or target.id == calendar.id:
@@ -635,24 +717,21 @@ def _respond_back(world: World, calendar: Calendar, event: Event, before: Body) 
 
 
 def _answer(world: World, calendar: Calendar, event: Event, response: str) -> None:
-    home = world.calendars.get(event.data["organizer"]["email"])
-    if home is None or not world.behaviours.propagate_attendees:
-        return
-    try:
-        original = find(world, home, event.id)
-    except errors.GoogleError:
-        return
+    home = event.data["organizer"]["email"]
+    if home in world.calendars:
+        _send_off(world, home, event.id, (calendar.id, response))
+
+
+def _take_answer(world: World, home: Calendar, original: Event, guest: str, response: str) -> None:
     rows = [dict(row) for row in original.data.get("attendees") or []]
     for row in rows:
-        if row["email"] == calendar.id:
+        if row["email"] == guest:
             row["responseStatus"] = response
     original.data = original.data | {"attendees": rows}
     _store(home, original)
     world.touch_family(home, original)
     push.changed(world, f"events:{home.id}")
-    for row in rows:
-        if row["email"] != calendar.id and row["email"] in world.accounts and row["email"] != home.id:
-            _copy_to(world, world.calendars[row["email"]], original, is_invited=True)
+    _send_off(world, home.id, original.id, [])
 
 
 def _mail(

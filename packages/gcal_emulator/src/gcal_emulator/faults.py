@@ -1,9 +1,10 @@
-"""Injected trouble: what to match, what to do, how often (fault catalogue G01–G37)."""
+"""Injected trouble: what to match, what to do, how often (fault catalogue G01–G37 for requests, W01–W10 for messages)."""
 
 import fnmatch
 import random
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 CODES: dict[str, dict[str, Any]] = {
     "G01": {"drop": "before"},
@@ -33,7 +34,7 @@ CODES: dict[str, dict[str, Any]] = {
     "G25": {"list": "empty_page"},
     "G26": {"list": "stale"},
     "G27": {"list": "restamped"},
-    "G28": {"list": "restamped"},
+    "G28": {"list": "reminded"},
     "G29": {"list": "short"},
     "G30": {"status": 400, "reason": "pushNotSupportedForRequestedResource", "domain": "calendar"},
     "G31": {"status": 404, "reason": "notFound"},
@@ -45,6 +46,22 @@ CODES: dict[str, dict[str, Any]] = {
     "G37": {"list": "stale"},
 }
 """What each code of the catalogue does to the matched request."""
+
+MESSAGES: dict[str, dict[str, Any]] = {
+    "W01": {"drop": True},
+    "W02": {"copies": 1000},
+    "W03": {"delay_s": 7200.0, "is_shuffled": True},
+    "W04": {"headers": {"X-Goog-Channel-ID": "00000000-0000-0000-0000-000000000000"}},
+    "W05": {"headers": {"X-Goog-Channel-Token": "forged"}},
+    "W06": {"is_early": True},
+    "W07": {"delay_s": 1.0},
+    "W08": {"fails": 3},
+    "W09": {"headers": {"X-Goog-Resource-State": "not_exists"}},
+    "W10": {"after_stop": True},
+}
+"""What each code does to the matched message: lost, a thousandfold, hours late in another order, to a channel nobody
+has, with a forged token, before the answer to watch, a second late, to an address that is down three times, of another
+state, after the channel was stopped."""
 
 
 @dataclass
@@ -72,6 +89,25 @@ class Fault:
             return False
         if "path" in wanted and not fnmatch.fnmatch(path, wanted["path"]):
             return False
+        if "calendar" in wanted and _calendar_of(path, email) != wanted["calendar"]:
+            return False
+        return not self.is_of_messages and self._falls()
+
+    def hits_message(self, email: str, resource: str) -> bool:
+        """Whether the next message of a channel is struck; counts it when it matches."""
+        wanted = self.match
+        if not self.is_of_messages or (self.times is not None and self.times <= 0):
+            return False
+        if wanted.get("email") not in (None, email) or wanted.get("resource") not in (None, resource):
+            return False
+        return self._falls()
+
+    @property
+    def is_of_messages(self) -> bool:
+        return str(self.effect.get("code", "")) in MESSAGES
+
+    def _falls(self) -> bool:
+        wanted = self.match
         self.seen += 1
         if "nth" in wanted and self.seen != wanted["nth"]:
             return False
@@ -83,5 +119,11 @@ class Fault:
 
     def resolved(self) -> dict[str, Any]:
         """The effect with a catalogue code spelled out; explicit members win."""
-        named = CODES.get(str(self.effect.get("code", "")), {})
+        named = (CODES | MESSAGES).get(str(self.effect.get("code", "")), {})
         return named | {name: value for name, value in self.effect.items() if name != "code"}
+
+
+def _calendar_of(path: str, email: str) -> str:
+    """The calendar that a request's path names."""
+    name = unquote(path.partition("/calendars/")[2].partition("/")[0])
+    return email if name == "primary" else name

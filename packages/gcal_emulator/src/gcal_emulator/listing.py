@@ -96,6 +96,9 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
     if query.page_token:
         return _page(world, calendar, email, query, _snapshot_of(world, query, calendar, email), effect)
     since = _since(world, calendar, email, query)
+    if effect.get("list") in {"restamped", "reminded"}:
+        for event in list(calendar.events.values()):
+            world.touch(calendar, event, is_content=effect["list"] == "restamped")
     lagging_from = world.clock.now_s() - world.behaviours.list_lag_s
     is_stale = effect.get("list") == "stale" and since is not None
     found, upto = [], since if is_stale and since is not None else world.seq
@@ -108,6 +111,8 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
         found.sort(key=lambda item: _start_key(item))
     elif query.one("orderBy") == "updated":
         found.sort(key=lambda item: json.loads(item).get("updated", ""))
+    if effect.get("list") == "odd":
+        found = [_oddened(item, number) for number, item in enumerate(found)]
     mints = not any(query.values.get(name) for name in _NO_TOKEN)
     token = _mint(email, calendar, query, upto) if mints else ""
     return _page(world, calendar, email, query, _snapshot(found, token, query, calendar, email), effect)
@@ -154,10 +159,18 @@ def free_busy(world: World, email: str, body: dict[str, Any]) -> dict[str, Any]:
     query = Query({n: [str(body[n])] for n in ("timeMin", "timeMax") if body.get(n)})
     if query.time_min is None or query.time_max is None:
         raise errors.required("Missing time range.")
-    if query.time_max - query.time_min > timedelta(days=93):
+    for name, limit in (("calendarExpansionMax", 50), ("groupExpansionMax", 100)):
+        if int(body.get(name) or 0) > limit:
+            raise errors.invalid("Invalid Value", name)
+    if query.time_max - query.time_min > timedelta(days=world.behaviours.freebusy_days_max):
         raise errors.GoogleError(400, "timeRangeTooLong", "The requested time range is too long.")
     answer: dict[str, Any] = {}
-    for item in (body.get("items") or [])[:51]:
+    limit = int(body.get("calendarExpansionMax") or 50)
+    for number, item in enumerate(body.get("items") or []):
+        if number >= limit:
+            refused = {"domain": "global", "reason": "tooManyCalendarsRequested"}
+            answer[item["id"]] = {"errors": [refused], "busy": []}
+            continue
         calendar = world.calendars.get(email if item["id"] == "primary" else item["id"])
         if calendar is None or calendar.is_deleted or world.role_of(email, calendar) == "none":
             answer[item["id"]] = {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}
@@ -340,9 +353,7 @@ def _snapshot(
     return {"items": items, "at": 0, "token": sync_token, "asked": asked}
 
 
-def _snapshot_of(
-    world: World, query: Query, calendar: Calendar, email: str, series_id: str = ""
-) -> dict[str, Any]:
+def _snapshot_of(world: World, query: Query, calendar: Calendar, email: str, series_id: str = "") -> dict[str, Any]:
     """What a page token stands for; it has to come with the query that it was given for."""
     snapshot: dict[str, Any] | None = world.snapshots.get(query.page_token)
     if snapshot is None or tuple(snapshot["asked"]) != (email, calendar.id, series_id, query.identity()):
@@ -383,6 +394,19 @@ def _page(
         frame["nextSyncToken"] = snapshot["token"]
     head = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
     return head[:-1] + b',"items":[' + b",".join(rows) + b"]}"
+
+
+def _oddened(item: bytes, number: int) -> bytes:
+    """What parsers meet some day: unknown types and members, missing ones, nulls, empty and broken text."""
+    event = json.loads(item)
+    strange: list[dict[str, Any]] = [
+        {"eventType": "somethingNew", "somethingElse": {"deep": [1]}},
+        {"end": ..., "updated": ...},
+        {"attendees": None, "summary": ""},
+        {"summary": "\ud83d\x00 half a pair", "description": "x" * 9000, "visibility": "unheardOf"},
+    ]
+    event |= strange[number % len(strange)]
+    return json.dumps({name: value for name, value in event.items() if value is not ...}).encode()
 
 
 def _start_key(item: bytes) -> str:

@@ -307,6 +307,8 @@ def _redeem(world: World, client: Client, values: dict[str, str], key: jwk.RSAKe
         if code.challenge != (digest if code.method == "S256" else verifier):
             raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
     code.is_redeemed = True
+    if g.effect.get("scopes") == "fewer":
+        code.scopes = code.scopes - set(sorted(code.scopes & set(map(PREFIX.__add__, _LABELS)))[:1])
     answer = issue(world, code.email, client.id, set(code.scopes), code.is_offline)
     if IDENTITY["openid"] in code.scopes:
         answer["id_token"] = _id_token(world, code.email, client.id, answer["access_token"], code.nonce, key)
@@ -321,7 +323,7 @@ def _refresh(world: World, client: Client, values: dict[str, str], key: jwk.RSAK
         raise OAuthError(400, "invalid_grant", "Bad Request")
     now = world.clock.now_s()
     is_over = world.behaviours.testing_mode and now - held.expires_at > _TESTING_LIFETIME_S
-    if is_over or now - held.used_at > world.behaviours.refresh_idle_days * 86400:
+    if is_over or now - max(held.used_at, held.expires_at) > world.behaviours.refresh_idle_days * 86400:
         del world.refresh_tokens[held.value]
         raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
     held.used_at = now

@@ -56,6 +56,7 @@ def watch(
     )
     world.channels[channel_id] = channel
     world.notifications.append(Notification(channel_id, "sync", 1, world.clock.now_s()))
+    world.has_early_sync = world.behaviours.push_sync_first or bool(_struck(world, channel).get("is_early"))
     answer = {
         "kind": "api#channel",
         "id": channel_id,
@@ -73,7 +74,7 @@ def stop(world: World, email: str, client_id: str, body: dict[str, Any]) -> None
         raise errors.GoogleError(404, "notFound", f"Channel '{name}' not found for project 'demo-project'")
     if (channel.email, channel.client_id) != (email, client_id):
         raise errors.forbidden()
-    channel.is_stopped = True
+    channel.stopped_at = world.clock.now_s()
 
 
 def changed(world: World, resource: str) -> None:
@@ -83,15 +84,33 @@ def changed(world: World, resource: str) -> None:
         return
     now = world.clock.now_s()
     for channel in world.channels.values():
-        if channel.resource != resource or channel.is_stopped or channel.expires_at <= now:
+        if channel.resource != resource or channel.expires_at <= now:
+            continue
+        bent = _struck(world, channel)
+        if bent.get("drop") or not (_is_open(world, channel, now) or bent.get("after_stop")):
+            continue
+        if mode.get("coalesce") and any(
+            item.channel_id == channel.id and item.state == "exists" for item in world.notifications
+        ):
             continue
         if world.dice.random() < float(mode.get("drop_rate") or 0):
             continue
-        copies = 2 if world.dice.random() < float(mode.get("duplicate_rate") or 0) else 1
+        copies = 2 if world.dice.random() < float(mode.get("duplicate_rate") or 0) else bent.get("copies", 1)
         for _ in range(copies):
             channel.number += world.dice.randint(1, 3)
-            due = now + float(mode.get("delay_s") or 0)
-            world.notifications.append(Notification(channel.id, "exists", channel.number, due))
+            due_at = now + float(mode.get("delay_s") or bent.get("delay_s") or 0)
+            item = Notification(channel.id, "exists", channel.number, due_at, fails=bent.get("fails", 0))
+            item.is_forced, item.headers = bool(bent.get("after_stop")), dict(bent.get("headers") or {})
+            world.notifications.append(item)
+        if bent.get("is_shuffled"):
+            world.dice.shuffle(world.notifications)
+
+
+def _struck(world: World, channel: Channel) -> dict[str, Any]:
+    for fault in list(world.faults.values()):
+        if fault.hits_message(channel.email, channel.resource):
+            return fault.resolved()
+    return {}
 
 
 def due(world: World, is_forced: bool = False) -> list[tuple[Notification, Channel]]:
@@ -102,7 +121,7 @@ def due(world: World, is_forced: bool = False) -> list[tuple[Notification, Chann
     ready = [item for item in world.notifications if is_forced or item.due_at <= now]
     world.notifications = [item for item in world.notifications if item not in ready]
     pairs = [(item, world.channels[item.channel_id]) for item in ready if item.channel_id in world.channels]
-    return [(item, channel) for item, channel in pairs if _may_deliver(world, channel, now)]
+    return [(item, channel) for item, channel in pairs if item.is_forced or _may_deliver(world, channel, now)]
 
 
 def deliver_due(world: World, deliver: Deliver, is_forced: bool = False) -> int:
@@ -110,7 +129,8 @@ def deliver_due(world: World, deliver: Deliver, is_forced: bool = False) -> int:
     with world.lock:
         ready = due(world, is_forced)
     for item, channel in ready:
-        status = deliver(channel.address, headers(item, channel))
+        status = 503 if item.fails else deliver(channel.address, headers(item, channel))
+        item.fails = max(item.fails - 1, 0)
         if status in _RETRIED and item.attempts < _ATTEMPTS_MAX:
             item.attempts += 1
             with world.lock:
@@ -130,7 +150,7 @@ def headers(item: Notification, channel: Channel) -> dict[str, str]:
         "User-Agent": "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)",
         "Content-Length": "0",
     }
-    return found | ({"X-Goog-Channel-Token": channel.token} if channel.token else {})
+    return found | ({"X-Goog-Channel-Token": channel.token} if channel.token else {}) | item.headers
 
 
 def post(address: str, sent: dict[str, str]) -> int:
@@ -170,8 +190,13 @@ def hash_of(*parts: str) -> int:
     return zlib.crc32("|".join(parts).encode())
 
 
+def _is_open(world: World, channel: Channel, now: float) -> bool:
+    trickles_until = channel.stopped_at + world.behaviours.stop_trickle_s if channel.stopped_at is not None else None
+    return channel.expires_at > now and (trickles_until is None or now < trickles_until)
+
+
 def _may_deliver(world: World, channel: Channel, now: float) -> bool:
-    if channel.is_stopped or channel.expires_at <= now:
+    if not _is_open(world, channel, now):
         return False
     if (channel.email, channel.client_id) not in world.grants:
         return False

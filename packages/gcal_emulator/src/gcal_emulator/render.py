@@ -37,6 +37,10 @@ _DEFAULTS: dict[str, Any] = {
     "visibility": "default",
     "guestsCanInviteOthers": True,
     "guestsCanModify": False,
+    "anyoneCanAddSelf": False,
+    "endTimeUnspecified": False,
+    "locked": False,
+    "privateCopy": False,
     "guestsCanSeeOtherGuests": True,
 }
 MASKING_ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader")
@@ -70,11 +74,7 @@ def resource(
         return body | {"visibility": event.data.get("visibility", "private")}
     for name in _PLAIN:
         value = event.data.get(name)
-        if (
-            (value not in (None, "", [], {}) and value != _DEFAULTS.get(name))
-            or (value is True and _DEFAULTS.get(name) is False)
-            or (value is False and _DEFAULTS.get(name) is True)
-        ):
+        if value not in (None, "", [], {}) and value != _DEFAULTS.get(name):
             body[name] = value
     for name in ("creator", "organizer"):
         if event.data.get(name):

@@ -150,7 +150,11 @@ class Channel:
     resource: str
     """`events:<calendar id>`, `calendarList`, `settings` or `acl:<calendar id>`."""
     number: int = 1
-    is_stopped: bool = False
+    stopped_at: float | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stopped_at is not None
 
 
 @dataclass
@@ -160,6 +164,11 @@ class Notification:
     number: int
     due_at: float
     attempts: int = 0
+    fails: int = 0
+    """How many more deliveries are taken for answered with 503."""
+    is_forced: bool = False
+    """Delivered although the channel was stopped."""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class World:
@@ -194,10 +203,17 @@ class World:
         self.faults: dict[str, Fault] = {}
         self.snapshots: dict[str, Any] = {}
         self.usage: list[tuple[float, str, int]] = []
+        self.late: list[tuple[float, dict[str, Any]]] = []
+        """Requests that the network delivers later: when, and how to make them again."""
+        self.has_early_sync = False
+        self.snapshots_of_worlds: dict[str, dict[str, Any]] = {}
+        self.travelling: list[tuple[float, str, str, Any]] = []
+        """Changes on their way to guests' copies or back: when, calendar id, event id, and the guests of before, or
+        `(guest, answer)`."""
 
     def snapshot(self) -> dict[str, Any]:
         """A deep copy of the state, for `restore`."""
-        kept = {name: value for name, value in vars(self).items() if name not in {"lock", "clock"}}
+        kept = {n: value for n, value in vars(self).items() if n not in {"lock", "clock", "snapshots_of_worlds"}}
         return copy.deepcopy(kept)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -231,7 +247,10 @@ class World:
         is_primary: bool = False,
         push_supported: bool = True,
     ) -> Calendar:
-        calendar = Calendar(id, summary, owner, time_zone, is_primary, push_supported=push_supported)
+        is_generated = id.endswith("@group.v.calendar.google.com")
+        calendar = Calendar(
+            id, summary, owner, time_zone, is_primary, push_supported=push_supported and not is_generated
+        )
         calendar.updated_us = self.clock.stamp_us()
         self.calendars[id] = calendar
         if owner in self.accounts:
@@ -308,7 +327,10 @@ class World:
 
     def settings_of(self, email: str) -> dict[str, str]:
         account = self.accounts[email]
-        defaults = {"defaultEventLength": "60", "format24HourTime": "true", "locale": "en", "weekStart": "1"}
+        off = ("autoAddHangouts", "hideInvitations", "hideWeekends", "remindOnRespondedEventsOnly")
+        defaults = dict.fromkeys(off, "false") | {"showDeclinedEvents": "true", "useKeyboardShortcuts": "true"}
+        defaults |= {"dateFieldOrder": "MDY", "defaultEventLength": "60", "format24HourTime": "true"}
+        defaults |= {"locale": "en", "weekStart": "1"}
         return defaults | {"timezone": account.time_zone} | account.settings
 
 
