@@ -122,7 +122,7 @@ def test_a_client_builds_itself_from_the_emulators_document(emulator: Emulator) 
     request = built.events().list(calendarId="primary", singleEvents=True, eventTypes=["default"])
     assert request.uri.startswith(f"{document['rootUrl']}calendar/v3/calendars/primary/events?")
     shipped = build("calendar", "v3", developerKey="x", static_discovery=True)
-    assert set(dir(shipped.events())) - set(dir(built.events())) <= {"list_next", "instances_next"}
+    assert set(dir(shipped.events())) - set(dir(built.events())) == set()
 
 
 def test_unknown_methods_and_paths_never_end_in_a_server_error(ana: Caller) -> None:

@@ -84,8 +84,8 @@ def _run(app: Flask, payload: Any) -> tuple[str, list[tuple[str, str]], bytes]:
         return "400 Bad Request", [("Content-Type", "text/plain")], b"Failed to parse batch part."
     inherited = {name: request.headers[name] for name in _INHERITED if name in request.headers}
     given = dict(field.split(":", 1) for field in fields.splitlines() if ":" in field)
-    headers = inherited | {name.strip(): value.strip() for name, value in given.items()}
-    headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+    headers = inherited | {name.strip().title(): value.strip() for name, value in given.items()}
+    headers.pop("Content-Length", None)
     builder = EnvironBuilder(
         words[1], base_url=request.host_url, method=words[0], headers=list(headers.items()), data=body.strip()
     )

@@ -94,6 +94,17 @@ METHODS: dict[str, tuple[str, str, str, str]] = {
 """Method id → (HTTP method, path, query parameters, schema of the body)."""
 
 
+_SCHEMAS = {
+    "acl": ("AclRule", "Acl"),
+    "calendarList": ("CalendarListEntry", "CalendarList"),
+    "calendars": ("Calendar", ""),
+    "colors": ("Colors", ""),
+    "events": ("Event", "Events"),
+    "freebusy": ("", "FreeBusyResponse"),
+    "settings": ("Setting", "Settings"),
+}
+"""What a resource's methods answer: one, and a list."""
+
 REFUSED = {
     "calendars.transferOwnership": "403 `forbidden`: only administrators of a Workspace domain may, and there are no domains"
 }
@@ -120,7 +131,7 @@ def document(origin: str) -> dict[str, Any]:
     for name, method in METHODS.items():
         resource, _, verb = name.partition(".")
         resources.setdefault(resource, {"methods": {}})["methods"][verb] = _method(name, *method)
-    bodies = sorted({body for _m, _p, _q, body in METHODS.values() if body})
+    bodies = {body for _m, _p, _q, body in METHODS.values() if body} | {_answer(name) for name in METHODS} - {""}
     return {
         "kind": "discovery#restDescription",
         "discoveryVersion": "v1",
@@ -134,7 +145,7 @@ def document(origin: str) -> dict[str, Any]:
         "baseUrl": f"{origin}/calendar/v3/",
         "batchPath": "batch/calendar/v3",
         "parameters": {name: _parameter(name, "query") for name in _GENERAL.split()},
-        "schemas": {name: {"id": name, "type": "object", "additionalProperties": {"type": "any"}} for name in bodies},
+        "schemas": {name: _schema(name) for name in sorted(bodies)},
         "resources": resources,
     }
 
@@ -143,8 +154,28 @@ def _method(name: str, verb: str, path: str, query: str, body: str) -> dict[str,
     in_path = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     parameters = {n: _parameter(n, "path") for n in in_path} | {n: _parameter(n, "query") for n in query.split()}
     found: dict[str, Any] = {"id": f"calendar.{name}", "path": path, "httpMethod": verb, "parameters": parameters}
+    if answer := _answer(name):
+        found["response"] = {"$ref": answer}
     order = [*in_path, *(n for n in query.split() if n in _REQUIRED)]
     return found | {"parameterOrder": order} | ({"request": {"$ref": body}} if body else {})
+
+
+def _answer(name: str) -> str:
+    """The schema of what a method answers; empty for nothing."""
+    resource, _, verb = name.partition(".")
+    if verb in {"delete", "clear", "stop", "transferOwnership"}:
+        return ""
+    if verb == "watch":
+        return "Channel"
+    single, plural = _SCHEMAS[resource]
+    return plural if verb in {"list", "instances", "query"} else single
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """An open object; lists say that they have pages, so that clients offer to turn them."""
+    is_list = name in {"Acl", "CalendarList", "Events", "Settings"}
+    pages = {"properties": {"nextPageToken": {"type": "string"}}} if is_list else {}
+    return {"id": name, "type": "object", "additionalProperties": {"type": "any"}} | pages
 
 
 def _parameter(name: str, place: str) -> dict[str, Any]:
