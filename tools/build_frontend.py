@@ -11,9 +11,7 @@ FRONTEND = ROOT / "frontend"
 
 
 def main() -> int:
-    environment = dict(os.environ) | {"npm_config_update_notifier": "false"}
-    if shutil.which("npm") is None:
-        environment["PATH"] = f"{_wheel_of_node()}:{environment['PATH']}"
+    environment = with_node()
     if not (FRONTEND / "node_modules" / ".package-lock.json").exists():
         print("  installing the pinned packages …", flush=True)
         # Not `npm ci`: it insists on every platform's optional packages, which not every registry offers.
@@ -23,6 +21,14 @@ def main() -> int:
         ["npx", "tsc", "--noEmit"] if sys.argv[1:] == ["--check"] else ["npx", "vite", "build", "--logLevel", "warn"]
     )
     return subprocess.run(command, cwd=FRONTEND, env=environment, check=False).returncode
+
+
+def with_node() -> dict[str, str]:
+    """The environment in which `node` and `npm` are found."""
+    environment = dict(os.environ) | {"npm_config_update_notifier": "false"}
+    if shutil.which("npm") is None:
+        environment["PATH"] = f"{_wheel_of_node()}:{environment['PATH']}"
+    return environment
 
 
 def _wheel_of_node() -> Path:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
+import httplib2
 import pytest
 import urllib3
 from gcal_sync.api import GoogleCalendarService, ListEventsRequest, SyncEventsRequest
@@ -18,12 +17,16 @@ from gcal_sync.auth import AbstractAuth
 from gcal_sync.model import DateOrDatetime, Event
 from gcal_sync.store import InMemoryCalendarStore
 from gcal_sync.sync import CalendarEventSyncManager
+from google.oauth2.credentials import Credentials
+from google_auth_httplib2 import AuthorizedHttp
 from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
+from tests.emulator.proxy import intercepting
 from tests.support.emulator import Hook, Served, listening, served
 from tests.support.processes import until
+from tools.build_frontend import with_node
 
 pytestmark = pytest.mark.processes
 ANA = "ana@acme.example"
@@ -189,15 +192,30 @@ def _event(summary: str) -> Event:
     )
 
 
+def test_a_client_without_any_host_setting_through_a_proxy(emulator: Served, tmp_path: Path) -> None:
+    """google-api-python-client as it comes, with Google's own addresses; only the proxy and its authority are set."""
+    with intercepting(emulator.origin, tmp_path) as (port, authority):
+        proxy = httplib2.ProxyInfo(httplib2.socks.PROXY_TYPE_HTTP, "127.0.0.1", port)
+        held = emulator.token(ANA)
+        credentials = Credentials(
+            "", held["refresh_token"], None, "https://oauth2.googleapis.com/token", "demo-client", "demo-secret"
+        )
+        http = AuthorizedHttp(credentials, http=httplib2.Http(proxy_info=proxy, ca_certs=str(authority)))
+        google = build("calendar", "v3", http=http)
+        made = google.events().insert(calendarId="primary", body=_timed("Through")).execute()
+        assert made["htmlLink"].startswith("https://www.google.com/calendar/")
+        assert [e["summary"] for e in google.events().list(calendarId="primary").execute()["items"]] == ["Through"]
+        with pytest.raises(OSError, match="403"):
+            httplib2.Http(proxy_info=proxy, ca_certs=str(authority)).request("https://example.com/")
+
+
 def test_googles_client_for_node(emulator: Served, hook: Hook) -> None:
-    folder = HERE / "node"
+    folder, environment = HERE / "node", with_node()
     if not (folder / "node_modules").exists():
         install = ["npm", "install", "--no-save", "--no-fund", "--no-audit", "--silent"]
-        subprocess.run(install, cwd=folder, check=True)
-    node = shutil.which("node")
-    assert node is not None, "the frontend's set-up provides Node"
-    command = [node, "usual_work.mjs", emulator.origin, emulator.token(ANA)["access_token"], hook.address]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=dict(os.environ), timeout=120)
+        subprocess.run(install, cwd=folder, env=environment, check=True)
+    command = ["node", "usual_work.mjs", emulator.origin, emulator.token(ANA)["access_token"], hook.address]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "pages": [["E0", "E1"], ["E2"]],
