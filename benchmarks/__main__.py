@@ -15,6 +15,7 @@ from typing import Any
 
 import urllib3
 
+from benchmarks import emulator
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -35,6 +36,7 @@ def main() -> int:
             _month_feed(scene)
             _slots(scene)
     _memory_growth()
+    emulator.run()
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 
-from gcal_emulator import errors, events, listing, push, quick_add, render, schemas, selection, sharing
+from gcal_emulator import errors, events, listing, push, quick_add, render, schemas, selection, shapes, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, Token, World
 
@@ -91,7 +91,6 @@ def blueprint(world: World) -> Blueprint:
         return calendar
 
     def allow(method: str, scopes: tuple[str, ...]) -> None:
-        g.method_name = method
         if not {PREFIX + scope for scope in scopes} & g.token.scopes:
             raise errors.scope_insufficient(method)
 
@@ -100,9 +99,10 @@ def blueprint(world: World) -> Blueprint:
 
     def shown(calendar: Calendar, event: Any) -> Response:
         zone = request.args.get("timeZone") or calendar.time_zone
-        body = render.resource(world, calendar, event, g.token.email, zone, int(request.args.get("maxAttendees") or 0))
-        g.etag = body["etag"]
-        return _json(body, etag=body["etag"])
+        g.etag = render.etag(event)
+        response = _raw(render.pretty(world, calendar, event, g.token.email, zone, _number("maxAttendees", 0)))
+        response.headers["ETag"] = g.etag
+        return response
 
     @api.get("/users/me/calendarList")
     def list_calendars() -> Response:
@@ -121,7 +121,7 @@ def blueprint(world: World) -> Blueprint:
     @api.post("/users/me/calendarList")
     def subscribe() -> Response:
         allow("CalendarList.Insert", _WRITE_LIST)
-        calendar = calendar_of(_body().get("id") or "")
+        calendar = calendar_of(_body(shapes.ENTRY).get("id") or "")
         entry = world.subscribe(g.token.email, calendar.id)
         push.changed(world, f"calendarList:{g.token.email}")
         return _json(list_entry(world, g.token.email, entry))
@@ -131,7 +131,7 @@ def blueprint(world: World) -> Blueprint:
         allow("CalendarList.Patch", _WRITE_LIST)
         calendar = calendar_of(calendar_id)
         entry = world.lists[g.token.email][calendar.id]
-        _change_entry(entry, _body(), world.next_seq())
+        _change_entry(entry, _body(shapes.ENTRY), world.next_seq())
         push.changed(world, f"calendarList:{g.token.email}")
         return _json(list_entry(world, g.token.email, entry))
 
@@ -151,12 +151,12 @@ def blueprint(world: World) -> Blueprint:
         allow("CalendarList.Watch", _READ_LIST)
         uri = f"https://www.googleapis.com{BASE}/users/me/calendarList?alt=json"
         name = f"calendarList:{g.token.email}"
-        return _json(push.watch(world, g.token.email, g.token.client_id, name, uri, _body(), True))
+        return _json(push.watch(world, g.token.email, g.token.client_id, name, uri, _body(shapes.CHANNEL), True))
 
     @api.post("/calendars")
     def create_calendar() -> Response:
         allow("Calendars.Insert", _CALENDARS)
-        body = _body()
+        body = _body(shapes.CALENDAR)
         if not body.get("summary"):
             raise errors.required("Missing title.")
         calendar_id = f"c_{world.new_id(40)}@group.calendar.google.com"
@@ -175,7 +175,7 @@ def blueprint(world: World) -> Blueprint:
     def change_calendar(calendar_id: str) -> Response:
         allow("Calendars.Patch", _CALENDARS)
         calendar = calendar_of(calendar_id, "owner")
-        body = _body()
+        body = _body(shapes.CALENDAR)
         calendar.summary = body.get("summary") or calendar.summary
         calendar.time_zone = body.get("timeZone") or calendar.time_zone
         calendar.description = body.get("description") or calendar.description
@@ -213,13 +213,13 @@ def blueprint(world: World) -> Blueprint:
     def insert_event(calendar_id: str) -> Response:
         allow("Events.Insert", _WRITE_EVENTS)
         calendar = calendar_of(calendar_id)
-        return shown(calendar, events.insert(world, calendar, g.token.email, _body(), params()))
+        return shown(calendar, events.insert(world, calendar, g.token.email, _body(shapes.EVENT), params()))
 
     @api.post("/calendars/<path:calendar_id>/events/import")
     def import_event(calendar_id: str) -> Response:
         allow("Events.Import", _WRITE_EVENTS)
         calendar = calendar_of(calendar_id)
-        return shown(calendar, events.import_event(world, calendar, g.token.email, _body()))
+        return shown(calendar, events.import_event(world, calendar, g.token.email, _body(shapes.EVENT)))
 
     @api.post("/calendars/<path:calendar_id>/events/watch")
     def watch_events(calendar_id: str) -> Response:
@@ -227,7 +227,13 @@ def blueprint(world: World) -> Blueprint:
         calendar = calendar_of(calendar_id)
         uri = f"https://www.googleapis.com{BASE}/calendars/{calendar_id}/events?alt=json"
         answer = push.watch(
-            world, g.token.email, g.token.client_id, f"events:{calendar.id}", uri, _body(), calendar.push_supported
+            world,
+            g.token.email,
+            g.token.client_id,
+            f"events:{calendar.id}",
+            uri,
+            _body(shapes.CHANNEL),
+            calendar.push_supported,
         )
         return _json(answer)
 
@@ -251,13 +257,13 @@ def blueprint(world: World) -> Blueprint:
     def update_event(calendar_id: str, event_id: str) -> Response:
         allow("Events.Update", _WRITE_EVENTS)
         calendar = calendar_of(calendar_id)
-        return shown(calendar, events.update(world, calendar, g.token.email, event_id, _body(), params()))
+        return shown(calendar, events.update(world, calendar, g.token.email, event_id, _body(shapes.EVENT), params()))
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PATCH"])
     def patch_event(calendar_id: str, event_id: str) -> Response:
         allow("Events.Patch", _WRITE_EVENTS)
         calendar = calendar_of(calendar_id)
-        return shown(calendar, events.patch(world, calendar, g.token.email, event_id, _body(), params()))
+        return shown(calendar, events.patch(world, calendar, g.token.email, event_id, _body(shapes.EVENT), params()))
 
     @api.delete("/calendars/<path:calendar_id>/events/<event_id>")
     def delete_event(calendar_id: str, event_id: str) -> Response:
@@ -280,7 +286,7 @@ def blueprint(world: World) -> Blueprint:
     @api.post("/freeBusy")
     def free_busy() -> Response:
         allow("Freebusy.Query", _FREEBUSY)
-        return _json(listing.free_busy(world, g.token.email, _body()))
+        return _json(listing.free_busy(world, g.token.email, _body(shapes.FREE_BUSY)))
 
     @api.get("/colors")
     def colors() -> Response:
@@ -305,7 +311,7 @@ def blueprint(world: World) -> Blueprint:
     @api.post("/channels/stop")
     def stop_channel() -> Response:
         allow("Channels.Stop", _STOP)
-        push.stop(world, g.token.email, g.token.client_id, _body())
+        push.stop(world, g.token.email, g.token.client_id, _body(shapes.CHANNEL))
         return Response(status=204)
 
     return api
@@ -316,31 +322,22 @@ def install_hooks(app: Flask, world: World) -> None:
 
     @app.before_request
     def begin() -> Any:
-        g.effect, g.reason, g.etag, g.email, g.method_name = {}, None, None, "", ""
-        g.is_google = not request.path.startswith(("/_emulator", "/ui", "/o/")) and request.path != "/"
-        if not g.is_google or request.path.startswith(("/batch", "/discovery")):
+        path = request.path
+        g.effect, g.reason, g.etag, g.email, g.fields = {}, None, None, "", None
+        g.is_google = not path.startswith(("/_emulator", "/ui", "/o/")) and path != "/"
+        if not g.is_google or path.startswith(("/batch", "/discovery")):
             return None
-        is_api = request.path.startswith(BASE)
+        is_api = path.startswith(BASE)
         token = world.tokens.get(_bearer()) if is_api else None
-        g.email = token.email if token else request.form.get("login_hint", "") or _email_of_form(world)
-        g.effect = {} if request.environ.get("emulator.is_late") else _strike(world, g.email)
-        if g.effect.get("delay_s"):
-            world.lock.release()
-            try:
-                world.clock.sleep(float(g.effect["delay_s"]))
-            finally:
-                world.lock.acquire()
-        if g.effect.get("drop") == "before":
-            return _lost()
-        if g.effect.get("deliver_after_s") is not None or g.effect.get("twice"):
-            delay_s = float(g.effect.get("deliver_after_s") or 0)
-            world.late.append((world.clock.now_s() + delay_s, _again()))
-            if not g.effect.get("twice"):
-                return _lost()
-        if g.effect.get("status"):
-            return _injected(g.effect)
+        email = token.email if token else request.form.get("login_hint", "") or _email_of_form(world)
+        is_late = world.faults and request.environ.get("emulator.is_late")
+        effect = _strike(world, email) if world.faults and not is_late else {}
+        g.email, g.effect = email, effect
+        if effect and (answer := _bent(world, effect)) is not None:
+            return answer
         if is_api:
-            g.fields = selection.parse(request.args["fields"]) if request.args.get("fields") else None
+            if asked := request.args.get("fields"):
+                g.fields = selection.parse(asked)
             g.token = _valid(world, token)
             _charge(world, g.token)
             events.settle(world)
@@ -350,21 +347,19 @@ def install_hooks(app: Flask, world: World) -> None:
     def finish(response: Response) -> Response:
         if not g.get("is_google"):
             return response
-        skew_s = float(g.effect.get("clock_skew_s") or 0)
-        response.headers["Date"] = format_datetime(world.clock.now() + timedelta(seconds=skew_s), usegmt=True)
-        response.headers.setdefault("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
-        is_plain = not {"body", "list", "drop", "deliver_after_s"} & set(g.effect)
-        if request.path.startswith(BASE) and response.status_code in {200, 204} and is_plain:
-            schemas.hold(request.method, _raw_path().removeprefix(f"{BASE}/"), response.get_data())
-        if request.path.startswith(BASE) and response.status_code == 200 and response.mimetype == "application/json":
+        effect = g.effect
+        if skew_s := effect.get("clock_skew_s"):
+            response.headers["Date"] = format_datetime(world.clock.now() + timedelta(seconds=skew_s), usegmt=True)
+        response.headers["Cache-Control"] = "no-cache, no-store, max-age=0, must-revalidate"
+        is_api, status = request.path.startswith(BASE), response.status_code
+        if is_api and status in {200, 204} and not {"body", "list", "drop", "deliver_after_s"} & effect.keys():
+            schemas.hold(request.method, _raw_path().removeprefix(f"{BASE}/"), response)
+        if is_api and status == 200 and response.mimetype == "application/json":
             response = _unchanged(response) or _shape(response)
-        is_lost = response.headers.get("X-Emulator-Lost") == "1"
-        if g.effect.get("drop") == "after_commit":
-            is_lost = True
-        _record(world, response, "lost" if is_lost else "refused" if response.status_code >= 400 else "answered")
-        if g.effect.get("drop") == "after_commit":
-            return _lost()
-        return response
+        is_cut = effect.get("drop") == "after_commit"
+        is_lost = is_cut or response.headers.get("X-Emulator-Lost") == "1"
+        _record(world, response, "lost" if is_lost else "refused" if status >= 400 else "answered")
+        return _lost() if is_cut else response
 
     @app.errorhandler(GoogleError)
     def refused(error: GoogleError) -> Response:
@@ -436,8 +431,7 @@ def _calendar_list(world: World, email: str) -> dict[str, Any]:
             continue
         if is_gone or world.role_of(email, calendar) != "none":
             found.append(list_entry(world, email, entry))
-    size = min(int(query.get("maxResults") or 100), 250)
-    at = int(query.get("pageToken") or 0)
+    size, at = min(_number("maxResults", 100), 250), _number("pageToken", 0)
     body: dict[str, Any] = {"kind": "calendar#calendarList", "etag": f'"p{world.seq:x}"'}
     if at + size < len(found):
         body["nextPageToken"] = str(at + size)
@@ -483,7 +477,8 @@ def _calendar(calendar: Calendar) -> dict[str, Any]:
     return body | ({"description": calendar.description} if calendar.description else {})
 
 
-def _body() -> dict[str, Any]:
+def _body(shape: shapes.Shape) -> dict[str, Any]:
+    """The request's JSON object, its members of the right kinds. Raises GoogleError 400."""
     if not request.data:
         return {}
     try:
@@ -492,6 +487,7 @@ def _body() -> dict[str, Any]:
         raise GoogleError(400, "parseError", "Parse Error") from None
     if not isinstance(body, dict):
         raise GoogleError(400, "parseError", "Parse Error")
+    shapes.check(shape, body)
     return body
 
 
@@ -523,6 +519,13 @@ def _strike(world: World, email: str) -> dict[str, Any]:
     return {}
 
 
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name) or ""
+    if text and not (text.isdigit() and len(text) < 10):
+        raise GoogleError(400, "invalidParameter", f"Invalid value for {name}", location=name)
+    return int(text or default)
+
+
 def _bearer() -> str:
     return request.args.get("oauth_token") or request.headers.get("Authorization", "").removeprefix("Bearer ")
 
@@ -531,6 +534,24 @@ def _raw_path() -> str:
     """The path as it was sent, where the server keeps it; ids may hold encoded slashes."""
     raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path)
     return raw.partition("?")[0]
+
+
+def _bent(world: World, effect: dict[str, Any]) -> Response | None:
+    """What an injected fault answers instead; None when the request goes on. Waits outside the lock."""
+    if effect.get("delay_s"):
+        world.lock.release()
+        try:
+            world.clock.sleep(float(effect["delay_s"]))
+        finally:
+            world.lock.acquire()
+    if effect.get("drop") == "before":
+        return _lost()
+    if effect.get("deliver_after_s") is not None or effect.get("twice"):
+        delay_s = float(effect.get("deliver_after_s") or 0)
+        world.late.append((world.clock.now_s() + delay_s, _again()))
+        if not effect.get("twice"):
+            return _lost()
+    return _injected(effect) if effect.get("status") else None
 
 
 def _again() -> dict[str, Any]:
@@ -574,10 +595,10 @@ def _unchanged(response: Response) -> Response | None:
 def _shape(response: Response) -> Response:
     """Applies `fields` and `prettyPrint` to a whole answer."""
     is_compact = request.args.get("prettyPrint") == "false"
-    if g.get("fields") is None and not is_compact:
+    if g.fields is None and not is_compact:
         return response
     body = json.loads(response.get_data())
-    body = selection.apply(body, g.fields) if g.get("fields") is not None else body
+    body = selection.apply(body, g.fields) if g.fields is not None else body
     text = json.dumps(body, ensure_ascii=False, **({"separators": (",", ":")} if is_compact else {"indent": 1}))
     response.set_data(text.encode())
     return response
@@ -623,11 +644,8 @@ def _record(world: World, response: Response, outcome: str) -> None:
     )
 
 
-def _json(body: dict[str, Any], status: int = 200, etag: str = "") -> Response:
-    response = _raw(json.dumps(body, ensure_ascii=False, indent=1).encode(), status)
-    if etag:
-        response.headers["ETag"] = etag
-    return response
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return _raw(json.dumps(body, ensure_ascii=False, indent=1).encode(), status)
 
 
 def _raw(body: bytes, status: int = 200) -> Response:

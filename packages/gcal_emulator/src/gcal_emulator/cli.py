@@ -1,6 +1,7 @@
 """`gcal-emulator serve`: the emulator on a port of its own."""
 
 import argparse
+import gc
 import json
 import pickle
 import signal
@@ -49,6 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
             return 2
     try:
         app = create_app(world)
+        gc.set_threshold(100_000, 50, 50)  # a world is large and lives long; looking through it all the time is waste
         server = create_server(app, host=options.host, port=options.port, threads=16)
     except OSError as error:
         print(f"gcal-emulator: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)

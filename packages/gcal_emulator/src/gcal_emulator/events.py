@@ -61,10 +61,16 @@ class Params:
         self.send_updates = query.get("sendUpdates") or legacy
         if self.send_updates not in {"all", "externalOnly", "none"}:
             raise errors.GoogleError(400, "invalidParameter", "Invalid value for sendUpdates", location="sendUpdates")
-        self.conference_version = int(query.get("conferenceDataVersion") or 0)
+        self.conference_version = _version(query, "conferenceDataVersion")
         self.supports_attachments = query.get("supportsAttachments") == "true"
-        self.label_version = int(query.get("eventLabelVersion") or 0)
+        self.label_version = _version(query, "eventLabelVersion")
         self.if_match = if_match
+
+
+def _version(query: dict[str, str], name: str) -> int:
+    if query.get(name) not in {None, "", "0", "1"}:
+        raise errors.GoogleError(400, "invalidParameter", f"Invalid value for {name}", location=name)
+    return int(query.get(name) or 0)
 
 
 def find(world: World, calendar: Calendar, event_id: str) -> Event:
@@ -238,6 +244,8 @@ def move(world: World, calendar: Calendar, target: Calendar, actor: str, event_i
     for member in [event, *family]:
         moved = Event(member.id, member.data | {"organizer": {"email": target.id}}, member.created_us, family=event.id)
         moved.reminders, moved.overridden = dict(member.reminders), set(member.overridden)
+        moved.conference_due = member.conference_due
+        world.pending_conferences.add((target.id, moved.id))
         _store(target, moved)
         if member is event:
             member.data = member.data | {"status": "cancelled"}
@@ -327,16 +335,17 @@ def _arrive(world: World) -> None:
 
 def _settle_conferences(world: World) -> None:
     now = world.clock.now_s()
-    for calendar in world.calendars.values():
-        for event in list(calendar.events.values()):
-            if event.conference_due is None or event.conference_due > now:
-                continue
+    for calendar_id, event_id in sorted(world.pending_conferences):
+        calendar = world.calendars[calendar_id]
+        event = calendar.events.get(event_id)
+        if event is None or event.conference_due is None:
+            world.pending_conferences.discard((calendar_id, event_id))
+        elif event.conference_due <= now:
             event.conference_due = None
             _finish_conference(world, event)
             world.touch_family(calendar, event)
             push.changed(world, f"events:{calendar.id}")
-            if event.data["organizer"]["email"] == calendar.id:
-                _send_off(world, calendar.id, event.id, [])
+            _send_off(world, calendar.id, event.id, [])
 
 
 def _writable(world: World, calendar: Calendar, actor: str, event_id: str, params: Params) -> Event:
@@ -578,6 +587,7 @@ def _apply_conference(world: World, event: Event, body: Body, params: Params) ->
         _finish_conference(world, event)
     elif delay > 0:
         event.conference_due = world.clock.now_s() + delay
+        world.pending_conferences.add((event.data["organizer"]["email"], event.id))
 
 
 def _finish_conference(world: World, event: Event) -> None:

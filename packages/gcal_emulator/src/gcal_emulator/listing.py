@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gcal_emulator import errors, events, moments, render
-from gcal_emulator.world import Calendar, Event, World, text_of_us
+from gcal_emulator.world import Calendar, Event, Listed, World, text_of_us
 
 _FORBIDDEN_WITH_TOKEN = (
     "iCalUID",
@@ -21,6 +21,7 @@ _FORBIDDEN_WITH_TOKEN = (
     "updatedMin",
 )
 _NO_TOKEN = ("orderBy", "q", "iCalUID", "privateExtendedProperty", "sharedExtendedProperty", "updatedMin")
+_FILTERS = (*_FORBIDDEN_WITH_TOKEN, "eventTypes")
 _SNAPSHOTS_MAX = 200
 
 
@@ -39,6 +40,8 @@ class Query:
         self.time_max = self.time("timeMax")
         self.updated_min = self.time("updatedMin")
         self.types = values.get("eventTypes", [])
+        self.is_plain = not self.is_single and not any(values.get(name) for name in _FILTERS)
+        """Whether every living event is listed as it is stored."""
         if self.time_min and self.time_max and self.time_max <= self.time_min:
             raise errors.empty_range("timeMax")
         if self.one("orderBy") == "startTime" and not self.is_single:
@@ -102,11 +105,22 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
     lagging_from = world.clock.now_s() - world.behaviours.list_lag_s
     is_stale = effect.get("list") == "stale" and since is not None
     found, upto = [], since if is_stale and since is not None else world.seq
+    is_plain = query.is_plain and world.role_of(email, calendar) != "freeBusyReader"
+    lags = bool(world.behaviours.list_lag_s) or bool(effect.get("list"))
+    made_for = (email, zone, query.max_attendees, query.show_deleted, world.seq, world.role_of(email, calendar))
+    if is_plain and since is None and not lags and calendar.listed and calendar.listed.made_for == made_for:
+        token = _mint(email, calendar, query, world.seq)
+        return _page(world, calendar, email, query, _snapshot(calendar.listed.items, token, query, calendar, email), {})
     for event in _candidates(calendar, since, effect):
         if world.behaviours.list_lag_s and event.stamp_us / 1e6 > lagging_from:
             upto = min(upto, event.seq - 1)
             continue
+        if is_plain and event.data.get("status") != "cancelled":
+            found.append(render.encoded(world, calendar, event, email, zone, query.max_attendees))
+            continue
         found += _items(world, calendar, email, zone, query, event, since)
+    if is_plain and since is None and not lags:
+        calendar.listed = Listed(made_for, found)
     if query.one("orderBy") == "startTime":
         found.sort(key=lambda item: _start_key(item))
     elif query.one("orderBy") == "updated":
@@ -167,6 +181,8 @@ def free_busy(world: World, email: str, body: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     limit = int(body.get("calendarExpansionMax") or 50)
     for number, item in enumerate(body.get("items") or []):
+        if not item.get("id"):
+            raise errors.required("Missing calendar id.")
         if number >= limit:
             refused = {"domain": "global", "reason": "tooManyCalendarsRequested"}
             answer[item["id"]] = {"errors": [refused], "busy": []}
@@ -372,8 +388,7 @@ def _page(
         shape == "empty_first" and snapshot["at"] == 0 and "hole" not in snapshot
     ):
         size = 0
-    rows = snapshot["items"][snapshot["at"] : snapshot["at"] + size]
-    at = snapshot["at"] + len(rows)
+    begin, at = snapshot["at"], min(snapshot["at"] + size, len(snapshot["items"]))
     frame: dict[str, Any] = {
         "kind": "calendar#events",
         "etag": f'"p{calendar.updated_us:x}"',
@@ -393,7 +408,16 @@ def _page(
     elif snapshot["token"]:
         frame["nextSyncToken"] = snapshot["token"]
     head = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
-    return head[:-1] + b',"items":[' + b",".join(rows) + b"]}"
+    return b"".join((head[:-1], b',"items":[', _joined(calendar, snapshot["items"], begin, at), b"]}"))
+
+
+def _joined(calendar: Calendar, items: list[bytes], begin: int, end: int) -> bytes:
+    kept = calendar.listed
+    if kept is None or kept.items is not items:
+        return b",".join(items[begin:end])
+    if (begin, end) not in kept.pages:
+        kept.pages[begin, end] = b",".join(items[begin:end])
+    return kept.pages[begin, end]
 
 
 def _oddened(item: bytes, number: int) -> bytes:

@@ -60,6 +60,15 @@ def encoded(world: World, calendar: Calendar, event: Event, email: str, zone: st
     return event.encoded[key]
 
 
+def pretty(world: World, calendar: Calendar, event: Event, email: str, zone: str, max_attendees: int = 0) -> bytes:
+    """The same in the indented form of single answers."""
+    key = (email, zone, str(max_attendees), "indented")
+    if key not in event.encoded:
+        body = resource(world, calendar, event, email, zone, max_attendees)
+        event.encoded[key] = json.dumps(body, indent=1, ensure_ascii=False).encode()
+    return event.encoded[key]
+
+
 def resource(
     world: World, calendar: Calendar, event: Event, email: str, zone: str = "", max_attendees: int = 0
 ) -> dict[str, Any]:

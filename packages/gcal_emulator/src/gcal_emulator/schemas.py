@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flask import Response
+
 VARIABLE = "GCAL_EMULATOR_SCHEMAS"
 found: list[str] = []
 """What did not fit since the process began, in words."""
@@ -92,8 +94,9 @@ def document() -> Document | None:
     return Document(json.loads(Path(path).read_text())) if path else None
 
 
-def hold(verb: str, path: str, data: bytes) -> None:
+def hold(verb: str, path: str, response: Response) -> None:
     """Checks one answer, where a document is given."""
     known = document()
     if known is not None:
+        data = response.get_data()
         found.extend(known.problems(verb, path, json.loads(data) if data else None))

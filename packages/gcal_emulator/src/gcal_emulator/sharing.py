@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import errors, push
+from gcal_emulator import errors, listing, push, shapes
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, World
 
@@ -22,7 +22,7 @@ def add_routes(
     world: World,
     allow: Allow,
     calendar_of: CalendarOf,
-    body_of: Callable[[], dict[str, Any]],
+    body_of: Callable[[shapes.Shape], dict[str, Any]],
     answer: Callable[[dict[str, Any]], Response],
 ) -> None:
     """Adds the routes of `acl` and `settings` to the API's blueprint."""
@@ -43,7 +43,7 @@ def add_routes(
     @api.post("/calendars/<path:calendar_id>/acl")
     def add_acl(calendar_id: str) -> Response:
         allow("Acl.Insert", _ACL)
-        calendar, body = calendar_of(calendar_id, "owner"), body_of()
+        calendar, body = calendar_of(calendar_id, "owner"), body_of(shapes.RULE)
         scope = body.get("scope") or {}
         if scope.get("type") not in _TYPES:
             raise errors.required("Missing scope type.")
@@ -58,7 +58,7 @@ def add_routes(
         calendar, name = calendar_of(calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
-        return answer(_share(world, calendar, name, body_of().get("role") or calendar.acl[name]))
+        return answer(_share(world, calendar, name, body_of(shapes.RULE).get("role") or calendar.acl[name]))
 
     @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
     def remove_acl(calendar_id: str, rule_id: str) -> Response:
@@ -74,7 +74,11 @@ def add_routes(
         allow("Acl.Watch", _ACL_READ)
         calendar = calendar_of(calendar_id, "writer")
         uri = f"https://www.googleapis.com/calendar/v3/calendars/{calendar_id}/acl?alt=json"
-        return answer(push.watch(world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, body_of(), True))
+        return answer(
+            push.watch(
+                world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, body_of(shapes.CHANNEL), True
+            )
+        )
 
     @api.get("/users/me/settings")
     def list_settings() -> Response:
@@ -98,7 +102,7 @@ def add_routes(
         allow("Settings.Watch", _SETTINGS)
         uri = "https://www.googleapis.com/calendar/v3/users/me/settings?alt=json"
         name = f"settings:{g.token.email}"
-        return answer(push.watch(world, g.token.email, g.token.client_id, name, uri, body_of(), True))
+        return answer(push.watch(world, g.token.email, g.token.client_id, name, uri, body_of(shapes.CHANNEL), True))
 
 
 def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:
@@ -118,8 +122,9 @@ def _rules(world: World, calendar: Calendar, email: str) -> dict[str, Any]:
     ]
     if since is not None or request.args.get("showDeleted") == "true":
         found += [rule(calendar, name, "none") for name, seq in calendar.acl_deleted.items() if seq > (since or -1)]
-    size = min(int(request.args.get("maxResults") or 100), 250)
-    at = int(request.args.get("pageToken") or 0)
+    query = listing.Query({name: [request.args.get(name, "")] for name in ("maxResults", "pageToken")})
+    size = min(query.number("maxResults", 100), 250)
+    at = query.number("pageToken", 0)
     body: dict[str, Any] = {"kind": "calendar#acl", "etag": f'"p{world.seq:x}"', "items": found[at : at + size]}
     if at + size < len(found):
         return body | {"nextPageToken": str(at + size)}

@@ -112,6 +112,8 @@ class Calendar:
     """Ids of a series, its exceptions and its continuations, by the id of the first; may name ids that are gone."""
     changes: dict[str, None] = field(default_factory=dict)
     """Event ids in the order of their latest change."""
+    listed: "Listed | None" = None
+    """The latest complete list, so that further clients are served from encoded bytes."""
     token_floor: int = 0
     """Sync tokens minted before this sequence number have expired."""
     is_deleted: bool = False
@@ -121,6 +123,15 @@ class Calendar:
         """A series with its exceptions and continuations, by id."""
         known = self.families.get(event.family or event.id, set())
         return [self.events[name] for name in sorted(known) if name in self.events]
+
+
+@dataclass
+class Listed:
+    """A complete list: what it was made for, its items, and pages of it by place and size."""
+
+    made_for: tuple[Any, ...]
+    items: list[bytes]
+    pages: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -203,6 +214,8 @@ class World:
         self.faults: dict[str, Fault] = {}
         self.snapshots: dict[str, Any] = {}
         self.usage: list[tuple[float, str, int]] = []
+        self.pending_conferences: set[tuple[str, str]] = set()
+        """Calendar and event ids of Meet links that are being made."""
         self.late: list[tuple[float, dict[str, Any]]] = []
         """Requests that the network delivers later: when, and how to make them again."""
         self.has_early_sync = False
@@ -213,6 +226,8 @@ class World:
 
     def snapshot(self) -> dict[str, Any]:
         """A deep copy of the state, for `restore`."""
+        for calendar in self.calendars.values():
+            calendar.listed = None
         kept = {n: value for n, value in vars(self).items() if n not in {"lock", "clock", "snapshots_of_worlds"}}
         return copy.deepcopy(kept)
 
