@@ -1,119 +1,48 @@
-"""A plain web calendar in which a person can work "at Google", and an inspector of what the emulator saw."""
+"""A web calendar in which a person can work "at Google", and an inspector of what the emulator saw."""
 
+import contextlib
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, redirect, render_template_string, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from gcal_emulator import control, events, listing, moments, oauth
+from gcal_emulator import api, control, events, listing, moments, oauth
 from gcal_emulator.errors import GoogleError
-from gcal_emulator.world import Calendar, Event, World
+from gcal_emulator.faults import CODES, MESSAGES, Fault
+from gcal_emulator.world import ROLES, Calendar, Event, World
 
-_SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ title }} · Emulated Google Calendar</title>
-<meta name="viewport" content="width=device-width"><style>
-body{font:14px system-ui;margin:0;background:#f8fafd;color:#1f1f1f}header{display:flex;gap:16px;align-items:center;
-padding:12px 20px;background:#fff;border-bottom:1px solid #dadce0;flex-wrap:wrap}header b{font-size:17px}
-main{padding:20px;max-width:1180px;margin:auto}a{color:#0b57d0}table{border-collapse:collapse;width:100%;background:#fff}
-td,th{border:1px solid #e3e3e3;padding:6px 8px;vertical-align:top;text-align:left}table.month td{height:92px;width:14%}
-.tile{display:block;background:#d3e3fd;border-radius:4px;padding:1px 6px;margin:2px 0;text-decoration:none;color:#041e49;
-overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:150px}input,select,textarea,button{font:inherit;
-padding:6px 8px}form.stack{display:grid;gap:10px;max-width:560px;background:#fff;padding:20px;border:1px solid #dadce0;
-border-radius:12px}form.stack label{display:grid;gap:4px}pre{white-space:pre-wrap;margin:0}.muted{color:#5f6368}
-.error{background:#fce8e6;padding:10px 14px;border-radius:8px}</style></head><body><header><b>Calendar</b>
-<span class="muted">emulated Google</span>{% for a in accounts %}<a href="/ui/{{ a }}">{{ a }}</a>{% endfor %}
-<a href="/ui/inspector">Inspector</a></header><main>{{ body|safe }}</main></body></html>"""
-
-_MONTH = """<h2>{{ first.strftime('%B %Y') }} <small class="muted">{{ email }}</small></h2>
-<p><a href="?month={{ before }}">‹ earlier</a> · <a href="?month={{ after }}">later ›</a> ·
-<a href="/ui/{{ email }}/new">Create event</a></p>
-<p>{% for c, role in calendars %}<span>■ {{ c.summary }} <span class="muted">{{ role }}</span></span> {% endfor %}</p>
-<table class="month"><tr>{% for d in ['Mon','Tue','Wed','Thu','Fri','Sat','Sun'] %}<th>{{ d }}</th>{% endfor %}</tr>
-{% for week in weeks %}<tr>{% for day in week %}<td><span class="muted">{{ day.day }}</span>
-{% for item in tiles.get(day, []) %}<a class="tile" href="{{ item.url }}" title="{{ item.title }}">{{ item.time }}
-{{ item.title }}</a>{% endfor %}</td>{% endfor %}</tr>{% endfor %}</table>
-<form method="post" action="/ui/{{ email }}/revoke"><p><button>Revoke the app's access</button></p></form>"""
-
-_FORM = """<h2>{{ 'Edit event' if event else 'Create event' }}</h2>{% if error %}<p class="error">{{ error }}</p>{% endif %}
-<form class="stack" method="post"><label>Calendar<select name="calendar" {{ 'disabled' if event }}>
-{% for c in calendars %}<option value="{{ c.id }}" {{ 'selected' if c.id == calendar_id }}>{{ c.summary }}</option>
-{% endfor %}</select></label><label>Title<input name="summary" value="{{ v.summary }}"></label>
-<label><span><input type="checkbox" name="all_day" {{ 'checked' if v.all_day }}> All day</span></label>
-<label>Start<input name="start" value="{{ v.start }}"></label><label>End<input name="end" value="{{ v.end }}"></label>
-<label>Time zone<input name="zone" value="{{ v.zone }}"></label>
-<label>Repeats<input name="recurrence" value="{{ v.recurrence }}" placeholder="RRULE:FREQ=WEEKLY;COUNT=5"></label>
-<label>Where<input name="location" value="{{ v.location }}"></label>
-<label>Guests<input name="guests" value="{{ v.guests }}" placeholder="ana@example.com, bo@example.com"></label>
-<label>Description<textarea name="description">{{ v.description }}</textarea></label>
-{% if is_series %}<label>Change<select name="scope"><option value="this">This event</option>
-<option value="following">This and following</option><option value="all">All events</option></select></label>{% endif %}
-<div><button name="do" value="save">Save</button>{% if event %}<button name="do" value="delete">Delete</button>{% endif %}
-{% if can_answer %}{% for r in ['accepted','tentative','declined'] %}<button name="do" value="{{ r }}">{{ r }}</button>
-{% endfor %}{% endif %}</div></form>"""
-
-_INSPECTOR = """<h2>Inspector</h2><h3>Channels</h3><table><tr><th>id</th><th>resource</th><th>user</th><th>state</th></tr>
-{% for c in channels %}<tr><td>{{ c.id }}</td><td>{{ c.resource }}</td><td>{{ c.email }}</td>
-<td>{{ 'stopped' if c.is_stopped else 'open' }}</td></tr>{% endfor %}</table><h3>Mails</h3>
-<table>{% for m in mails %}<tr><td>{{ m.time }}</td><td>{{ m.kind }}</td><td>{{ m.to }}</td><td>{{ m.summary }}</td></tr>
-{% else %}<tr><td>none</td></tr>{% endfor %}</table><h3>Grants</h3><table>{% for (email, client), scopes in grants %}
-<tr><td>{{ email }}</td><td>{{ client }}</td><td>{{ scopes|length }} permissions</td></tr>{% endfor %}</table>
-<h3>Requests, newest first</h3><table><tr><th>#</th><th>time</th><th>user</th><th>request</th><th>answer</th></tr>
-{% for e in journal %}<tr><td>{{ e.seq }}</td><td>{{ e.time }}</td><td>{{ e.email }}</td><td>{{ e.method }} {{ e.path }}
-<pre class="muted">{{ e.shown }}</pre></td><td>{{ e.status }} {{ e.reason or '' }} {{ e.outcome }}</td></tr>{% endfor %}
-</table>"""
+_SHOWN_MAX = 200
+_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def blueprint(world: World) -> Blueprint:
     """The pages under `/ui`; `/` leads to the first account."""
     ui = Blueprint("web", __name__)
+    _add_inspector(ui, world)
+    _add_sharing(ui, world)
 
-    def page(title: str, body: str) -> str:
-        return render_template_string(_SHELL, title=title, body=body, accounts=list(world.accounts))
+    def page(template: str, title: str, **values: Any) -> str:
+        return render_template(template, title=title, accounts=list(world.accounts), **values)
 
     @ui.get("/")
     def home() -> Any:
         first = next(iter(world.accounts), None)
         return redirect(f"/ui/{first}" if first else "/ui/inspector")
 
-    @ui.get("/ui/inspector")
-    def inspector() -> Any:
-        rows = [
-            e | {"shown": json.dumps(e["request_body"])[:400] if e["request_body"] else ""}
-            for e in world.journal[-200:]
-        ]
-        body = render_template_string(
-            _INSPECTOR,
-            journal=rows[::-1],
-            channels=list(world.channels.values())[-50:],
-            mails=world.mails[-50:][::-1],
-            grants=list(world.grants.items()),
-        )
-        return page("Inspector", body)
-
     @ui.get("/ui/<email>")
-    def month(email: str) -> Any:
+    def days(email: str) -> Any:
         account = world.accounts.get(email) or abort(404)
-        first = _first_of(request.args.get("month"), world)
-        grid = [first - timedelta(days=first.weekday()) + timedelta(days=n) for n in range(42)]
-        tiles = _tiles(world, email, account.time_zone, grid[0], grid[-1] + timedelta(days=1))
-        body = render_template_string(
-            _MONTH,
-            email=email,
-            first=first,
-            before=(first - timedelta(days=1)).strftime("%Y-%m"),
-            after=(first + timedelta(days=32)).strftime("%Y-%m"),
-            calendars=[(c, world.role_of(email, c)) for c in _visible(world, email)],
-            weeks=[grid[n : n + 7] for n in range(0, 42, 7)],
-            tiles=tiles,
-        )
-        return page(email, body)
+        shown = _span(request.args, world.clock.now().astimezone(ZoneInfo(account.time_zone)).date())
+        tiles = _tiles(world, email, account.time_zone, shown["rows"][0][0], shown["rows"][-1][-1] + timedelta(days=1))
+        return page("days.html", email, email=email, tiles=tiles, names=_NAMES, **shown)
 
     @ui.route("/ui/<email>/new", methods=["GET", "POST"])
     def create(email: str) -> Any:
         account = world.accounts.get(email) or abort(404)
         calendars = [c for c in _visible(world, email) if world.role_of(email, c) in {"writer", "owner"}]
-        values = request.form.to_dict() if request.method == "POST" else _blank(world, account.time_zone)
+        values = request.form.to_dict() or _blank(world, account.time_zone, request.args.get("day", ""))
         error = ""
         if request.method == "POST":
             try:
@@ -122,8 +51,9 @@ def blueprint(world: World) -> Blueprint:
                 return redirect(f"/ui/{email}")
             except (GoogleError, ValueError, KeyError) as problem:
                 error = str(problem)
-        body = render_template_string(_FORM, event=None, calendars=calendars, calendar_id=email, v=values, error=error)
-        return page("Create event", body)
+        return page(
+            "event.html", "Create event", event=None, calendars=calendars, calendar_id=email, v=values, error=error
+        )
 
     @ui.route("/ui/<email>/<calendar_id>/<event_id>", methods=["GET", "POST"])
     def edit(email: str, calendar_id: str, event_id: str) -> Any:
@@ -139,27 +69,107 @@ def blueprint(world: World) -> Blueprint:
             try:
                 _apply(world, calendar, email, event, request.form.to_dict())
                 return redirect(f"/ui/{email}")
-            except (GoogleError, ValueError) as problem:
+            except (GoogleError, ValueError, KeyError) as problem:
                 values, error = request.form.to_dict(), str(problem)
-        guests = [row["email"] for row in event.data.get("attendees") or []]
-        body = render_template_string(
-            _FORM,
+        guests = event.data.get("attendees") or []
+        return page(
+            "event.html",
+            "Edit event",
             event=event,
             calendars=[calendar],
             calendar_id=calendar_id,
             v=values,
             error=error,
+            guests=guests,
             is_series=event.is_exception or event.is_master,
-            can_answer=email in guests,
+            can_answer=email in {row["email"] for row in guests},
         )
-        return page("Edit event", body)
+
+    return ui
+
+
+def _add_sharing(ui: Blueprint, world: World) -> None:
+    @ui.route("/ui/<email>/sharing", methods=["GET", "POST"])
+    def sharing(email: str) -> Any:
+        if email not in world.accounts:
+            abort(404)
+        error = _share(world, email, request.form.to_dict()) if request.method == "POST" else ""
+        calendars = [(c, world.role_of(email, c)) for c in _visible(world, email)]
+        grants = [(client, scopes) for (who, client), scopes in world.grants.items() if who == email]
+        return render_template(
+            "sharing.html",
+            title="Sharing",
+            accounts=list(world.accounts),
+            email=email,
+            calendars=calendars,
+            grants=grants,
+            roles=ROLES,
+            error=error,
+        )
 
     @ui.post("/ui/<email>/revoke")
     def revoke(email: str) -> Any:
-        oauth.revoke_grant(world, email, "demo-project")
-        return redirect(url_for("web.month", email=email))
+        client = world.clients.get(request.form.get("client", "demo-client")) or abort(404)
+        oauth.revoke_grant(world, email, client.project)
+        return redirect(url_for("web.sharing", email=email))
 
-    return ui
+
+def _share(world: World, email: str, values: dict[str, str]) -> str:
+    """Carries out one form of the sharing page; answers what was wrong."""
+    action = values.get("do")
+    if action == "create":
+        if not values.get("summary"):
+            return "A calendar needs a title."
+        calendar_id = f"c_{world.new_id(40)}@group.calendar.google.com"
+        world.add_calendar(calendar_id, values["summary"], email, world.accounts[email].time_zone)
+        return ""
+    calendar = world.calendars.get(values.get("calendar", ""))
+    if calendar is None or world.role_of(email, calendar) != "owner":
+        return "Only owners share a calendar."
+    if action == "remove":
+        if calendar.is_primary or calendar.owner != email:
+            return "Only its data owner deletes a calendar, and nobody a primary one."
+        api.remove_calendar(world, calendar)
+        return ""
+    person = values.get("person", "").strip()
+    if person == calendar.owner or ("@" not in person and person != "default"):
+        return "Name somebody else by address, or “default” for everyone."
+    world.share(calendar, person, values.get("role", "reader"))
+    return ""
+
+
+def _add_inspector(ui: Blueprint, world: World) -> None:
+    @ui.route("/ui/inspector", methods=["GET", "POST"])
+    def inspector() -> Any:
+        if request.method == "POST":
+            _strike(world, request.form.to_dict())
+            return redirect("/ui/inspector")
+        rows = [
+            e | {"shown": json.dumps(e["request_body"])[:400] if e["request_body"] else ""}
+            for e in world.journal[-_SHOWN_MAX:]
+        ]
+        return render_template(
+            "inspector.html",
+            title="Inspector",
+            accounts=list(world.accounts),
+            journal=rows[::-1],
+            faults=list(world.faults.values()),
+            channels=list(world.channels.values())[-50:],
+            now=world.clock.now_s(),
+            tokens=[*world.refresh_tokens.values(), *world.tokens.values()][-50:],
+            mails=world.mails[-50:][::-1],
+            codes=[*CODES, *MESSAGES],
+        )
+
+
+def _strike(world: World, values: dict[str, str]) -> None:
+    if values.get("do") == "clear":
+        world.faults.clear()
+        return
+    match = {"email": values["email"]} if values.get("email") else {}
+    times = int(values["times"]) if values.get("times", "").isdigit() else None
+    fault = Fault(world.new_id(8), match, {"code": values.get("code", "").strip()}, times)
+    world.faults[fault.id] = fault
 
 
 def _apply(world: World, calendar: Calendar, email: str, event: Event, values: dict[str, str]) -> None:
@@ -168,24 +178,30 @@ def _apply(world: World, calendar: Calendar, email: str, event: Event, values: d
     scope, action = values.get("scope", "this"), values.get("do", "save")
     master_id = event.data.get("recurringEventId") or event.id
     if action in {"accepted", "tentative", "declined"}:
-        rows = [dict(row) for row in event.data["attendees"]]
-        for row in rows:
-            row |= {"responseStatus": action} if row["email"] == email else {}
+        rows = [row | ({"responseStatus": action} if row["email"] == email else {}) for row in event.data["attendees"]]
         events.patch(world, calendar, email, event.id, {"attendees": rows}, params)
     elif action == "delete":
         _delete(world, calendar, email, event, scope, master_id, params)
     elif scope == "following" and event.is_exception:
-        original = moments.render(event.data["originalStartTime"], calendar.time_zone)
-        changes = {n: v for n, v in _body_of(values).items() if n in {"summary", "location", "description"}}
-        control.split_series(world, calendar.id, master_id, original.get("dateTime") or original["date"], changes)
+        _change_following(world, calendar, event, master_id, _body_of(values))
+    elif scope == "all" and event.is_exception:
+        changes = {n: v for n, v in _body_of(values).items() if n not in {"start", "end", "recurrence"}}
+        control.edit_all(world, calendar.id, master_id, changes, params)
     else:
-        target = master_id if scope == "all" else event.id
         body = _body_of(values)
-        if scope == "all" and event.is_exception:
-            body = {n: v for n, v in body.items() if n not in {"start", "end", "recurrence"}}
-        elif event.is_exception:
+        if event.is_exception:
             body.pop("recurrence", None)
-        events.patch(world, calendar, email, target, body, params)
+        events.patch(world, calendar, email, event.id, body, params)
+
+
+def _change_following(world: World, calendar: Calendar, event: Event, master_id: str, body: dict[str, Any]) -> None:
+    """Splits a series at an occurrence; only what the form changed is told, so that an unmoved tail keeps its `_R` id."""
+    original = moments.render(event.data["originalStartTime"], calendar.time_zone)
+    known = _body_of(_values_of(event, calendar))
+    changes = {n: v for n, v in body.items() if n != "recurrence" and v != known.get(n)}
+    if "start" in changes or "end" in changes:
+        changes |= {side: body[side] for side in ("start", "end")}
+    control.split_series(world, calendar.id, master_id, original.get("dateTime") or original["date"], changes)
 
 
 def _delete(
@@ -193,11 +209,56 @@ def _delete(
 ) -> None:
     if scope == "following" and event.is_exception:
         master = calendar.events[master_id]
+        cut = moments.instant(event.data["originalStartTime"])
+        for member in calendar.family_of(master):
+            is_after = member.is_exception and moments.instant(member.data["originalStartTime"]) >= cut
+            if is_after and member.data["recurringEventId"] == master_id and not member.is_cancelled:
+                events.delete(world, calendar, email, member.id, params)
         until = control.until_before(event.data["originalStartTime"])
         lines = [control.trimmed(line, until) for line in master.data["recurrence"]]
         events.patch(world, calendar, email, master_id, {"recurrence": lines}, params)
     else:
         events.delete(world, calendar, email, master_id if scope == "all" else event.id, params)
+
+
+def _span(asked: Any, today: date) -> dict[str, Any]:
+    """The rows of days to show: six weeks around a month, or one week; and where earlier and later lead."""
+    if text := asked.get("week"):
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = today
+        first = day - timedelta(days=day.weekday())
+        rows = [[first + timedelta(days=n) for n in range(7)]]
+        near = {"before": str(first - timedelta(days=7)), "after": str(first + timedelta(days=7))}
+        heading = f"Week of {first.strftime('%d %B %Y')}"
+        return near | {
+            "kind": "week",
+            "heading": heading,
+            "rows": rows,
+            "today": today,
+            "month": f"{first:%Y-%m}",
+            "week": str(first),
+        }
+    try:
+        first = datetime.strptime(asked.get("month") or "", "%Y-%m").date()
+    except ValueError:
+        first = today.replace(day=1)
+    grid = [first - timedelta(days=first.weekday()) + timedelta(days=n) for n in range(42)]
+    near = {
+        "before": (first - timedelta(days=1)).strftime("%Y-%m"),
+        "after": (first + timedelta(days=32)).strftime("%Y-%m"),
+    }
+    rows = [grid[n : n + 7] for n in range(0, 42, 7)]
+    week = today if first.month == today.month else first
+    return near | {
+        "kind": "month",
+        "heading": first.strftime("%B %Y"),
+        "rows": rows,
+        "today": today,
+        "month": f"{first:%Y-%m}",
+        "week": str(week),
+    }
 
 
 def _visible(world: World, email: str) -> list[Calendar]:
@@ -206,10 +267,10 @@ def _visible(world: World, email: str) -> list[Calendar]:
     return [c for c in found if not c.is_deleted and world.role_of(email, c) != "none"]
 
 
-def _tiles(world: World, email: str, zone: str, since: date, until: date) -> dict[date, list[dict[str, str]]]:
+def _tiles(world: World, email: str, zone: str, since: date, until: date) -> dict[date, list[dict[str, Any]]]:
     begin = datetime(since.year, since.month, since.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     end = datetime(until.year, until.month, until.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    tiles: dict[date, list[dict[str, str]]] = {}
+    tiles: dict[date, list[dict[str, Any]]] = {}
     for calendar in _visible(world, email):
         for stored in list(calendar.events.values()):
             is_known = stored.is_exception and stored.data["recurringEventId"] in calendar.events
@@ -224,22 +285,21 @@ def _tiles(world: World, email: str, zone: str, since: date, until: date) -> dic
                 tile = {
                     "url": f"/ui/{email}/{calendar.id.replace('#', '%23')}/{event.id}",
                     "title": event.data.get("summary") or "(No title)",
+                    "declined": any(
+                        row["email"] == email and row["responseStatus"] == "declined"
+                        for row in event.data.get("attendees") or []
+                    ),
                     "time": "" if "date" in event.data["start"] else local.strftime("%H:%M"),
                 }
                 tiles.setdefault(local.date(), []).append(tile)
     return {day: sorted(rows, key=lambda t: t["time"]) for day, rows in tiles.items()}
 
 
-def _first_of(text: str | None, world: World) -> date:
-    try:
-        return datetime.strptime(text or "", "%Y-%m").date()
-    except ValueError:
-        return world.clock.now().date().replace(day=1)
-
-
-def _blank(world: World, zone: str) -> dict[str, str]:
+def _blank(world: World, zone: str, day: str) -> dict[str, str]:
     begin = world.clock.now().astimezone(ZoneInfo(zone)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
     begin += timedelta(hours=1)
+    with contextlib.suppress(ValueError):
+        begin = datetime.combine(date.fromisoformat(day), begin.time())
     return {
         "start": begin.isoformat(" ", "minutes"),
         "end": (begin + timedelta(hours=1)).isoformat(" ", "minutes"),
@@ -266,6 +326,7 @@ def _values_of(event: Event, calendar: Calendar) -> dict[str, Any]:
         "recurrence": " ".join(data.get("recurrence") or []),
         "location": data.get("location", ""),
         "description": data.get("description", ""),
+        "visibility": data.get("visibility", "default"),
         "guests": ", ".join(row["email"] for row in data.get("attendees") or []),
     }
 
@@ -280,6 +341,7 @@ def _body_of(values: dict[str, str]) -> dict[str, Any]:
         else:
             local = datetime.fromisoformat(text)
             body[side] = {"dateTime": local.isoformat(), "timeZone": values.get("zone") or "UTC", "date": None}
+    body["visibility"] = values.get("visibility") or "default"
     body["recurrence"] = values.get("recurrence", "").split() or None
     guests = [guest.strip() for guest in values.get("guests", "").split(",") if guest.strip()]
     body["attendees"] = [{"email": guest} for guest in guests] or None
