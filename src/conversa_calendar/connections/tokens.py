@@ -94,7 +94,6 @@ class Wallet:
         self._version = connection.token_version
         return tokens.access_token
 
-
     def _believe(self, connection: Connection, error: protocol.GrantDead) -> None:
         """One refusal of a refresh may be a slip of Google; the second, a minute later, is believed. Raises Transient
         for the first."""

@@ -195,7 +195,9 @@ def _in_words(error: Exception) -> str:
         case protocol.WritesPaused():
             return _("Google has paused writing for this account for some hours. Reading goes on; edits wait.")
         case protocol.Transient(reason="grantDoubted"):
-            return _("Google refused to renew the authorisation; it is asked once more in a minute before it is believed.")
+            return _(
+                "Google refused to renew the authorisation; it is asked once more in a minute before it is believed."
+            )
         case protocol.RateLimited():
             return _("Google asks for fewer requests; it goes on by itself.")
         case protocol.OperatorError():

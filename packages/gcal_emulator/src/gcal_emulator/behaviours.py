@@ -54,6 +54,20 @@ class Behaviours:
     """Longest window of a free/busy question (checklist 91)."""
     batch_shuffled: bool = False
     """Whether the parts of a batch run in another order than they were sent."""
+    channel_lifetime_days: float = 7.0
+    """Longest life of a push channel (open question 4)."""
+    property_filter: str = "all"
+    """Repeated extended-property filters: all have to match, or any (open question 7)."""
+    import_deleted: str = "restore"
+    """Importing a UID whose event was deleted: restore it, or refuse with 409 (open question 10)."""
+    put_conference: str = "clear"
+    """PUT at conferenceDataVersion 1 without conferenceData: clear or keep the conference (open question 11)."""
+    page_size_bound: bool = False
+    """Whether a sync token dies when maxResults changes (open question 14)."""
+    empty_items: str = "list"
+    """A list without events: an empty list, or absent (not stated for events)."""
+    masked_event: str = "frame"
+    """A private event for somebody who may not see it: its frame with times, or times and status only (question 6)."""
     latency_s: float = 0.0
     """How long every request to Google's paths takes at least."""
     refuse_push: bool = False

@@ -1,6 +1,7 @@
 """Writing events: insert, import, update, patch, delete, move, with recurrence, guests' copies, mails and stamps."""
 
 import base64
+import copy
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,6 +150,8 @@ def import_event(world: World, calendar: Calendar, actor: str, body: Body) -> Ev
     if organizer != calendar.id:
         data["privateCopy"] = True
     known = calendar.uids.get(uid)
+    if known and calendar.events[known].is_cancelled and world.behaviours.import_deleted == "refuse":
+        raise errors.GoogleError(409, "duplicate", "The requested identifier already exists.")
     if known:
         event = calendar.events[known]
         event.data = data
@@ -171,7 +174,8 @@ def update(world: World, calendar: Calendar, actor: str, event_id: str, body: Bo
     kept_names = set(event.data) - set(WRITABLE)
     kept = {name: event.data[name] for name in kept_names}
     kept["sequence"] = event.data.get("sequence", 0)
-    if params.conference_version == 0:
+    is_echoed = bool(body.get("conferenceData"))
+    if params.conference_version == 0 or is_echoed or world.behaviours.put_conference == "keep":
         kept |= {n: event.data[n] for n in ("conferenceData", "hangoutLink") if n in event.data}
     if not params.supports_attachments and "attachments" in event.data:
         kept["attachments"] = event.data["attachments"]
@@ -644,11 +648,12 @@ def _move_exception(world: World, calendar: Calendar, master: Event, exception: 
     if policy == "shift" and "date" not in original and "date" not in master.data["start"]:
         by = moments.instant(master.data["start"]) - moments.instant(before["start"])
         if by and abs(by) < timedelta(days=1):
-            calendar.events.pop(exception.id, None)
-            calendar.changes.pop(exception.id, None)
-            exception.data = exception.data | {"originalStartTime": moments.shift(original, by)}
-            exception.id = f"{master.id}_{moments.suffix(exception.data['originalStartTime'])}"
-            _store(calendar, exception)
+            shifted = copy.deepcopy(exception)
+            shifted.data["originalStartTime"] = moments.shift(original, by)
+            shifted.id = f"{master.id}_{moments.suffix(shifted.data['originalStartTime'])}"
+            exception.data = exception.data | {"status": "cancelled"}
+            exception.is_stub = True
+            _store(calendar, shifted)
 
 
 def _drop_exceptions(calendar: Calendar, master: Event) -> None:

@@ -247,15 +247,17 @@ def _since(world: World, calendar: Calendar, email: str, query: Query) -> int | 
     try:
         token = json.loads(base64.urlsafe_b64decode(query.sync_token + "=="))
         who, where, shape, seq = token["u"], token["c"], token["q"], int(token["s"])
+        is_resized = world.behaviours.page_size_bound and token["n"] != query.max_results
     except (ValueError, KeyError, TypeError):
         raise errors.GoogleError(400, "invalid", "Invalid Value", location="syncToken") from None
-    if (who, where, shape) != (email, calendar.id, query.shape()) or seq < calendar.token_floor:
+    is_foreign = (who, where, shape) != (email, calendar.id, query.shape())
+    if is_foreign or is_resized or seq < calendar.token_floor:
         raise errors.full_sync_required()
     return seq
 
 
 def _mint(email: str, calendar: Calendar, query: Query, seq: int) -> str:
-    token = {"u": email, "c": calendar.id, "q": query.shape(), "s": seq}
+    token = {"u": email, "c": calendar.id, "q": query.shape(), "s": seq, "n": query.max_results}
     return base64.urlsafe_b64encode(json.dumps(token, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
@@ -284,7 +286,7 @@ def _items(
         return _single_items(world, calendar, email, zone, query, event, since, is_free_busy)
     if event.is_cancelled:
         return _cancelled_items(world, calendar, email, zone, query, event, since)
-    if not _matches(calendar, event, query):
+    if not _matches(world, calendar, event, query):
         return []
     return [render.encoded(world, calendar, event, email, zone, query.max_attendees)]
 
@@ -321,7 +323,7 @@ def _single_items(
     rows = expanded(calendar, event, query.time_min, until) if event.is_master else [event]
     found = []
     for row in rows:
-        if (row.is_cancelled and not query.show_deleted) or not _matches(calendar, row, query):
+        if (row.is_cancelled and not query.show_deleted) or not _matches(world, calendar, row, query):
             continue
         if is_free_busy:
             found.append(_dump(render.busy_only(calendar, row, zone)))
@@ -330,7 +332,7 @@ def _single_items(
     return found
 
 
-def _matches(calendar: Calendar, event: Event, query: Query) -> bool:
+def _matches(world: World, calendar: Calendar, event: Event, query: Query) -> bool:
     data = event.data
     if query.updated_min and event.updated_us < query.updated_min.timestamp() * 1e6:
         return False
@@ -343,10 +345,10 @@ def _matches(calendar: Calendar, event: Event, query: Query) -> bool:
             return False
     for kind in ("private", "shared"):
         held = (data.get("extendedProperties") or {}).get(kind) or {}
-        for pair in query.values.get(f"{kind}ExtendedProperty", []):
-            name, _, value = pair.partition("=")
-            if held.get(name) != value:
-                return False
+        pairs = [pair.partition("=") for pair in query.values.get(f"{kind}ExtendedProperty", [])]
+        wants = any if world.behaviours.property_filter == "any" else all
+        if pairs and not wants(held.get(name) == value for name, _, value in pairs):
+            return False
     if event.is_master and (query.time_min or query.time_max):
         return any(
             _overlaps(calendar, one, query.time_min, query.time_max)
@@ -408,6 +410,8 @@ def _page(
     elif snapshot["token"]:
         frame["nextSyncToken"] = snapshot["token"]
     head = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
+    if begin == at and world.behaviours.empty_items == "absent":
+        return head
     return b"".join((head[:-1], b',"items":[', _joined(calendar, snapshot["items"], begin, at), b"]}"))
 
 

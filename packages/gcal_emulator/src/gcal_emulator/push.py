@@ -18,7 +18,6 @@ Deliver = Callable[[str, dict[str, str]], int]
 _SUCCESS = {200, 201, 202, 204, 102}
 _RETRIED = {0, 500, 502, 503, 504}
 _ATTEMPTS_MAX = 8
-_LIFETIME_S = 7 * 24 * 3600
 log = logging.getLogger(__name__)
 
 
@@ -217,11 +216,12 @@ def _check_address(world: World, address: str) -> None:
 
 def _expiry(world: World, body: dict[str, Any]) -> float:
     now = world.clock.now_s()
-    asked = _LIFETIME_S + now
+    longest_s = world.behaviours.channel_lifetime_days * 86400
+    asked = longest_s + now
     if body.get("expiration"):
         asked = int(body["expiration"]) / 1000
     elif (body.get("params") or {}).get("ttl"):
         asked = now + int(body["params"]["ttl"])
     if asked <= now:
         raise errors.invalid("Invalid ttl value")
-    return min(asked, now + _LIFETIME_S)
+    return min(asked, now + longest_s)

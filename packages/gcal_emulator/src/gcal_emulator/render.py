@@ -79,6 +79,10 @@ def resource(
         event.data.get("visibility") in {"private", "confidential"} or role == "freeBusyReader"
     )
     body = _frame(calendar, event, zone)
+    if is_masked and world.behaviours.masked_event == "times":
+        return {name: body[name] for name in ("kind", "etag", "id", "status", "start", "end")} | {
+            "visibility": "private"
+        }
     if is_masked:
         return body | {"visibility": event.data.get("visibility", "private")}
     for name in _PLAIN:

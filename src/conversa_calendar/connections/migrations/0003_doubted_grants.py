@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('connections', '0002_walls'),
+        ("connections", "0002_walls"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connection',
-            name='doubted_at',
+            model_name="connection",
+            name="doubted_at",
             field=models.DateTimeField(null=True),
         ),
     ]
