@@ -9,7 +9,7 @@ from django.test import Client
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.booking_pages import limits
+from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.bookings.models import Booking, BookingClaim
 from tests.bookings.test_bookings import VISITOR, mails, make_page, soon, text
 from tests.support.cast import Cast
@@ -19,6 +19,7 @@ from tests.support.cast import Cast
 def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("views", "submits", "holds"):
         monkeypatch.setattr(limits, name, limits.Window(1000))
+    monkeypatch.setattr(views, "HUMAN_S", 0.0)
 
 
 def booked(page: dict[str, Any], **more: str) -> Any:
@@ -137,7 +138,15 @@ def test_pages_are_made_and_changed_in_the_dashboard(cast: Cast) -> None:
     browser = cast.alice.browser()
     assert b"New booking page" in browser.get("/bookings/pages/new").content
     days = {f"day{number}": "09:00-12:00, 13:00-17:00" for number in range(7)}
-    numbers = {"buffer_before": 0, "buffer_after": 0, "notice": 0, "horizon_days": 60, "step": 30, "per_day": 0}
+    numbers = {
+        "buffer_before": 0,
+        "buffer_after": 0,
+        "notice": 0,
+        "horizon_days": 60,
+        "step": 30,
+        "per_day": 0,
+        "repeats_max": 1,
+    }
     body = {"title": "Demo", "durations": "30, 60", "time_zone": "UTC", "host_mode": "one", "per_week": 0}
     body |= {"location_kind": "phone", "questions": "Topic *\nMore", "overrides": "2026-12-24 closed"}
     body |= {"hosts": [str(cast.alice.member.uuid)], "is_published": "on"} | days | numbers

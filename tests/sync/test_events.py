@@ -1,6 +1,7 @@
 """Create, edit, move and delete on either side appear on the other, once, and then all is quiet."""
 
 import pytest
+from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, History
@@ -304,6 +305,8 @@ def test_unreadable_event_is_parked_and_the_page_goes_on(scene: Scene) -> None:
     assert [e["summary"] for e in scene.here()] == ["good"]
     with tenant(scene.alice.account_id):
         assert Link.objects.exclude(parked="").count() == 1
+    assert schemas.found.pop().endswith("recurrence is not a list"), "what was spoilt on purpose"
+    schemas.found.clear()
 
 
 def test_meet_link_is_asked_for_and_arrives(scene: Scene) -> None:

@@ -91,6 +91,27 @@ def add_hold(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> t
     return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
 
 
+@router.post("/booking-pages/{uuid}/offers", response={201: Payload}, summary="Keep up to three times for one customer")
+@scoped("events.write")
+def add_offer(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    page = selectors.page(uuid)
+    references = payload.get("references", [])
+    if not isinstance(references, list):
+        raise Problem(422, "invalid", "References are a list.")
+    starts = [_instant("starts", text) for text in _texts("starts", payload.get("starts"))]
+    zone = str(payload.get("time_zone") or page.time_zone)
+    duration = _duration(page, payload.get("duration"))
+    made = services.offer(page, request.caller.member, starts, duration, zone, references)
+    return 201, presenting.offer(made)
+
+
+@router.delete("/booking-offers/{uuid}", response={204: None}, summary="Free the times of an offer")
+@scoped("events.write")
+def withdraw_offer(request: HttpRequest, uuid: str) -> tuple[int, None]:
+    services.withdraw(selectors.offer(request.caller.member, uuid))
+    return 204, None
+
+
 @router.get("/bookings", summary="Bookings that the caller sees, latest first")
 @scoped("events.read")
 def list_bookings(request: HttpRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
@@ -117,11 +138,12 @@ def add_booking(
         duration = _duration(page, payload.get("duration"))
         if known := services.repeated(page, idempotency_key):
             return 201, presenting.booking(known)
+        starts = services.repetitions(page, start, visitor.repeats)
         held = _hold(payload.get("hold"))
         if held is not None:
             services.release(held)
     try:
-        willing = services.live_choice(account_id, page.uuid, start, duration)
+        willing = services.live_choice(account_id, page.uuid, starts, duration)
     except services.Taken:
         with tenant(account_id):
             if known := services.repeated(page, idempotency_key):
@@ -140,25 +162,45 @@ def get_booking(request: HttpRequest, uuid: str) -> Payload:
 
 
 @router.patch("/bookings/{uuid}", summary="Move a booking, answer it, or mark that nobody came")
-@scoped("events.write")
+@scoped("events.write", in_tenant=False)
 def change_booking(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    booking = _manageable(request.caller, uuid)
-    if unknown := set(payload) - {"start", "state"}:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        booking = _manageable(request.caller, uuid)
+    if unknown := set(payload) - {"start", "state", "guests"}:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
+    start, willing = None, None
     if "start" in payload:
-        booking = services.reschedule(booking, _instant("start", payload["start"]))
-    match payload.get("state"):
+        start = _instant("start", payload["start"])
+        minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+        willing = services.live_choice(account_id, booking.page.uuid, [start], minutes, booking.event_id)
+    with tenant(account_id):
+        booking = _manageable(request.caller, uuid)
+        if start is not None:
+            booking = services.reschedule(booking, start, only=willing)
+        if "guests" in payload:
+            booking = services.add_guests(booking, _texts("guests", payload["guests"]))
+        return presenting.booking(_in_state(booking, payload.get("state")))
+
+
+def _in_state(booking: Booking, state: Any) -> Booking:
+    match state:
         case None:
-            pass
+            return booking
         case "confirmed":
-            booking = services.decide(booking, is_accepted=True)
+            return services.decide(booking, is_accepted=True)
         case "cancelled":
-            booking = services.cancel(booking, by="host")
+            return services.cancel(booking, by="host")
         case "no_show":
-            booking = services.mark_no_show(booking)
+            return services.mark_no_show(booking)
         case _:
             raise Problem(422, "invalid", "A booking becomes confirmed, cancelled or no_show.")
-    return presenting.booking(booking)
+
+
+def _texts(field: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Problem(422, "invalid", f"{field} is a list of texts.")
+    return value
 
 
 @router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
@@ -176,10 +218,14 @@ def _visitor(payload: Payload) -> Visitor:
     answers = payload.get("answers", [])
     if not isinstance(answers, list):
         raise Problem(422, "invalid", "Answers are a list of texts, in the order of the questions.")
+    repeats = payload.get("repeats", 1)
+    if not isinstance(repeats, int):
+        raise Problem(422, "invalid", "repeats is a whole number of weeks.")
     return Visitor(
         name=str(payload.get("name", "")),
         email=str(payload.get("email", "")),
         time_zone=str(payload.get("time_zone") or "UTC"),
+        repeats=repeats,
         answers=tuple(str(answer) for answer in answers),
     )
 

@@ -5,6 +5,7 @@ from django.urls import path
 from conversa_calendar.booking_pages import views
 
 urlpatterns = [
+    path("book/embed.js", views.embed_script, name="book_embed"),
     path("book/<str:key>", views.page, name="book"),
     path("book/<str:key>/form", views.form, name="book_form"),
     path("booking/<path:token>", views.manage, name="booking_manage"),

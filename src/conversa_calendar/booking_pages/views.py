@@ -3,7 +3,8 @@
 Works without script. Unknown, unpublished and switched-off pages answer alike.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -13,14 +14,15 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits
-from conversa_calendar.bookings import availability, mails, selectors, services
-from conversa_calendar.bookings.models import CANCELLED, Booking, BookingPage
+from conversa_calendar.bookings import addresses, availability, mails, selectors, services
+from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
 from conversa_calendar.bookings.services import Taken, Visitor
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
@@ -29,6 +31,19 @@ from conversa_calendar.kit import clock
 
 View = Callable[..., HttpResponse]
 DAYS_SHOWN = 14
+HUMAN_S = 1.5
+"""Nobody fills in the form faster than this; programs wait it out."""
+EMBED_SCRIPT = """(() => {
+  const here = document.currentScript;
+  const page = new URL(here.dataset.booking, here.src);
+  if (page.origin !== new URL(here.src).origin) return;
+  const frame = document.createElement("iframe");
+  frame.src = page.href;
+  frame.title = here.dataset.title || "Book a time";
+  frame.style.cssText = "border:0;width:100%;min-height:" + (parseInt(here.dataset.height, 10) || 760) + "px";
+  here.after(frame);
+})();
+"""
 
 
 def public(view: View) -> View:
@@ -47,13 +62,28 @@ def public(view: View) -> View:
     return guarded
 
 
+def embeddable(view: View) -> View:
+    """Lets the origins that a booking page names show it in a frame, and nobody else."""
+
+    @wraps(view)
+    def framed(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        response = view(request, **kwargs)
+        if origins := getattr(request, "embed_origins", []):
+            response.frame_origins = origins  # type: ignore[attr-defined]
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return framed
+
+
 @require_GET
 @public
+@embeddable
 def page(request: HttpRequest, key: str) -> HttpResponse:
     """Days with free times, two weeks at a time, in the visitor's zone."""
     account, uuid = _found(key)
     with tenant(account.pk):
-        shown = _published(uuid)
+        shown = _shown(request, uuid)
         zone, duration = _zone(request, shown), _duration(request, shown)
         since = _first_day(request, zone)
         begin = times.instant(times.Timed(datetime(since.year, since.month, since.day), zone))
@@ -71,25 +101,31 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "booking_pages/page.html", context | {"is_first": since <= _today(zone)})
 
 
+@csrf_exempt  # nobody is signed in here: there is no authority that a foreign page could borrow
 @require_http_methods(["GET", "POST"])
 @public
+@embeddable
 def form(request: HttpRequest, key: str) -> HttpResponse:
     """Name, address and questions for one time; posting books it."""
     account, uuid = _found(key)
     with tenant(account.pk):
-        shown = _published(uuid)
+        shown = _shown(request, uuid)
         zone, duration, start = _zone(request, shown), _duration(request, shown), _start(request)
+        offered = _offered(request, account, shown, start)
     context = _form_context(request, account, shown, zone, duration, start)
     if request.method == "GET":
-        if not limits.holds.is_over(limits.address_of(request)):
+        if offered is None and not limits.holds.is_over(limits.address_of(request)):
             try:
                 with tenant(account.pk):
                     context["v"]["hold"] = str(services.hold(shown, start, duration))
             except Taken as error:
                 return _taken(request, context, str(error))
         return render(request, "booking_pages/form.html", context)
+    if request.POST.get("website"):
+        return _said(request, _("Please go back and send the form once more."), 422)
+    _wait_for_a_person(request)
     try:
-        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions))
+        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), offered)
     except Taken as error:
         return _taken(request, context, str(error))
     except Invalid as error:
@@ -97,8 +133,10 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("booking_manage", token=mails.manage_token(booking))
 
 
+@csrf_exempt  # the private link is the authority, and no foreign page knows it
 @require_http_methods(["GET", "POST"])
 @public
+@embeddable
 def manage(request: HttpRequest, token: str) -> HttpResponse:
     """The visitor's private page: what is booked, move it, cancel it."""
     account_id, uuid = mails.read_manage_token(token)
@@ -112,6 +150,9 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             error = getattr(problem, "message", str(problem))
     with tenant(account_id):
         booking = _booking(UUID(uuid))
+        request.embed_origins = booking.page.embed_origins  # type: ignore[attr-defined]
+        if (mark := request.GET.get("mail")) and mails.is_from_mail(mark, booking):
+            addresses.verify(booking.email)
         context = {"booking": booking, "account": account, "token": token, "error": error}
         context |= {"when": mails.when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)}
         context |= {
@@ -119,14 +160,25 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             "is_module_on": account.is_open,
         }
         context["people"] = [] if account.is_open else administrators()
+        context["siblings"] = list(_siblings(booking)) if booking.group else []
+        context["guests_max"] = services.GUESTS_MAX
         context["choices"] = _choices(booking) if context["is_open"] and account.is_open else []
         return render(request, "booking_pages/manage.html", context, status=409 if error else 200)
 
 
 def _booked(
-    request: HttpRequest, account: Account, uuid: UUID, start: datetime, duration: int, zone: str, questions: int
+    request: HttpRequest,
+    account: Account,
+    uuid: UUID,
+    start: datetime,
+    duration: int,
+    zone: str,
+    questions: int,
+    offered: BookingOffer | None,
 ) -> Booking:
+    repeats = request.POST.get("repeats", "1")
     visitor = Visitor(
+        repeats=int(repeats) if repeats.isdigit() and len(repeats) < 3 else 1,
         name=request.POST.get("name", ""),
         email=request.POST.get("email", ""),
         time_zone=zone,
@@ -138,17 +190,56 @@ def _booked(
         if known := services.repeated(shown, key):
             return known
         services.check(shown, visitor)
+        starts = services.repetitions(shown, start, visitor.repeats)
+        if offered is not None:
+            services.release(offered.uuid, start)
         if key:
             services.release(_hold(key))
     try:
-        willing = services.live_choice(account.pk, uuid, start, duration)
+        willing = services.live_choice(account.pk, uuid, starts, duration)
     except Taken:
         with tenant(account.pk):
             if known := services.repeated(_published(uuid), key):
                 return known
         raise
     with tenant(account.pk):
-        return services.book(_published(uuid), start, duration, visitor, only=willing, key=key)
+        addresses.admit(visitor.email, visitor.repeats)
+        references = offered.references if offered is not None else None
+        booking = services.book(
+            _published(uuid), start, duration, visitor, only=willing, key=key, references=references
+        )
+        if offered is not None:
+            services.settle_offer(offered, booking)
+        return booking
+
+
+def _offered(request: HttpRequest, account: Account, shown: BookingPage, start: datetime) -> BookingOffer | None:
+    """The offer that a link carries. Raises Taken when it is used up or over."""
+    token = request.POST.get("offer") or request.GET.get("offer")
+    if not token:
+        return None
+    account_id, uuid = mails.read_offer_token(token)
+    found = BookingOffer.objects.filter(uuid=uuid, page=shown).first() if account_id == account.pk else None
+    if found is None or start not in found.starts or found.booking_id is not None or found.expires_at < clock.now():
+        return None  # the time may still be free for everyone
+    return found
+
+
+def _wait_for_a_person(request: HttpRequest) -> None:
+    """A form that comes back faster than anybody types is slow to be taken; the moment of its making is signed."""
+    try:
+        age_s = clock.now().timestamp() - float(signing.loads(request.POST.get("made", ""), salt="booking-form"))
+    except (signing.BadSignature, ValueError, TypeError):
+        age_s = 0.0
+    if age_s < HUMAN_S:
+        clock.sleep(HUMAN_S - max(age_s, 0.0))
+
+
+def _siblings(booking: Booking) -> Iterator[tuple[str, str]]:
+    """The other bookings of one repeating request, with their own private pages."""
+    rows = Booking.objects.filter(group=booking.group).exclude(pk=booking.pk).exclude(state=CANCELLED)
+    for row in rows.order_by("starts_at"):
+        yield mails.manage_token(row), mails.when_in_words(row.starts_at, row.ends_at, row.time_zone)
 
 
 def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
@@ -159,12 +250,20 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
             return
     if not account.is_open:
         raise Invalid("start", _("Bookings cannot be moved at the moment."))
+    if request.POST.get("what") == "guests":
+        asked = re.split(r"[\s,;]+", request.POST.get("guests", ""))[: services.GUESTS_MAX + 1]
+        with tenant(account.pk):
+            for address in filter(None, asked):
+                addresses.admit(address)
+            services.add_guests(_booking(uuid), asked)
+        return
     start = _start(request)
     with tenant(account.pk):
         booking = _booking(uuid)
         minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
-    willing = services.live_choice(account.pk, booking.page.uuid, start, minutes, booking.event_id)
+    willing = services.live_choice(account.pk, booking.page.uuid, [start], minutes, booking.event_id)
     with tenant(account.pk):
+        addresses.admit(booking.email)
         services.reschedule(_booking(uuid), start, only=willing)
 
 
@@ -177,11 +276,26 @@ def _choices(booking: Booking) -> list[tuple[str, str]]:
     return [(_text(at), f"{at.astimezone(zone):%a %d %b %H:%M}") for at in found if at != booking.starts_at][:400]
 
 
+@require_GET
+def embed_script(request: HttpRequest) -> HttpResponse:
+    """A few lines for other sites: each `<script data-booking="…">` becomes a frame with that page."""
+    return HttpResponse(
+        EMBED_SCRIPT, content_type="text/javascript; charset=utf-8", headers={"Cache-Control": "public, max-age=3600"}
+    )
+
+
 def _found(key: str) -> tuple[Account, UUID]:
     found = selectors.address(key)
     if found is None:
         raise NotFound
     return found
+
+
+def _shown(request: HttpRequest, uuid: UUID) -> BookingPage:
+    """The published page; remembers who may frame it. Raises NotFound."""
+    shown = _published(uuid)
+    request.embed_origins = shown.embed_origins  # type: ignore[attr-defined]
+    return shown
 
 
 def _published(uuid: UUID) -> BookingPage:
@@ -254,7 +368,10 @@ def _form_context(
             (number, question, request.POST.get(f"answer{number}", ""))
             for number, question in enumerate(shown.questions)
         ],
-        "v": {name: request.POST.get(name, "") for name in ("name", "email", "hold")},
+        "v": {name: request.POST.get(name, "") for name in ("name", "email", "hold", "repeats")},
+        "offer": request.POST.get("offer") or request.GET.get("offer") or "",
+        "made": request.POST.get("made") or signing.dumps(clock.now().timestamp(), salt="booking-form"),
+        "counts": range(2, shown.repeats_max + 1),
     }
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from conversa_calendar.accounts.models import InboxMember, Member, TeamMember
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
 from conversa_calendar.calendars.models import LONG_SPAN, Calendar
+from conversa_calendar.calendars.signals import staleness_asked
 from conversa_calendar.domain import availability as rules
 from conversa_calendar.domain.availability import Busy, Hours, Rules
 from conversa_calendar.kit import clock
@@ -24,6 +25,7 @@ class Host(msgspec.Struct, frozen=True):
     calendar: Calendar
     weight: int
     calendars: tuple[int, ...]
+    is_stale: bool = False
 
 
 def hosts(page: BookingPage) -> list[Host]:
@@ -41,7 +43,22 @@ def hosts(page: BookingPage) -> list[Host]:
             continue
         counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
         found.append(Host(member, target, row.weight if row else 1, tuple(sorted(counted))))
-    return found
+    return _without_stale(page, found)
+
+
+def stale_hosts(page: BookingPage) -> list[Host]:
+    """Hosts whose calendars cannot be read at the moment, whatever the page does about them."""
+    shown = BookingPage(pk=page.pk, team_id=page.team_id, inbox_id=page.inbox_id, stale_policy="warn")
+    return [host for host in hosts(shown) if host.is_stale]
+
+
+def _without_stale(page: BookingPage, found: list[Host]) -> list[Host]:
+    """A host whose calendars may be out of date is hidden or marked, as the page says; never silently free."""
+    asked = sorted({pk for host in found for pk in host.calendars})
+    answers = staleness_asked.send(sender=None, calendars=asked) if asked else []
+    stale = {pk for _receiver, answer in answers for pk in answer}
+    marked = [msgspec.structs.replace(host, is_stale=True) if stale & set(host.calendars) else host for host in found]
+    return marked if page.stale_policy == "warn" else [host for host in marked if not host.is_stale]
 
 
 def slots(
@@ -140,8 +157,8 @@ def _calendar_spans(
         SELECT o.calendar_id, o.starts_at, o.ends_at FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id
         WHERE o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND NOT e.event_type = ANY(%(free)s) AND e.deleted_at IS NULL
           AND o.starts_at < %(end)s AND o.ends_at > %(begin)s AND (o.starts_at > %(early)s OR o.is_long)
-          AND e.id <> %(ignored)s
-    """
+          AND e.id <> %(ignored)s {further}
+    """.format(further=" ".join(_further(page)))
     values = {"calendars": list(calendars), "free": list(free), "begin": begin, "end": end, "early": begin - LONG_SPAN}
     values["ignored"] = ignored or 0
     found: dict[int, list[Busy]] = {}
@@ -150,6 +167,15 @@ def _calendar_spans(
         for calendar_id, starts_at, ends_at in cursor.fetchall():
             found.setdefault(calendar_id, []).append((starts_at, ends_at))
     return found
+
+
+def _further(page: BookingPage) -> Iterator[str]:
+    """What the page does not count beyond the rules that hold everywhere."""
+    if not page.tentative_busy:
+        yield "AND e.content_json::jsonb->>'status' IS DISTINCT FROM 'tentative'"
+    if not page.unanswered_busy:
+        own = '$.attendees[*] ? (@.self == true && (!exists(@.response) || @.response == "needsAction"))'
+        yield f"AND NOT jsonb_path_exists(e.content_json::jsonb, '{own}')"
 
 
 def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: int | None) -> dict[int, list[Busy]]:

@@ -50,6 +50,19 @@ def deliver_notices(account_id: int) -> int:
     return told
 
 
+def deliver_reminders(account_id: int) -> int:
+    """Reminds visitors of bookings that are near; answers how many were reminded."""
+    with tenant(account_id):
+        rows = Booking.objects.select_for_update(of=("self",), skip_locked=True).filter(remind_at__lte=clock.now())
+        due = list(rows.select_related("page", "host__user", "event__calendar").order_by("remind_at")[:200])
+        for booking in due:
+            if booking.state == CONFIRMED and booking.starts_at > clock.now():
+                mails.remind(booking)
+            booking.remind_at = services.next_reminder(booking)
+            booking.save(update_fields=["remind_at"])
+    return len(due)
+
+
 def accounts_with_notices() -> list[int]:
     """Accounts whose visitors may have something to hear; asked without a tenant, so every open account."""
     from conversa_calendar.accounts.models import Account
@@ -60,7 +73,7 @@ def accounts_with_notices() -> list[int]:
 def _cancelled(booking: Booking) -> None:
     if booking.state == CANCELLED:
         return
-    booking.state, booking.cancelled_by = CANCELLED, "host"
+    booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, "host", None
     booking.sequence += 1
     BookingClaim.objects.filter(booking=booking).delete()
 
@@ -70,6 +83,7 @@ def _back_again(booking: Booking, event: Event) -> None:
     booking.state = PENDING if event.content.status == "tentative" else CONFIRMED
     booking.cancelled_by = ""
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
+    booking.remind_at = services.next_reminder(booking)
     booking.sequence += 1
     booking.flag = "" if services.claim_again(booking) else "overlap"
 
@@ -77,6 +91,7 @@ def _back_again(booking: Booking, event: Event) -> None:
 def _still_there(booking: Booking, event: Event) -> None:
     if (booking.starts_at, booking.ends_at) != (event.starts_at, event.ends_at):
         booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
+        booking.remind_at = services.next_reminder(booking)
         booking.sequence += 1
         is_claimed = services.claim_again(booking)
         booking.flag = "" if is_claimed else "overlap"

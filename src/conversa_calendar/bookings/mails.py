@@ -1,20 +1,21 @@
 """What visitors and hosts are told, by mail from here; Google is told to mail nobody. One notice for one truth."""
 
-from datetime import datetime
-from urllib.parse import quote
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
 
+import msgspec
 from django.conf import settings
 from django.core import signing
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import app
 
-from conversa_calendar.bookings.models import CANCELLED, Booking
+from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.domain import ics, times
 from conversa_calendar.kit import clock, ids
 
-SALT = "booking"
+SALT, MAIL_SALT, OFFER_SALT = "booking", "booking-mail", "booking-offer"
 _MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
 _SUBJECTS = {
     "booked": gettext_lazy("Booked: %(title)s"),
@@ -23,6 +24,7 @@ _SUBJECTS = {
     "moved": gettext_lazy("Moved: %(title)s"),
     "cancelled": gettext_lazy("Cancelled: %(title)s"),
     "link": gettext_lazy("Meeting link: %(title)s"),
+    "reminder": gettext_lazy("Reminder: %(title)s"),
 }
 
 
@@ -37,7 +39,40 @@ def read_manage_token(token: str) -> tuple[int, str]:
 
 
 def manage_url(booking: Booking) -> str:
-    return f"{settings.PUBLIC_URL}/booking/{quote(manage_token(booking))}"
+    """The private link as mails carry it: opening it shows that the address is the visitor's."""
+    mark = signing.dumps(str(booking.uuid), salt=MAIL_SALT)
+    return f"{settings.PUBLIC_URL}/booking/{quote(manage_token(booking))}?mail={quote(mark)}"
+
+
+def is_from_mail(mark: str, booking: Booking) -> bool:
+    """Whether a link's mark can only have come out of a mail about this booking."""
+    try:
+        return bool(signing.loads(mark, salt=MAIL_SALT) == str(booking.uuid))
+    except signing.BadSignature:
+        return False
+
+
+def offer_url(offer: BookingOffer, start: datetime) -> str:
+    """The link by which a customer takes one of the times that were kept for them."""
+    token = signing.dumps([offer.account_id, str(offer.uuid)], salt=OFFER_SALT)
+    at = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    query = urlencode({"start": at, "duration": offer.duration, "zone": offer.time_zone, "offer": token})
+    return f"{settings.PUBLIC_URL}/book/{offer.page.key}/form?{query}"
+
+
+def read_offer_token(token: str) -> tuple[int, str]:
+    """The (account id, offer uuid) of a link. Raises signing.BadSignature."""
+    account_id, uuid = signing.loads(token, salt=OFFER_SALT)
+    return account_id, uuid
+
+
+def offer_text(offer: BookingOffer) -> str:
+    """What an agent pastes into a reply: each time in the customer's zone with its link."""
+    length = timedelta(minutes=offer.duration)
+    lines = [_("These times are kept for you for a day; choose one:")]
+    for start in offer.starts:
+        lines += ["", when_in_words(start, start + length, offer.time_zone), offer_url(offer, start)]
+    return "\n".join(lines)
 
 
 def tell_visitor(booking: Booking, what: str) -> None:
@@ -50,18 +85,48 @@ def tell_visitor(booking: Booking, what: str) -> None:
         lines.append(_("%(host)s still has to confirm this time; it is kept for you.") % {"host": booking.host})
     if booking.state != CANCELLED:
         lines += [line for line in (_place(booking, uri),) if line]
-        lines += ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}]
+    private = ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}] if booking.state != CANCELLED else []
+    _send(booking, what, booking.email, [*lines, *private])
+    for guest in booking.guests:
+        _send(booking, what, guest, lines, is_guest=True)
+    booking.told_start, booking.told_state, booking.told_uri = booking.starts_at, booking.state, uri
+    booking.notice_due_at = None
+
+
+def tell_guests(booking: Booking, addresses: list[str]) -> None:
+    """The invitation of people whom the visitor added; nothing that the visitor typed goes to them."""
+    title = " ".join(booking.page.title.split())
+    when = when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)
+    lines = [title, when, *(line for line in (_place(booking, _uri(booking)),) if line)]
+    for address in addresses:
+        _send(booking, "confirmed" if booking.state != "pending" else "requested", address, lines, is_guest=True)
+
+
+def remind(booking: Booking) -> None:
+    """Reminds the visitor and their guests of what is about to take place."""
+    title = " ".join(booking.page.title.split())
+    when = when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)
+    lines = [title, when, *(line for line in (_place(booking, _uri(booking)),) if line)]
+    _send(
+        booking, "reminder", booking.email, [*lines, "", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}]
+    )
+    for guest in booking.guests:
+        _send(booking, "reminder", guest, lines, is_guest=True)
+
+
+def _send(booking: Booking, what: str, address: str, lines: list[str], *, is_guest: bool = False) -> None:
+    """Queues one mail; every one but a reminder carries the event. Guests get nothing that the visitor typed."""
+    title = " ".join(booking.page.title.split())
+    is_reminder = what == "reminder"
     OutgoingMail(
-        to=booking.email,
+        to=address,
         reply_to=booking.host.user.email,
         subject=(_SUBJECTS[what] % {"title": title})[:300],
         body="\n".join(lines),
-        ics=_ics(booking),
+        ics="" if is_reminder else _ics(booking, is_guest),
         method="CANCEL" if booking.state == CANCELLED else "REQUEST",
     ).save()
     app.configure_task(_MAIL_SOON).defer(account_id=booking.account_id)
-    booking.told_start, booking.told_state, booking.told_uri = booking.starts_at, booking.state, uri
-    booking.notice_due_at = None
 
 
 def tell_host(booking: Booking) -> None:
@@ -116,16 +181,20 @@ def _is_meet_coming(booking: Booking) -> bool:
     return booking.event is not None and booking.event.content.conference.state == "pending"
 
 
-def _ics(booking: Booking) -> str:
+def _ics(booking: Booking, is_guest: bool) -> str:
     event = booking.event
     if event is None:
         return ""
+    content = event.content
+    if is_guest:
+        rows = tuple(msgspec.structs.replace(row, name="") for row in content.attendees)
+        content = msgspec.structs.replace(content, summary=booking.page.title, description="", attendees=rows)
     uid = event.ical_uid
     if not uid and event.calendar.is_mirrored:
         uid = f"{ids.remote_event_id(event.uuid, 0)}@google.com"
     return ics.build(
         uid=uid or event.uid,
-        content=event.content,
+        content=content,
         organizer=(booking.host.user.email, str(booking.host)),
         sequence=booking.sequence,
         method="CANCEL" if booking.state == CANCELLED else "REQUEST",

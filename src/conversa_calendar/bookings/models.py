@@ -10,6 +10,8 @@ from conversa_calendar.kit import clock, ids
 
 HOST_MODES = ("one", "round_robin", "all")
 LOCATIONS = ("meet", "phone", "address", "link")
+STALE_POLICIES = ("hide", "warn")
+"""What happens to a host whose calendars cannot be read at the moment: not offered, or offered and marked."""
 PENDING, CONFIRMED, CANCELLED, NO_SHOW = "pending", "confirmed", "cancelled", "no_show"
 
 
@@ -47,6 +49,12 @@ class BookingPage(TenantModel):
     inbox = tenant_key(Inbox, null=True, on_delete=models.SET_NULL, related_name="+")
     needs_confirmation = models.BooleanField(default=False)
     focus_time_busy = models.BooleanField(default=True)
+    tentative_busy = models.BooleanField(default=True, db_default=True)
+    unanswered_busy = models.BooleanField(default=True, db_default=True)
+    stale_policy = models.CharField(max_length=6, default="hide", db_default="hide")
+    repeats_max = models.IntegerField(default=1, db_default=1)
+    reminders = ArrayField(models.IntegerField(), default=list, db_default=[])
+    embed_origins = ArrayField(models.TextField(), default=list, db_default=[])
     color = models.CharField(max_length=9, default="#4f46e5")
     is_published = models.BooleanField(default=False)
     owner = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -71,7 +79,8 @@ class BookingHost(TenantModel):
 
 class Booking(TenantModel):
     """One booking. It remembers its event, so that later changes of the page cannot orphan it. `told` is the start
-    that the visitor last heard of; a notice is due when the truth differs from it."""
+    that the visitor last heard of; a notice is due when the truth differs from it. Bookings of one repeating request
+    share a `group`."""
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     page = tenant_key(BookingPage, related_name="bookings")
@@ -92,6 +101,9 @@ class Booking(TenantModel):
     told_state = models.CharField(max_length=12, blank=True)
     told_uri = models.TextField(blank=True)
     notice_due_at = models.DateTimeField(null=True)
+    guests = ArrayField(models.EmailField(), default=list, db_default=[])
+    group = models.UUIDField(null=True)
+    remind_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -102,6 +114,7 @@ class Booking(TenantModel):
             models.Index(fields=["account", "starts_at"], name="booking_start"),
             models.Index(fields=["event"], condition=models.Q(event__isnull=False), name="booking_event"),
             models.Index(fields=["account"], condition=models.Q(notice_due_at__isnull=False), name="booking_notice"),
+            models.Index(fields=["account", "remind_at"], condition=~models.Q(remind_at=None), name="booking_reminder"),
         ]
 
 
@@ -118,3 +131,32 @@ class BookingClaim(TenantModel):
 
     class Meta:
         indexes = [models.Index(fields=["member", "starts_at"], name="claim_member")]
+
+
+class BookingOffer(TenantModel):
+    """Up to three times that an agent proposed to one customer, held for a day; the first one booked frees the others.
+    `references` go to the booking."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    page = tenant_key(BookingPage, related_name="offers")
+    member = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    booking = tenant_key(Booking, null=True, on_delete=models.SET_NULL, related_name="+")
+    starts = ArrayField(models.DateTimeField())
+    duration = models.IntegerField()
+    time_zone = models.CharField(max_length=64)
+    references = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=clock.now)
+
+
+class AddressCount(models.Model):
+    """How often one address was written to on a day because of a stranger, over all accounts; account-neutral and
+    without the address itself."""
+
+    fingerprint = models.CharField(max_length=64)
+    day = models.DateField()
+    count = models.IntegerField(default=0)
+    is_verified = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["fingerprint", "day"], name="address_count_once")]

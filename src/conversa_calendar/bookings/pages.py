@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.services import check_zone
-from conversa_calendar.bookings.models import HOST_MODES, LOCATIONS, BookingHost, BookingPage, PageAddress
+from conversa_calendar.bookings.models import (
+    HOST_MODES,
+    LOCATIONS,
+    STALE_POLICIES,
+    BookingHost,
+    BookingPage,
+    PageAddress,
+)
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.kit import clock, ids
@@ -34,6 +41,12 @@ FIELDS = (
     "host_mode",
     "needs_confirmation",
     "focus_time_busy",
+    "tentative_busy",
+    "unanswered_busy",
+    "stale_policy",
+    "repeats_max",
+    "reminders",
+    "embed_origins",
     "color",
     "is_published",
 )
@@ -49,16 +62,17 @@ _BOUNDS = {
     "step": (5, 480),
     "per_day": (0, 500),
     "per_week": (0, 2000),
+    "repeats_max": (1, 12),
 }
 _QUESTIONS = ("text", "choice", "email", "phone")
-DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX = 6, 20, 100
+DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX, REMINDERS_MAX = 6, 20, 100, 3
 
 
 def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
     """A new page, not published unless asked for; its owner is the host when nobody is named. Raises Invalid."""
     page = BookingPage(owner=owner, time_zone=owner.user.time_zone or owner.account.time_zone)
     page.durations, page.weekly, page.location = [30], WORKWEEK, {"kind": "meet", "value": ""}
-    page.title = _("Meeting")
+    page.title, page.reminders = _("Meeting"), [1440]
     page.key = f"{_slug(str(values.get('title', '')))}-{ids.new_uuid().hex[:10]}"
     hosts = values.get("hosts") or ([] if values.get("team") or values.get("inbox") else [{"id": str(owner.uuid)}])
     _take(page, values | {"hosts": hosts})
@@ -90,10 +104,11 @@ def _take(page: BookingPage, values: dict[str, Any]) -> None:
     for name, (least, most) in _BOUNDS.items():
         if name in values:
             setattr(page, name, _number(name, values[name], least, most))
-    for name in ("needs_confirmation", "focus_time_busy", "is_published"):
+    for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
         if name in values:
             setattr(page, name, bool(values[name]))
     _take_texts(page, values)
+    _take_public(page, values)
     _take_hours(page, values)
     if "questions" in values:
         page.questions = _questions(values["questions"])
@@ -126,6 +141,27 @@ def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:
         if not isinstance(rows, list) or not 1 <= len(rows) <= DURATIONS_MAX:
             raise Invalid("durations", _("Give one to six durations in minutes."))
         page.durations = sorted({_number("durations", row, 5, 1440) for row in rows})
+
+
+def _take_public(page: BookingPage, values: dict[str, Any]) -> None:
+    if "stale_policy" in values:
+        if values["stale_policy"] not in STALE_POLICIES:
+            raise Invalid("stale_policy", _("A host whose calendar cannot be read is hidden (hide) or marked (warn)."))
+        page.stale_policy = values["stale_policy"]
+    if "reminders" in values:
+        rows = values["reminders"]
+        if not isinstance(rows, list) or len(rows) > REMINDERS_MAX:
+            raise Invalid("reminders", _("Give at most three reminders in minutes."))
+        page.reminders = sorted({_number("reminders", row, 10, 40320) for row in rows}, reverse=True)
+    if "embed_origins" in values:
+        rows = values["embed_origins"]
+        if not isinstance(rows, list) or len(rows) > 20 or not all(_is_origin(row) for row in rows):
+            raise Invalid("embed_origins", _("An origin reads like https://www.example.com."))
+        page.embed_origins = sorted(set(rows))
+
+
+def _is_origin(text: Any) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text) is not None
 
 
 def _take_hours(page: BookingPage, values: dict[str, Any]) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
+from conversa_calendar.bookings import mails
 from conversa_calendar.bookings.availability import Host
-from conversa_calendar.bookings.models import Booking, BookingHost, BookingPage
+from conversa_calendar.bookings.models import Booking, BookingHost, BookingOffer, BookingPage
 from conversa_calendar.bookings.pages import FIELDS
 
 
@@ -42,11 +43,20 @@ def booking(shown: Booking) -> dict[str, Any]:
         "email": shown.email,
         "time_zone": shown.time_zone,
         "answers": shown.answers,
+        "guests": shown.guests,
+        "group": str(shown.group) if shown.group else None,
         "flag": shown.flag or None,
         "cancelled_by": shown.cancelled_by or None,
         "conference_uri": event.content.conference.uri if event is not None else "",
         "created_at": instant(shown.created_at),
     }
+
+
+def offer(shown: BookingOffer) -> dict[str, Any]:
+    """An offer with the text that an agent pastes into a reply."""
+    links = [{"start": instant(start), "url": mails.offer_url(shown, start)} for start in shown.starts]
+    text = mails.offer_text(shown)
+    return {"id": str(shown.uuid), "expires_at": instant(shown.expires_at), "links": links, "text": text}
 
 
 def instant(at: datetime) -> str:

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.bookings.models import Booking, BookingPage, PageAddress
+from conversa_calendar.bookings.models import Booking, BookingOffer, BookingPage, PageAddress
 from conversa_calendar.calendars.selectors import NotFound
 
 
@@ -31,6 +31,15 @@ def bookings(member: Member) -> QuerySet[Booking]:
 def booking(member: Member, uuid: UUID | str) -> Booking:
     """Raises NotFound."""
     found = bookings(member).filter(uuid=_uuid(uuid)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def offer(member: Member, uuid: UUID | str) -> BookingOffer:
+    """An offer of this member, or any for who manages bookings. Raises NotFound."""
+    rows = BookingOffer.objects.select_related("page").filter(uuid=_uuid(uuid))
+    found = rows.first() if member.may(Permission.BOOKINGS) else rows.filter(member=member).first()
     if found is None:
         raise NotFound
     return found

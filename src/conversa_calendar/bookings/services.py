@@ -17,7 +17,16 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import availability, mails
 from conversa_calendar.bookings.availability import Host
-from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, Booking, BookingClaim, BookingPage
+from conversa_calendar.bookings.models import (
+    CANCELLED,
+    CONFIRMED,
+    NO_SHOW,
+    PENDING,
+    Booking,
+    BookingClaim,
+    BookingOffer,
+    BookingPage,
+)
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import busy_asked
@@ -29,6 +38,9 @@ from conversa_calendar.kit import clock, ids
 HOLD = timedelta(minutes=10)
 OPEN_PER_ADDRESS_MAX = 10
 FAIRNESS = timedelta(days=30)
+OFFERED, OFFERED_MAX, GUESTS_MAX = timedelta(hours=24), 3, 10
+UNCHECKED = "unchecked"
+"""The flag of a booking whose host's calendars could not be read when it was made."""
 
 
 class Taken(Exception):
@@ -45,31 +57,36 @@ class Visitor(msgspec.Struct, frozen=True):
     email: str
     time_zone: str
     answers: tuple[str, ...] = ()
+    repeats: int = 1
 
 
 def live_choice(
-    account_id: int, page_uuid: UUID, start: datetime, duration: int, ignored: int | None = None
+    account_id: int, page_uuid: UUID, starts: list[datetime], duration: int, ignored: int | None = None
 ) -> list[int]:
-    """The hosts (member ids) to book, after asking their providers; outside of any transaction. A provider that does
-    not answer in time leaves the decision to what is known here. Raises Taken."""
+    """The hosts (member ids) to book at all of these times, after asking their providers; outside of any transaction.
+    A provider that does not answer in time leaves the decision to what is known here. Raises Taken."""
     with tenant(account_id):
         page = BookingPage.objects.get(uuid=page_uuid)
-        free = availability.slots(page, duration, start, start + timedelta(seconds=1), ignored).get(start)
+        free = _free_at_all(page, duration, starts, ignored)
         if not free:
             raise Taken
         able = _fairest(page, free)
         margins = timedelta(minutes=page.buffer_before), timedelta(minutes=page.buffer_after + duration)
     willing = []
     for host in able:
-        answers = busy_asked.send(
-            sender=None,
-            account_id=account_id,
-            calendars=list(host.calendars),
-            since=start - margins[0],
-            until=start + margins[1],
-            ignored=ignored,
-        )
-        if any(answer == "busy" for _receiver, answer in answers):
+        answers = [
+            answer
+            for start in starts
+            for _receiver, answer in busy_asked.send(
+                sender=None,
+                account_id=account_id,
+                calendars=list(host.calendars),
+                since=start - margins[0],
+                until=start + margins[1],
+                ignored=ignored,
+            )
+        ]
+        if "busy" in answers:
             if page.host_mode == "all":
                 raise Taken
             continue
@@ -79,6 +96,27 @@ def live_choice(
     if not willing:
         raise Taken
     return willing
+
+
+def _free_at_all(page: BookingPage, duration: int, starts: list[datetime], ignored: int | None = None) -> list[Host]:
+    """Who is free at each of these times, in the order of the first."""
+    found = [
+        availability.slots(page, duration, start, start + timedelta(seconds=1), ignored).get(start, [])
+        for start in starts
+    ]
+    common = set.intersection(*({host.member.pk for host in hosts} for hosts in found))
+    return [host for host in found[0] if host.member.pk in common]
+
+
+def repetitions(page: BookingPage, start: datetime, count: int) -> list[datetime]:
+    """The same time of the page's clock in `count` successive weeks. Raises Invalid beyond what the page allows."""
+    if not 1 <= count <= page.repeats_max:
+        raise Invalid(
+            "repeats", _("This page allows at most %(count)s bookings at once.") % {"count": page.repeats_max}
+        )
+    first = times.timed(start, page.time_zone)
+    moved = (times.Timed(first.local + timedelta(weeks=n), first.zone, first.fold) for n in range(count))
+    return [times.instant(moment) for moment in moved]
 
 
 def check(page: BookingPage, visitor: Visitor) -> list[dict[str, str]]:
@@ -92,7 +130,7 @@ def check(page: BookingPage, visitor: Visitor) -> list[dict[str, str]]:
     if not times.is_zone(visitor.time_zone):
         raise Invalid("time_zone", _("This is not a time zone."))
     upcoming = Booking.objects.filter(page=page, email__iexact=visitor.email.strip(), ends_at__gt=clock.now())
-    if upcoming.exclude(state=CANCELLED).count() >= OPEN_PER_ADDRESS_MAX:
+    if upcoming.exclude(state=CANCELLED).count() + visitor.repeats > OPEN_PER_ADDRESS_MAX + page.repeats_max - 1:
         raise Invalid("email", _("This address has too many open bookings here."))
     given = [*visitor.answers, *[""] * len(page.questions)]
     return [_answer(number, page.questions[number], given[number]) for number in range(len(page.questions))]
@@ -111,8 +149,11 @@ def repeated(page: BookingPage, key: str) -> Booking | None:
     return Booking.objects.filter(page=page, key=key[:200]).first() if key else None
 
 
-def release(hold_token: UUID) -> None:
-    BookingClaim.objects.filter(hold=hold_token, booking=None).delete()
+def release(hold_token: UUID, start: datetime | None = None) -> None:
+    """Gives a hold up, or the one of its times that begins at `start`, buffers aside."""
+    rows = BookingClaim.objects.filter(hold=hold_token, booking=None)
+    rows = rows.filter(starts_at__lte=start, ends_at__gt=start) if start is not None else rows
+    rows.delete()
 
 
 def book(
@@ -130,23 +171,38 @@ def book(
     if known := repeated(page, key):
         return known
     answers = check(page, visitor)
+    starts = repetitions(page, start, visitor.repeats)
     _lock_hosts(page)
     if known := repeated(page, key):
         return known  # the same form, sent twice at once: the other one has just committed
-    chosen = _choose(page, start, duration, only)
+    group = ids.new_uuid() if len(starts) > 1 else None
+    made: list[Booking] = []
+    for at in starts:
+        same = [made[0].host_id] if made and page.host_mode != "all" else only
+        chosen = _choose(page, at, duration, same)
+        booking = Booking(key=key[:200] if not made else "", group=group, answers=answers)
+        made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
+    return made[0]
+
+
+def _make(
+    page: BookingPage,
+    booking: Booking,
+    visitor: Visitor,
+    chosen: list[Host],
+    start: datetime,
+    duration: int,
+    references: list[dict[str, Any]],
+) -> Booking:
+    """One booking at one time: row, claims, event, mails."""
     host = chosen[0]
-    booking = Booking(
-        page=page,
-        host=host.member,
-        key=key[:200],
-        state=PENDING if page.needs_confirmation else CONFIRMED,
-        starts_at=start,
-        ends_at=start + timedelta(minutes=duration),
-        name=visitor.name.strip()[:120],
-        email=visitor.email.strip(),
-        time_zone=visitor.time_zone,
-        answers=answers,
-    )
+    booking.page, booking.host = page, host.member
+    booking.state = PENDING if page.needs_confirmation else CONFIRMED
+    booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
+    booking.name, booking.email = visitor.name.strip()[:120], visitor.email.strip()
+    booking.time_zone = visitor.time_zone
+    booking.flag = UNCHECKED if any(one.is_stale for one in chosen) else ""
+    booking.remind_at = next_reminder(booking)
     booking.save()
     _claim(page, booking, chosen, start, duration)
     reference = {"kind": "booking", "id": str(booking.uuid), "title": page.title, "url": ""}
@@ -154,7 +210,7 @@ def book(
         host.calendar,
         _content(page, booking, chosen),
         actor=host.member,
-        references=[reference, *(references or [])],
+        references=[reference, *references],
         cause="booked",
     )
     mails.tell_visitor(booking, "booked")
@@ -163,21 +219,96 @@ def book(
     return booking
 
 
+def next_reminder(booking: Booking) -> datetime | None:
+    """When the visitor is reminded next: the page's reminders that still lie ahead."""
+    if booking.state not in {PENDING, CONFIRMED}:
+        return None
+    ahead = (booking.starts_at - timedelta(minutes=minutes) for minutes in booking.page.reminders)
+    return min((at for at in ahead if at > clock.now()), default=None)
+
+
+def add_guests(booking: Booking, addresses: list[str]) -> Booking:
+    """Invites further people to a booking: they stand on its event and hear by mail what the visitor hears. Raises
+    Invalid."""
+    booking = _locked(booking)
+    _must_be_open(booking)
+    known = {booking.email.lower(), *(guest.lower() for guest in booking.guests)}
+    fresh = [
+        address for address in dict.fromkeys(a.strip() for a in addresses if a.strip()) if address.lower() not in known
+    ]
+    for address in fresh:
+        try:
+            validate_email(address)
+        except ValidationError:
+            raise Invalid("guests", _("“%(address)s” is not an e-mail address.") % {"address": address[:80]}) from None
+    if len(booking.guests) + len(fresh) > GUESTS_MAX:
+        raise Invalid("guests", _("At most %(count)s guests can be added.") % {"count": GUESTS_MAX})
+    if not fresh:
+        return booking
+    booking.guests = [*booking.guests, *fresh]
+    booking.sequence += 1
+    if booking.event is not None:
+        rows = tuple(Attendee(address) for address in fresh)
+        editing.edit(
+            booking.event,
+            lambda c: msgspec.structs.replace(c, attendees=(*c.attendees, *rows)),
+            actor=booking.host,
+            cause="guests added",
+        )
+    booking.save()
+    mails.tell_guests(booking, fresh)
+    return booking
+
+
+def offer(
+    page: BookingPage,
+    member: Member,
+    starts: list[datetime],
+    duration: int,
+    zone: str,
+    references: list[dict[str, Any]] | None = None,
+) -> BookingOffer:
+    """Keeps up to three times for a day, to be proposed to one customer. Raises Taken, Invalid."""
+    starts = sorted(set(starts))
+    if not 1 <= len(starts) <= OFFERED_MAX:
+        raise Invalid("starts", _("Choose one to three times."))
+    if not times.is_zone(zone):
+        raise Invalid("time_zone", _("This is not a time zone."))
+    made = BookingOffer(page=page, member=member, starts=starts, duration=duration, time_zone=zone)
+    made.references, made.expires_at = references or [], clock.now() + OFFERED
+    made.save()
+    for start in starts:
+        chosen = _choose(page, start, duration, None)
+        _claim(page, None, chosen, start, duration, hold=made.uuid, lasts=OFFERED)
+    return made
+
+
+def withdraw(made: BookingOffer) -> None:
+    """Frees the times of an offer that nobody took."""
+    release(made.uuid)
+    BookingOffer.objects.filter(pk=made.pk, booking=None).update(expires_at=clock.now())
+
+
+def settle_offer(made: BookingOffer, booking: Booking) -> None:
+    """The first time that is booked frees the others."""
+    release(made.uuid)
+    BookingOffer.objects.filter(pk=made.pk).update(booking=booking)
+
+
 def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = None) -> Booking:
     """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
     booking = _locked(booking)
     _must_be_open(booking)
     duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
-    members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True)) or [
-        booking.host_id
-    ]
+    members = _claimed(booking)
     with transaction.atomic():
         BookingClaim.objects.filter(booking=booking).delete()
         chosen = _choose(booking.page, start, duration, only or members, ignored=booking)
         _claim(booking.page, booking, chosen, start, duration)
     booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
     booking.sequence += 1
-    booking.flag = ""
+    booking.flag = UNCHECKED if any(host.is_stale for host in chosen) else ""
+    booking.remind_at = next_reminder(booking)
     booking.save()
     if booking.event is not None:
         zone = times.civil_zone(booking.event.content.start, booking.page.time_zone)
@@ -195,7 +326,7 @@ def cancel(booking: Booking, *, by: str) -> Booking:
     booking = _locked(booking)
     if booking.state == CANCELLED:
         return booking
-    booking.state, booking.cancelled_by = CANCELLED, by
+    booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, by, None
     booking.sequence += 1
     booking.save()
     BookingClaim.objects.filter(booking=booking).delete()
@@ -235,9 +366,7 @@ def mark_no_show(booking: Booking) -> Booking:
 
 def claim_again(booking: Booking) -> bool:
     """After its event was moved elsewhere: the claims follow where they fit. False when the new time is taken."""
-    members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True)) or [
-        booking.host_id
-    ]
+    members = _claimed(booking)
     BookingClaim.objects.filter(booking=booking).delete()
     duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
     try:
@@ -246,6 +375,14 @@ def claim_again(booking: Booking) -> bool:
     except Taken:
         return False
     return True
+
+
+def _claimed(booking: Booking) -> list[int]:
+    """Whose time a booking takes; after an overlap took its claims away, those whose time it should take."""
+    members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True))
+    if not members and booking.page.host_mode == "all":
+        members = [host.member.pk for host in availability.hosts(booking.page)]
+    return members or [booking.host_id]
 
 
 def _lock_hosts(page: BookingPage) -> list[Host]:
@@ -302,8 +439,9 @@ def _claim(
     start: datetime,
     duration: int,
     hold: UUID | None = None,
+    lasts: timedelta | None = None,
 ) -> None:
-    _claim_members(page, booking, [host.member.pk for host in chosen], start, duration, hold)
+    _claim_members(page, booking, [host.member.pk for host in chosen], start, duration, hold, lasts)
 
 
 def _claim_members(
@@ -313,6 +451,7 @@ def _claim_members(
     start: datetime,
     duration: int,
     hold: UUID | None = None,
+    lasts: timedelta | None = None,
 ) -> None:
     """Takes the hosts' time, buffers included; holds that ran out give way. Raises Taken when somebody was faster."""
     BookingClaim.objects.filter(member__in=members, booking=None, expires_at__lt=clock.now()).delete()
@@ -327,7 +466,7 @@ def _claim_members(
                     starts_at=begins,
                     ends_at=ends,
                     hold=hold,
-                    expires_at=clock.now() + HOLD if hold else None,
+                    expires_at=clock.now() + (lasts or HOLD) if hold else None,
                 ).save()
     except IntegrityError as error:
         raise Taken from error

@@ -15,5 +15,5 @@ def mail_soon(account_id: int) -> None:
 @app.task(queue="upkeep", queueing_lock="booking_notices")
 def tell_visitors(timestamp: int) -> None:
     for account_id in following.accounts_with_notices():
-        if following.deliver_notices(account_id):
+        if following.deliver_notices(account_id) + following.deliver_reminders(account_id):
             calendars.send_mail(account_id)

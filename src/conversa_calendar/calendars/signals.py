@@ -1,4 +1,4 @@
-"""The one signal by which news travels upward."""
+"""The signals by which news and questions travel upward."""
 
 from django.dispatch import Signal
 
@@ -14,3 +14,7 @@ event_followed = Signal()
 busy_asked = Signal()
 """Sent outside of any transaction, right before a booking: `account_id`, `calendars` (ids), `since`, `until`,
 `ignored` (an event id whose own time does not count, or None). A receiver answers "free", "busy" or "unknown"."""
+
+staleness_asked = Signal()
+"""Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those whose events may be out of date
+because their provider cannot be read."""

@@ -4,9 +4,11 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -22,7 +24,18 @@ from conversa_calendar.domain import times
 from conversa_calendar.kit import clock
 
 SHOWN = 200
-_NUMBERS = ("buffer_before", "buffer_after", "notice", "horizon_days", "step", "per_day", "per_week")
+_NUMBERS = (
+    "buffer_before",
+    "buffer_after",
+    "notice",
+    "horizon_days",
+    "step",
+    "per_day",
+    "per_week",
+    "repeats_max",
+)
+OFFERED_DAYS = 10
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 
@@ -49,7 +62,9 @@ def create(request: HttpRequest) -> HttpResponse:
     member: Member = request.member  # type: ignore[attr-defined]
     if request.method == "GET":
         zone = member.user.time_zone or member.account.time_zone
-        draft = BookingPage(title="", time_zone=zone, durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
+        draft = BookingPage(
+            title="", time_zone=zone, durations=[30], reminders=[1440], weekly=pages.WORKWEEK, location={"kind": "meet"}
+        )
         return render(request, "dashboard/booking_page.html", _form(draft, [(member.pk, None)]))
     try:
         made = pages.create(owner=member, values=_values(request))
@@ -92,7 +107,39 @@ def why(request: HttpRequest, uuid: str) -> HttpResponse:
     rows = availability.explained(shown, shown.durations[0], begin, begin + timedelta(days=1))
     found = [(f"{start.astimezone(zone):%H:%M}", reason) for start, reason in rows]
     context = {"page": shown, "day": day, "rows": found, "hosts": availability.hosts(shown)}
+    context["stale"] = availability.stale_hosts(shown)
     return render(request, "dashboard/booking_why.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page()
+def offer(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Up to three times for one customer: chosen here, kept for a day, with a text for the reply."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    shown = selectors.page(uuid)
+    posted = request.POST if request.method == "POST" else request.GET
+    zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
+    duration = int(posted.get("duration") or 0) if (posted.get("duration") or "").isdigit() else 0
+    duration = duration if duration in shown.durations else shown.durations[0]
+    made, error = None, ""
+    if request.method == "POST":
+        chosen = [datetime.fromisoformat(text) for text in posted.getlist("starts") if _INSTANT.fullmatch(text)]
+        conversation = posted.get("conversation", "").strip()[:200]
+        references = [{"kind": "conversation", "id": conversation, "title": "", "url": ""}] if conversation else []
+        try:
+            made = services.offer(shown, member, chosen, duration, zone, references)
+        except (Invalid, services.Taken) as problem:
+            error = getattr(problem, "message", str(problem))
+    now = clock.now()
+    local = times.zone_of(zone)
+    found = availability.slots(shown, duration, now, now + timedelta(days=OFFERED_DAYS)) if made is None else {}
+    days: dict[date, list[tuple[str, str]]] = {}
+    for start in found:
+        at = start.astimezone(local)
+        days.setdefault(at.date(), []).append((presenting.instant(start), f"{at:%H:%M}"))
+    context = {"page": shown, "zone": zone, "duration": duration, "days": days, "error": error}
+    context["text"] = presenting.offer(made)["text"] if made is not None else ""
+    return render(request, "dashboard/booking_offer.html", context, status=422 if error else 200)
 
 
 @require_POST
@@ -140,6 +187,9 @@ def _form(shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str,
         "overrides": overrides,
         "questions": questions,
         "durations": ", ".join(map(str, shown.durations)),
+        "reminders": ", ".join(map(str, shown.reminders)),
+        "embed_script": f"{settings.PUBLIC_URL}{reverse('book_embed')}",
+        "origins": " ".join(shown.embed_origins),
         "locations": LOCATIONS,
         "teams": list(accounts.teams()),
         "inboxes": list(accounts.inboxes()),
@@ -168,7 +218,10 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     values["location"] = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
     values["team"], values["inbox"] = posted.get("team") or None, posted.get("inbox") or None
     values["hosts"] = [{"id": m, "calendar": posted.get(f"calendar-{m}") or None} for m in posted.getlist("hosts")]
-    for name in ("needs_confirmation", "focus_time_busy", "is_published"):
+    values["reminders"] = [_whole("reminders", part) for part in posted.get("reminders", "").split(",") if part.strip()]
+    values["embed_origins"] = posted.get("embed_origins", "").split()
+    values["stale_policy"] = posted.get("stale_policy", "hide")
+    for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
         values[name] = name in posted
     return values
 

@@ -25,10 +25,11 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         live = live_origin(request)
+        framed_by = " ".join(getattr(response, "frame_origins", [])) or "'none'"
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
             f"font-src 'self'; connect-src 'self' {live}; form-action 'self'{_google_origin()}; base-uri 'none'; "
-            "frame-ancestors 'none'; object-src 'none'"
+            f"frame-ancestors {framed_by}; object-src 'none'"
         )
         response.setdefault("Content-Security-Policy", policy)
         response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")

@@ -59,6 +59,7 @@ urlpatterns = [
     path("bookings/pages/new", booking_views.create, name="booking_page_new"),
     path("bookings/pages/<uuid:uuid>", booking_views.edit, name="booking_page"),
     path("bookings/pages/<uuid:uuid>/why", booking_views.why, name="booking_why"),
+    path("bookings/pages/<uuid:uuid>/offer", booking_views.offer, name="booking_offer"),
     path("bookings/<uuid:uuid>/<slug:action>", booking_views.act, name="booking_act"),
     path("settings", settings_views.overview, name="settings"),
     path("settings/profile", settings_views.profile, name="settings_profile"),

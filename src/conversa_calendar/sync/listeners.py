@@ -1,20 +1,25 @@
 """Sync hears of local edits, moves, connections and the module switch, inside the transaction of each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.dispatch import receiver
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.signals import module_switched
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving
+from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving, staleness_asked
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
+
+STALE_AFTER = timedelta(hours=3)
+"""Beyond the slowest safety check, with room for a night of trouble at Google."""
+UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 
 
 @receiver(calendar_changed)
@@ -80,6 +85,15 @@ def ask_provider(
 ) -> str:
     """Asks each mirrored calendar's provider for its busy time; one that cannot answer in time leaves it unknown."""
     return busy.ask(account_id, calendars, since, until, kwargs.get("ignored"))
+
+
+@receiver(staleness_asked)
+def name_stale(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
+    """Mirrors whose connection is dead, whose calendar is gone, or that nobody has read for hours."""
+    mirrors = Mirror.objects.filter(calendar__in=calendars, is_selected=True)
+    unread = Q(last_sync_at__lt=clock.now() - STALE_AFTER) | Q(first_synced_at=None)
+    unwell = Q(connection=None) | Q(state__in=UNREADABLE) | Q(is_paused=True)
+    return set(mirrors.filter(unread | unwell).values_list("calendar_id", flat=True))
 
 
 @receiver(connection_activated)
