@@ -46,6 +46,8 @@ def test_a_repeating_booking_is_all_or_nothing_and_each_can_be_cancelled(cast: C
         rows = list(Booking.objects.order_by("starts_at"))
         assert [row.starts_at for row in rows] == [soon() + timedelta(weeks=n) for n in range(3)]
         assert len({row.group for row in rows}) == 1 and BookingClaim.objects.count() == 3
+    (mail,) = mails(cast)
+    assert mail.method == "PUBLISH" and mail.ics.count("BEGIN:VEVENT") == 3 and mail.body.count("/booking/") == 3
     others = re.findall(r'href="(/booking/[^"]+)"', Client().get(manage).content.decode())
     assert len(others) == 2
     Client().post(others[0], {"what": "cancel"})

@@ -203,7 +203,7 @@ def _booked(
                 return known
         raise
     with tenant(account.pk):
-        addresses.admit(visitor.email, visitor.repeats)
+        addresses.admit(visitor.email)
         references = offered.references if offered is not None else None
         booking = services.book(
             _published(uuid), start, duration, visitor, only=willing, key=key, references=references

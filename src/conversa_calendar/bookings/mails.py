@@ -77,7 +77,7 @@ def offer_text(offer: BookingOffer) -> str:
 
 def tell_visitor(booking: Booking, what: str) -> None:
     """Queues one mail with an .ics whose SEQUENCE rises, and remembers what the visitor knows; the caller saves."""
-    what = "requested" if what == "booked" and booking.state == "pending" else what
+    what = _named(booking, what)
     title = " ".join(booking.page.title.split())
     lines = [title, when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)]
     uri = _uri(booking)
@@ -89,6 +89,28 @@ def tell_visitor(booking: Booking, what: str) -> None:
     _send(booking, what, booking.email, [*lines, *private])
     for guest in booking.guests:
         _send(booking, what, guest, lines, is_guest=True)
+    _remember(booking, uri)
+
+
+def tell_visitor_of_all(made: list[Booking]) -> None:
+    """One mail about the bookings of one repeating request, each with its private link; the caller saves them."""
+    first = made[0]
+    lines = [" ".join(first.page.title.split())]
+    for booking in made:
+        when = when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)
+        lines += ["", when, _("Change or cancel: %(url)s") % {"url": manage_url(booking)}]
+        _remember(booking, _uri(booking))
+    if first.state == "pending":
+        lines.append(_("%(host)s still has to confirm these times; they are kept for you.") % {"host": first.host})
+    entries = [_ics(booking, is_guest=False) for booking in made]
+    _send(first, _named(first, "booked"), first.email, lines, bundle=ics.bundled(entries))
+
+
+def _named(booking: Booking, what: str) -> str:
+    return "requested" if what == "booked" and booking.state == "pending" else what
+
+
+def _remember(booking: Booking, uri: str) -> None:
     booking.told_start, booking.told_state, booking.told_uri = booking.starts_at, booking.state, uri
     booking.notice_due_at = None
 
@@ -114,7 +136,9 @@ def remind(booking: Booking) -> None:
         _send(booking, "reminder", guest, lines, is_guest=True)
 
 
-def _send(booking: Booking, what: str, address: str, lines: list[str], *, is_guest: bool = False) -> None:
+def _send(
+    booking: Booking, what: str, address: str, lines: list[str], *, is_guest: bool = False, bundle: str = ""
+) -> None:
     """Queues one mail; every one but a reminder carries the event. Guests get nothing that the visitor typed."""
     title = " ".join(booking.page.title.split())
     is_reminder = what == "reminder"
@@ -123,8 +147,8 @@ def _send(booking: Booking, what: str, address: str, lines: list[str], *, is_gue
         reply_to=booking.host.user.email,
         subject=(_SUBJECTS[what] % {"title": title})[:300],
         body="\n".join(lines),
-        ics="" if is_reminder else _ics(booking, is_guest),
-        method="CANCEL" if booking.state == CANCELLED else "REQUEST",
+        ics="" if is_reminder else bundle or _ics(booking, is_guest),
+        method="PUBLISH" if bundle else "CANCEL" if booking.state == CANCELLED else "REQUEST",
     ).save()
     app.configure_task(_MAIL_SOON).defer(account_id=booking.account_id)
 

@@ -182,6 +182,12 @@ def book(
         chosen = _choose(page, at, duration, same)
         booking = Booking(key=key[:200] if not made else "", group=group, answers=answers)
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
+    if group is None:
+        mails.tell_visitor(made[0], "booked")
+    else:
+        mails.tell_visitor_of_all(made)
+    for booking in made:
+        booking.save()
     return made[0]
 
 
@@ -194,7 +200,7 @@ def _make(
     duration: int,
     references: list[dict[str, Any]],
 ) -> Booking:
-    """One booking at one time: row, claims, event, mails."""
+    """One booking at one time: row, claims, event, and a word to the host."""
     host = chosen[0]
     booking.page, booking.host = page, host.member
     booking.state = PENDING if page.needs_confirmation else CONFIRMED
@@ -213,7 +219,6 @@ def _make(
         references=[reference, *references],
         cause="booked",
     )
-    mails.tell_visitor(booking, "booked")
     mails.tell_host(booking)
     booking.save()
     return booking

@@ -54,6 +54,18 @@ def build(
     return str(calendar.to_ical().decode())
 
 
+def bundled(texts: list[str]) -> str:
+    """Several events of `build` in one calendar, published: scheduling messages hold one event each."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//ConversaLabs//Calendar//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    for text in texts:
+        for event in Calendar.from_ical(text).walk("VEVENT"):
+            calendar.add_component(event)
+    return str(calendar.to_ical().decode())
+
+
 def when_in_words(content: Content) -> str:
     """The time of an event in one plain line."""
     if isinstance(content.start, Day) and isinstance(content.end, Day):
