@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser bench simulate soak planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser messages bench simulate soak planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +35,9 @@ lint: setup ## style, imports, vocabulary
 types: setup ## static types of Python and TypeScript
 	@$(BIN)/mypy && $(BIN)/python tools/build_frontend.py --check
 
+messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
+	@$(BIN)/python tools/build_locale.py --update
+
 bench: setup ## speed as ratios to floors measured in the same run
 	@$(BIN)/python -m benchmarks
 
@@ -54,7 +58,11 @@ kill-sweep: setup ## kill the worker at every boundary of SCENARIOS=n simulated 
 
 frontend: $(DIST)
 
-setup: $(VENV)/.ready $(DIST)
+setup: $(VENV)/.ready $(DIST) $(LOCALE)/.ready
+
+$(LOCALE)/.ready: $(VENV)/.ready $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
+	@$(BIN)/python tools/build_locale.py
+	@touch $@
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml packages/gcal_emulator/pyproject.toml
 	@echo "Setting up Python …"

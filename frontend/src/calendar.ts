@@ -2,6 +2,8 @@ import { Calendar, type EventApi, type EventInput } from 'fullcalendar'
 import dayGrid from 'fullcalendar/daygrid'
 import interaction from 'fullcalendar/interaction'
 import list from 'fullcalendar/list'
+import es from 'fullcalendar/locales/es'
+import ptBr from 'fullcalendar/locales/pt-br'
 import breezy from 'fullcalendar/themes/breezy'
 import timeGrid from 'fullcalendar/timegrid'
 import 'fullcalendar/skeleton.css'
@@ -39,6 +41,8 @@ const calendar = new Calendar(root, {
     : { left: 'today prev,next title', center: '', right: 'dayGridMonth,timeGridWeek,timeGridDay,listWeek' },
   footerToolbar: isPhone ? { center: 'dayGridMonth,timeGridDay,listWeek' } : false,
   timeZone: root.dataset.zone ?? 'local',
+  locales: [es, ptBr],
+  locale: document.documentElement.lang || 'en',
   firstDay: 1,
   nowIndicator: true,
   editable: true,

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils import translation
 from ninja import Body, Header, Query, Router
 
 from conversa_calendar.accounts.permissions import Permission
@@ -102,7 +104,8 @@ def add_offer(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> 
     zone = str(payload.get("time_zone") or page.time_zone)
     duration = _duration(page, payload.get("duration"))
     made = services.offer(page, request.caller.member, starts, duration, zone, references)
-    return 201, presenting.offer(made)
+    with translation.override(_language(payload.get("language")) or settings.LANGUAGE_CODE):
+        return 201, presenting.offer(made)
 
 
 @router.delete("/booking-offers/{uuid}", response={204: None}, summary="Free the times of an offer")
@@ -226,8 +229,15 @@ def _visitor(payload: Payload) -> Visitor:
         email=str(payload.get("email", "")),
         time_zone=str(payload.get("time_zone") or "UTC"),
         repeats=repeats,
+        language=_language(payload.get("language")),
         answers=tuple(str(answer) for answer in answers),
     )
+
+
+def _language(value: Any) -> str:
+    if value and value not in dict(settings.LANGUAGES):
+        raise Problem(422, "invalid", "This language is not offered.", offered=list(dict(settings.LANGUAGES)))
+    return str(value or "")
 
 
 def _duration(page: BookingPage, value: Any) -> int:

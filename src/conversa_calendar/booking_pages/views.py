@@ -13,6 +13,7 @@ from uuid import UUID
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import dateformat, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
@@ -178,6 +179,7 @@ def _booked(
 ) -> Booking:
     repeats = request.POST.get("repeats", "1")
     visitor = Visitor(
+        language=translation.get_language() or "",
         repeats=int(repeats) if repeats.isdigit() and len(repeats) < 3 else 1,
         name=request.POST.get("name", ""),
         email=request.POST.get("email", ""),
@@ -273,7 +275,9 @@ def _choices(booking: Booking) -> list[tuple[str, str]]:
     now = clock.now()
     found = availability.slots(booking.page, duration, now, now + timedelta(days=30), booking.event_id)
     zone = times.zone_of(booking.time_zone)
-    return [(_text(at), f"{at.astimezone(zone):%a %d %b %H:%M}") for at in found if at != booking.starts_at][:400]
+    return [
+        (_text(at), dateformat.format(at.astimezone(zone), "D j M H:i")) for at in found if at != booking.starts_at
+    ][:400]
 
 
 @require_GET

@@ -1,11 +1,15 @@
 """What visitors and hosts are told, by mail from here; Google is told to mail nobody. One notice for one truth."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, ParamSpec
 from urllib.parse import quote, urlencode
 
 import msgspec
 from django.conf import settings
 from django.core import signing
+from django.utils import dateformat, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import app
@@ -15,6 +19,7 @@ from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.domain import ics, times
 from conversa_calendar.kit import clock, ids
 
+P = ParamSpec("P")
 SALT, MAIL_SALT, OFFER_SALT = "booking", "booking-mail", "booking-offer"
 _MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
 _SUBJECTS = {
@@ -26,6 +31,18 @@ _SUBJECTS = {
     "link": gettext_lazy("Meeting link: %(title)s"),
     "reminder": gettext_lazy("Reminder: %(title)s"),
 }
+
+
+def in_the_visitors_language(tell: Callable[P, None]) -> Callable[P, None]:
+    """Runs a telling in the language in which its first booking was made."""
+
+    @wraps(tell)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        first: Any = args[0][0] if isinstance(args[0], list) else args[0]
+        with translation.override(first.language or settings.LANGUAGE_CODE):
+            tell(*args, **kwargs)
+
+    return told
 
 
 def manage_token(booking: Booking) -> str:
@@ -75,6 +92,7 @@ def offer_text(offer: BookingOffer) -> str:
     return "\n".join(lines)
 
 
+@in_the_visitors_language
 def tell_visitor(booking: Booking, what: str) -> None:
     """Queues one mail with an .ics whose SEQUENCE rises, and remembers what the visitor knows; the caller saves."""
     what = _named(booking, what)
@@ -92,6 +110,7 @@ def tell_visitor(booking: Booking, what: str) -> None:
     _remember(booking, uri)
 
 
+@in_the_visitors_language
 def tell_visitor_of_all(made: list[Booking]) -> None:
     """One mail about the bookings of one repeating request, each with its private link; the caller saves them."""
     first = made[0]
@@ -115,6 +134,7 @@ def _remember(booking: Booking, uri: str) -> None:
     booking.notice_due_at = None
 
 
+@in_the_visitors_language
 def tell_guests(booking: Booking, addresses: list[str]) -> None:
     """The invitation of people whom the visitor added; nothing that the visitor typed goes to them."""
     title = " ".join(booking.page.title.split())
@@ -124,6 +144,7 @@ def tell_guests(booking: Booking, addresses: list[str]) -> None:
         _send(booking, "confirmed" if booking.state != "pending" else "requested", address, lines, is_guest=True)
 
 
+@in_the_visitors_language
 def remind(booking: Booking) -> None:
     """Reminds the visitor and their guests of what is about to take place."""
     title = " ".join(booking.page.title.split())
@@ -154,7 +175,12 @@ def _send(
 
 
 def tell_host(booking: Booking) -> None:
-    """A short mail to the host about a new booking."""
+    """A short mail to the host about a new booking, in the host's language."""
+    with translation.override(booking.host.user.language or settings.LANGUAGE_CODE):
+        _tell_host(booking)
+
+
+def _tell_host(booking: Booking) -> None:
     zone = booking.host.user.time_zone or booking.page.time_zone
     lines = [
         booking.page.title,
@@ -185,7 +211,8 @@ def is_notice_needed(booking: Booking) -> str:
 
 def when_in_words(starts_at: datetime, ends_at: datetime, zone: str) -> str:
     local = times.zone_of(zone)
-    return f"{starts_at.astimezone(local):%d %B %Y %H:%M}–{ends_at.astimezone(local):%H:%M} ({zone})"
+    begin = dateformat.format(starts_at.astimezone(local), "j F Y H:i")
+    return f"{begin}–{ends_at.astimezone(local):%H:%M} ({zone})"
 
 
 def _uri(booking: Booking) -> str:

@@ -103,6 +103,7 @@ class Booking(TenantModel):
     notice_due_at = models.DateTimeField(null=True)
     guests = ArrayField(models.EmailField(), default=list, db_default=[])
     group = models.UUIDField(null=True)
+    language = models.CharField(max_length=8, default="", db_default="", blank=True)
     remind_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 

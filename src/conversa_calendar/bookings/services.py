@@ -58,6 +58,7 @@ class Visitor(msgspec.Struct, frozen=True):
     time_zone: str
     answers: tuple[str, ...] = ()
     repeats: int = 1
+    language: str = ""
 
 
 def live_choice(
@@ -206,7 +207,7 @@ def _make(
     booking.state = PENDING if page.needs_confirmation else CONFIRMED
     booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
     booking.name, booking.email = visitor.name.strip()[:120], visitor.email.strip()
-    booking.time_zone = visitor.time_zone
+    booking.time_zone, booking.language = visitor.time_zone, visitor.language
     booking.flag = UNCHECKED if any(one.is_stale for one in chosen) else ""
     booking.remind_at = next_reminder(booking)
     booking.save()

@@ -51,7 +51,11 @@ def event(
             "response": level == "edit" and not calendar.is_read_only and any(g.self for g in content.attendees),
             "reason": reason,
         },
-        "sync": {"state": shown.sync_state, "google_event_id": shown.remote_id, "message": shown.sync_message},
+        "sync": {
+            "state": shown.sync_state,
+            "google_event_id": shown.remote_id,
+            "message": _(shown.sync_message) if shown.sync_message else "",
+        },
     }
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -138,7 +139,11 @@ def offer(request: HttpRequest, uuid: str) -> HttpResponse:
         at = start.astimezone(local)
         days.setdefault(at.date(), []).append((presenting.instant(start), f"{at:%H:%M}"))
     context = {"page": shown, "zone": zone, "duration": duration, "days": days, "error": error}
-    context["text"] = presenting.offer(made)["text"] if made is not None else ""
+    language = posted.get("language", "")
+    if made is not None:
+        with translation.override(language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
+            context["text"] = presenting.offer(made)["text"]
+    context |= {"languages": settings.LANGUAGES, "language": language or translation.get_language()}
     return render(request, "dashboard/booking_offer.html", context, status=422 if error else 200)
 
 

@@ -49,10 +49,12 @@ class Membership:
         request.account_choices = []
         if request.path.startswith(("/api/", "/push/", settings.STATIC_URL)):
             return self.get_response(request)
+        translation.activate(translation.get_language_from_request(request))
         if request.user.is_authenticated:
             enter(request)
         response = self.get_response(request)
         timezone.deactivate()
+        translation.deactivate()
         return response
 
 

@@ -1,9 +1,11 @@
 """Account settings: the module switch, members, teams, inboxes, calendars, tokens, the own profile; guests' answers."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -35,6 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     member = request.member
     is_manager = member.may(ACCOUNT)
     context = {
+        "languages": settings.LANGUAGES,
         "is_manager": is_manager,
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
@@ -67,8 +70,11 @@ def profile(request: HttpRequest) -> HttpResponse:
         sessions.end_others(request)
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("settings")
+    language = request.POST.get("language", user.language)
     user.time_zone, user.name = zone, name[:120] or user.name
-    user.save(update_fields=["time_zone", "name"])
+    user.language = language if language in dict(settings.LANGUAGES) else ""
+    user.save(update_fields=["time_zone", "name", "language"])
+    translation.activate(user.language or translation.get_language_from_request(request))
     messages.success(request, _("Saved."))
     return redirect("settings")
 

@@ -21,13 +21,18 @@ def connection(shown: Connection) -> dict[str, Any]:
     }
 
 
+def in_language(text: str) -> str:
+    """What a worker noted, in the reader's language where it is one of our sentences."""
+    return _(text) if text else ""
+
+
 def mirror(shown: Mirror) -> dict[str, Any]:
     run = MirrorRun.objects.filter(mirror_id=shown.pk).first()
     rows = Event.objects.filter(calendar_id=shown.calendar_id)
     links = Link.objects.filter(mirror=shown)
     error = None
     if shown.error_code:
-        error = {"code": shown.error_code, "message": shown.error_message, "action": shown.error_action}
+        error = {"code": shown.error_code, "message": in_language(shown.error_message), "action": shown.error_action}
     return {
         "id": str(shown.uuid),
         "calendar": str(shown.calendar.uuid),
