@@ -38,6 +38,8 @@ def test_a_catalogue_has_every_text_and_no_other(code: str) -> None:
 def test_a_member_chooses_a_language_and_pages_follow(cast: Cast) -> None:
     browser = cast.alice.browser()
     assert b"Booking" in browser.get("/bookings").content and b'lang="en"' in browser.get("/bookings").content
+    form = browser.get("/settings").content.decode().partition('action="/settings/profile"')[2].partition("</form>")[0]
+    assert '<option value="pt-br"' in form
     browser.post("/settings/profile", {"name": "Alice", "time_zone": "", "language": "pt-br"})
     assert User.objects.get(pk=cast.alice.member.user_id).language == "pt-br"
     shown = browser.get("/bookings").content.decode()

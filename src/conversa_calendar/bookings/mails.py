@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from django.conf import settings
 from django.core import signing
-from django.utils import dateformat, translation
+from django.utils import dateformat, formats, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import app
@@ -211,8 +211,14 @@ def is_notice_needed(booking: Booking) -> str:
 
 def when_in_words(starts_at: datetime, ends_at: datetime, zone: str) -> str:
     local = times.zone_of(zone)
-    begin = dateformat.format(starts_at.astimezone(local), "j F Y H:i")
+    begin = dateformat.format(starts_at.astimezone(local), f"{day_pattern()} H:i")
     return f"{begin}–{ends_at.astimezone(local):%H:%M} ({zone})"
+
+
+def day_pattern() -> str:
+    """How a day is written in the language of the moment; English readers of all countries understand 3 May 2027."""
+    language = translation.get_language() or "en"
+    return "j F Y" if language.startswith("en") else formats.get_format("DATE_FORMAT", language)
 
 
 def _uri(booking: Booking) -> str:

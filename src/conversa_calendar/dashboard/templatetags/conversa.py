@@ -41,6 +41,17 @@ def icon(name: str) -> SafeString:
 
 
 @register.filter
+def level_words(level: str) -> str:
+    return {"busy": _("busy only"), "details": _("details"), "edit": _("edit")}.get(level, level)
+
+
+@register.filter
+def role_words(name: str) -> str:
+    """A built-in role's name in words; custom roles are named by people."""
+    return {"administrator": _("Administrator"), "agent": _("Agent")}.get(name, name)
+
+
+@register.filter
 def state_words(state: str) -> str:
     return {
         "active": _("Connected"),
