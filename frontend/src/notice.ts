@@ -1,7 +1,7 @@
 import { post } from './request'
 
 /** A short notice at the bottom of the page, with an undo button when there is something to undo. */
-export function show(message: string, undo?: string): void {
+export function show(message: string, undo?: string, lasts = undo ? 12_000 : 5_000): void {
   const place = document.getElementById('notices')
   if (!place) return
   const notice = document.createElement('div')
@@ -21,5 +21,5 @@ export function show(message: string, undo?: string): void {
     notice.append(button)
   }
   place.append(notice)
-  window.setTimeout(() => notice.remove(), undo ? 12_000 : 5_000)
+  window.setTimeout(() => notice.remove(), lasts)
 }

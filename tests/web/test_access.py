@@ -44,6 +44,7 @@ PAGES = {
     "calendar": MEMBER,
     "calendar/feed": MEMBER,
     "calendar/search": MEMBER,
+    "calendar/rings": MEMBER,
     "calendars/<str:uuid>/toggle": MEMBER,
     "calendars/<str:uuid>/assign": MEMBER,
     "calendars/<str:uuid>": MEMBER,

@@ -233,11 +233,38 @@ class OutgoingMail(TenantModel):
 
 
 class Preference(TenantModel):
-    """What a member chose about calendars: which are hidden from view, and where new events go."""
+    """What a member chose about calendars: which are hidden from view, which mirrored ones remind them here too, and
+    where new events go."""
 
     member = tenant_key(Member, related_name="calendar_preferences")
     hidden_calendars = ArrayField(models.BigIntegerField(), default=list)
+    ringing_calendars = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     last_calendar = tenant_key(Calendar, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["member"], name="preference_once")]
+
+
+class Ring(TenantModel):
+    """One reminder that rang for one member; there is never a second one for the same occurrence and lead."""
+
+    member = tenant_key(Member, related_name="+")
+    event = tenant_key(Event, related_name="+")
+    original_key = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField()
+    minutes = models.IntegerField()
+    method = models.CharField(max_length=10)
+    due_at = models.DateTimeField()
+    shown_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member", "event", "original_key", "starts_at", "minutes", "method"], name="ring_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["member", "due_at"], condition=models.Q(method="popup", shown_at=None), name="ring_to_show"
+            )
+        ]

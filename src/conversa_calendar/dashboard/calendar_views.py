@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.calendars import access, editing, selectors, services
+from conversa_calendar.calendars import access, editing, ringing, selectors, services
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
@@ -48,6 +48,13 @@ def calendar(request: HttpRequest) -> HttpResponse:
     }
     _refresh_stale([found for found, _level in pairs])
     return render(request, "dashboard/calendar.html", context)
+
+
+@require_POST
+@page()
+def rings(request: HttpRequest) -> HttpResponse:
+    """The reminders that this page should show now; each is given out once."""
+    return JsonResponse({"rings": ringing.shown_to(request.member)})
 
 
 @require_GET

@@ -14,7 +14,7 @@ from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, invitations
+from conversa_calendar.calendars import editing, invitations, ringing
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars import services as calendar_services
 from conversa_calendar.calendars.models import Event
@@ -38,6 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     is_manager = member.may(ACCOUNT)
     context = {
         "languages": settings.LANGUAGES,
+        "ringing": calendar_services.preference_of(member).ringing_calendars,
         "is_manager": is_manager,
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
@@ -75,6 +76,10 @@ def profile(request: HttpRequest) -> HttpResponse:
     user.language = language if language in dict(settings.LANGUAGES) else ""
     user.save(update_fields=["time_zone", "name", "language"])
     translation.activate(user.language or translation.get_language_from_request(request))
+    if "rings_shown" in request.POST:
+        wanted = set(request.POST.getlist("rings"))
+        seen = [found for found, _level in calendars.visible(viewer(request))]
+        ringing.choose(request.member, [found for found in seen if str(found.uuid) in wanted])
     messages.success(request, _("Saved."))
     return redirect("settings")
 

@@ -29,6 +29,7 @@ urlpatterns = [
     path("password/reset/changed", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("calendar", calendar_views.calendar, name="calendar"),
     path("calendar/feed", calendar_views.feed_json, name="feed"),
+    path("calendar/rings", calendar_views.rings, name="rings"),
     path("calendar/search", calendar_views.search, name="search"),
     path("calendars/<str:uuid>/toggle", calendar_views.toggle, name="toggle"),
     path("calendars/<str:uuid>/assign", connection_views.assign, name="assign"),
