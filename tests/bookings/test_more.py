@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 
+from conversa_calendar.accounts import services as accounts
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.bookings import addresses, following
@@ -278,3 +280,26 @@ def test_a_hosts_move_through_the_api_asks_google_first(google: Google, cast: Ca
     ana.insert(summary="secret", **times)
     answer = cast.alice.call("PATCH", f"bookings/{made['id']}", {"start": text(later)})
     assert answer.status_code == 409 and answer.json()["code"] == "taken"
+
+
+def test_members_may_have_pages_of_their_own_and_nobody_elses(cast: Cast) -> None:
+    own = {"title": "Bob's hour", "weekly": [[[0, 1440]]] * 7, "notice": 0, "is_published": True}
+    assert cast.bob.call("POST", "booking-pages", own).status_code == 403
+    with tenant(cast.account.pk):
+        role = accounts.create_role(name="Agent with own page", held=["bookings.own"])
+        Member.objects.filter(pk=cast.bob.member.pk).update(role=role)
+    page = cast.bob.post("booking-pages", own)
+    assert [host["id"] for host in page["hosts"]] == [str(cast.bob.member.uuid)]
+    others = [{"id": str(cast.alice.member.uuid)}]
+    assert cast.bob.call("PATCH", f"booking-pages/{page['id']}", {"hosts": others}).status_code == 422
+    assert cast.bob.call("POST", "booking-pages", own | {"hosts": others}).status_code == 422
+    foreign = make_page(cast.alice)
+    assert cast.bob.call("PATCH", f"booking-pages/{foreign['id']}", {"title": "Mine"}).status_code == 404
+    assert cast.bob.call("DELETE", f"booking-pages/{foreign['id']}").status_code == 404
+    browser = cast.bob.browser()
+    listed = browser.get("/bookings").content.decode()
+    assert f"/bookings/pages/{page['id']}/why" in listed and f"/bookings/pages/{foreign['id']}/why" not in listed
+    form = browser.get(f"/bookings/pages/{page['id']}").content.decode()
+    assert "Bob" in form and "Alice Lima" not in form.partition("<main")[2]
+    assert browser.get(f"/bookings/pages/{foreign['id']}").status_code == 404
+    assert cast.alice.patch(f"booking-pages/{page['id']}", {"title": "Bob"})["title"] == "Bob"

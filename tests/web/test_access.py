@@ -39,7 +39,7 @@ PUBLIC = {
 }
 """Pages for strangers; everything else asks for a member."""
 
-MEMBER, MANAGER, ACCOUNT, BOOKINGS = "member", "integrations.manage", "account.manage", "bookings.manage"
+MEMBER, MANAGER, ACCOUNT, BOOKINGS = "member", "integrations.manage", "account.manage", "bookings.own"
 PAGES = {
     "calendar": MEMBER,
     "calendar/feed": MEMBER,

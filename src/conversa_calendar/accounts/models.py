@@ -113,7 +113,10 @@ class Member(TenantModel):
         return self.built_in == permissions.ADMINISTRATOR and self.role_id is None
 
     def may(self, permission: str) -> bool:
-        return permission in self.permissions
+        """Whether the role allows it; who manages all booking pages may have own ones too."""
+        held = self.permissions
+        implied = permissions.Permission.BOOKINGS if permission == permissions.Permission.OWN_PAGES else permission
+        return permission in held or implied in held
 
 
 class Team(TenantModel):

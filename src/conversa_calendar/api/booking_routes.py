@@ -29,7 +29,7 @@ def list_pages(request: HttpRequest) -> Payload:
 
 
 @router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
-@scoped("bookings.manage", Permission.BOOKINGS)
+@scoped("bookings.manage", Permission.OWN_PAGES)
 def add_page(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     return 201, presenting.page(pages.create(owner=request.caller.member, values=payload))
 
@@ -41,15 +41,15 @@ def get_page(request: HttpRequest, uuid: str) -> Payload:
 
 
 @router.patch("/booking-pages/{uuid}", summary="Change a booking page")
-@scoped("bookings.manage", Permission.BOOKINGS)
+@scoped("bookings.manage", Permission.OWN_PAGES)
 def change_page(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    return presenting.page(pages.change(selectors.page(uuid), values=payload))
+    return presenting.page(pages.change(_own(request, uuid), values=payload, by=request.caller.member))
 
 
 @router.delete("/booking-pages/{uuid}", response={204: None}, summary="Take a booking page away")
-@scoped("bookings.manage", Permission.BOOKINGS)
+@scoped("bookings.manage", Permission.OWN_PAGES)
 def delete_page(request: HttpRequest, uuid: str) -> tuple[int, None]:
-    pages.delete(selectors.page(uuid))
+    pages.delete(_own(request, uuid))
     return 204, None
 
 
@@ -71,7 +71,7 @@ def list_slots(
 
 
 @router.get("/booking-pages/{uuid}/why", summary="Why each time of the hours is or is not offered")
-@scoped("bookings.manage", Permission.BOOKINGS)
+@scoped("bookings.manage", Permission.OWN_PAGES)
 def explain_slots(
     request: HttpRequest,
     uuid: str,
@@ -79,7 +79,7 @@ def explain_slots(
     until: str = Query("", alias="to"),
     duration: int | None = None,
 ) -> Payload:
-    page = selectors.page(uuid)
+    page = _own(request, uuid)
     begin, end = _range(since, until)
     rows = availability.explained(page, _duration(page, duration), begin, end)
     return {"items": [{"start": presenting.instant(start), "reason": reason} for start, reason in rows]}
@@ -211,6 +211,11 @@ def _texts(field: str, value: Any) -> list[str]:
 def cancel_booking(request: HttpRequest, uuid: str) -> tuple[int, None]:
     services.cancel(_manageable(request.caller, uuid), by="host")
     return 204, None
+
+
+def _own(request: HttpRequest, uuid: str) -> BookingPage:
+    """A page that the caller may change. Raises NotFound."""
+    return selectors.own_page(request.caller.member, uuid)
 
 
 def _manageable(caller: Caller, uuid: str) -> Booking:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Inbox, Member, Team
+from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import check_zone
 from conversa_calendar.bookings.models import (
     HOST_MODES,
@@ -74,16 +75,28 @@ def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
     page.durations, page.weekly, page.location = [30], WORKWEEK, {"kind": "meet", "value": ""}
     page.title, page.reminders = _("Meeting"), [1440]
     page.key = f"{_slug(str(values.get('title', '')))}-{ids.new_uuid().hex[:10]}"
+    _refuse_others(owner, values)
     hosts = values.get("hosts") or ([] if values.get("team") or values.get("inbox") else [{"id": str(owner.uuid)}])
     _take(page, values | {"hosts": hosts})
     PageAddress.objects.create(key=page.key, account_id=page.account_id, page_uuid=page.uuid)
     return page
 
 
-def change(page: BookingPage, *, values: dict[str, Any]) -> BookingPage:
+def change(page: BookingPage, *, values: dict[str, Any], by: Member) -> BookingPage:
     """Changes the named fields. Bookings that exist keep their events and times. Raises Invalid."""
+    _refuse_others(by, values)
     _take(page, values)
     return page
+
+
+def _refuse_others(member: Member, values: dict[str, Any]) -> None:
+    """Who may have own pages only is the one host of them."""
+    if member.may(Permission.BOOKINGS):
+        return
+    hosts = values.get("hosts") or []
+    rows = [row.get("id") for row in hosts if isinstance(row, dict)] if isinstance(hosts, list) else [None]
+    if values.get("team") or values.get("inbox") or set(rows) - {str(member.uuid)}:
+        raise Invalid("hosts", _("On a page of your own you are the only host."))
 
 
 def delete(page: BookingPage) -> None:

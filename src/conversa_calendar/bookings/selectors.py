@@ -22,6 +22,19 @@ def page(uuid: UUID | str) -> BookingPage:
     return found
 
 
+def own_pages(member: Member) -> QuerySet[BookingPage]:
+    """The pages that a member may change: all for who manages them, else those that are theirs."""
+    return pages() if member.may(Permission.BOOKINGS) else pages().filter(owner=member)
+
+
+def own_page(member: Member, uuid: UUID | str) -> BookingPage:
+    """Raises NotFound."""
+    found = own_pages(member).filter(uuid=_uuid(uuid)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def bookings(member: Member) -> QuerySet[Booking]:
     """What a member may see: their own, or everything for who manages bookings."""
     rows = Booking.objects.select_related("page", "host__user", "event__calendar").order_by("-starts_at")

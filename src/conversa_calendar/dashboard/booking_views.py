@@ -51,14 +51,15 @@ def overview(request: HttpRequest) -> HttpResponse:
         "upcoming": [row for row in found if row.ends_at >= now and row.state != "cancelled"],
         "past": [row for row in found[::-1] if row.ends_at < now or row.state == "cancelled"],
         "pages": [(shown, presenting.page(shown)["url"]) for shown in selectors.pages()],
-        "may_manage": member.may(Permission.BOOKINGS),
+        "may_make": member.may(Permission.OWN_PAGES),
+        "own": {shown.pk for shown in selectors.own_pages(member)},
         "can_mail": pages.can_mail(),
     }
     return render(request, "dashboard/bookings.html", context)
 
 
 @require_http_methods(["GET", "POST"])
-@page(Permission.BOOKINGS)
+@page(Permission.OWN_PAGES)
 def create(request: HttpRequest) -> HttpResponse:
     member: Member = request.member  # type: ignore[attr-defined]
     if request.method == "GET":
@@ -66,7 +67,7 @@ def create(request: HttpRequest) -> HttpResponse:
         draft = BookingPage(
             title="", time_zone=zone, durations=[30], reminders=[1440], weekly=pages.WORKWEEK, location={"kind": "meet"}
         )
-        return render(request, "dashboard/booking_page.html", _form(draft, [(member.pk, None)]))
+        return render(request, "dashboard/booking_page.html", _form(member, draft, [(member.pk, None)]))
     try:
         made = pages.create(owner=member, values=_values(request))
     except Invalid as error:
@@ -76,18 +77,18 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page(Permission.BOOKINGS)
+@page(Permission.OWN_PAGES)
 def edit(request: HttpRequest, uuid: str) -> HttpResponse:
-    shown = selectors.page(uuid)
+    shown = selectors.own_page(request.member, uuid)  # type: ignore[attr-defined]
     if request.method == "GET":
         chosen = list(BookingHost.objects.filter(page=shown).values_list("member_id", "calendar_id"))
-        return render(request, "dashboard/booking_page.html", _form(shown, chosen))
+        return render(request, "dashboard/booking_page.html", _form(request.member, shown, chosen))  # type: ignore[attr-defined]
     if request.POST.get("what") == "delete":
         pages.delete(shown)
         messages.success(request, _("The page is gone. Its bookings stay."))
         return redirect("bookings")
     try:
-        pages.change(shown, values=_values(request))
+        pages.change(shown, values=_values(request), by=request.member)  # type: ignore[attr-defined]
     except Invalid as error:
         return render(request, "dashboard/booking_page.html", _again(request, shown, error), status=422)
     messages.success(request, _("The page is saved."))
@@ -95,10 +96,10 @@ def edit(request: HttpRequest, uuid: str) -> HttpResponse:
 
 
 @require_GET
-@page(Permission.BOOKINGS)
+@page(Permission.OWN_PAGES)
 def why(request: HttpRequest, uuid: str) -> HttpResponse:
     """Every start that the hours allow on one day, and what stands against it; visitors never see this."""
-    shown = selectors.page(uuid)
+    shown = selectors.own_page(request.member, uuid)  # type: ignore[attr-defined]
     zone = times.zone_of(shown.time_zone)
     try:
         day = date.fromisoformat(request.GET.get("day", ""))
@@ -171,11 +172,12 @@ def act(request: HttpRequest, uuid: str, action: str) -> HttpResponse:
     return redirect("bookings")
 
 
-def _form(shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
+def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
     hosts, targets = {member for member, _calendar in chosen}, {calendar for _member, calendar in chosen}
     calendars = Calendar.objects.filter(deleted_at=None, is_read_only=False).exclude(owner=None).order_by("name")
     rows = []
-    for member in accounts.members():
+    is_manager = viewer.may(Permission.BOOKINGS)
+    for member in accounts.members() if is_manager else [viewer]:
         mine = [(found, found.pk in targets) for found in calendars if found.owner_id == member.pk]
         rows.append((member, member.pk in hosts, mine))
     days = [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
@@ -196,6 +198,7 @@ def _form(shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str,
         "embed_script": f"{settings.PUBLIC_URL}{reverse('book_embed')}",
         "origins": " ".join(shown.embed_origins),
         "locations": LOCATIONS,
+        "is_manager": is_manager,
         "teams": list(accounts.teams()),
         "inboxes": list(accounts.inboxes()),
         "can_mail": pages.can_mail(),
@@ -207,7 +210,8 @@ def _again(request: HttpRequest, shown: BookingPage | None, error: Invalid) -> d
     draft = shown or BookingPage(time_zone="UTC", durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
     draft.title = request.POST.get("title", draft.title)
     draft.description = request.POST.get("description", draft.description)
-    return _form(draft, []) | {"error": error}
+    member: Member = request.member  # type: ignore[attr-defined]
+    return _form(member, draft, []) | {"error": error}
 
 
 def _values(request: HttpRequest) -> dict[str, Any]:
