@@ -88,3 +88,65 @@ def test_what_an_edit_of_a_series_does_to_its_exceptions(
     shown = ana.ok("GET", special)
     assert shown.get("location") == location
     assert shown["summary"] == ("All" if policy == "overwrite" else "Special")
+
+
+@pytest.mark.parametrize("rule", ["own", "base"])
+def test_instances_of_a_continuation(emulator: Emulator, ana: Caller, rule: str) -> None:
+    _switch(emulator, split_instance_ids=rule)
+    at = {"dateTime": "2026-12-01T09:00:00", "timeZone": "UTC"}
+    body = {"summary": "S", "start": at, "end": at | {"dateTime": "2026-12-01T10:00:00"}}
+    series = ana.ok("POST", EVENTS, body | {"recurrence": ["RRULE:FREQ=DAILY;COUNT=5"]})["id"]
+    sent = {"calendar_id": ANA, "event_id": series, "original_start": "2026-12-03T09:00:00+00:00"}
+    tail = emulator.control("ui/split-series", sent)["id"]
+    own, base = f"{tail}_20261204T090000Z", f"{series}_20261204T090000Z"
+    shown = ana.ok("GET", f"{EVENTS}/{tail}/instances")["items"]
+    assert [item["id"] for item in shown][1] == (own if rule == "own" else base)
+    changed = ana.ok("PATCH", f"{EVENTS}/{own}", {"summary": "Special"})
+    assert changed["id"] == (own if rule == "own" else base) and changed["recurringEventId"] == tail
+    assert ana.ok("GET", f"{EVENTS}/{base}")["summary"] == ana.ok("GET", f"{EVENTS}/{own}")["summary"] == "Special"
+    assert len(ana.ok("GET", f"{EVENTS}?singleEvents=true")["items"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "starts"),
+    [
+        ("before", ["13T07:30", "14T07:30", "15T06:30"]),
+        ("after", ["13T07:30", "14T06:30", "15T06:30"]),
+        ("left_out", ["13T07:30", "15T06:30"]),
+    ],
+)
+def test_an_hour_that_the_clock_skips(emulator: Emulator, ana: Caller, rule: str, starts: list[str]) -> None:
+    _switch(emulator, skipped_hour=rule)
+    at = {"dateTime": "2027-03-13T02:30:00", "timeZone": "America/New_York"}
+    body = {
+        "start": at,
+        "end": at | {"dateTime": "2027-03-13T02:45:00"},
+        "recurrence": ["RRULE:FREQ=DAILY;UNTIL=20270315T235959Z"],
+    }
+    series = ana.ok("POST", EVENTS, body)["id"]
+    shown = ana.ok("GET", f"{EVENTS}/{series}/instances?timeZone=UTC")["items"]
+    assert [item["start"]["dateTime"][8:16] for item in shown] == starts
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_change_of_colour_alone(emulator: Emulator, ana: Caller, is_listed: bool) -> None:
+    _switch(emulator, color_changes_etag=is_listed)
+    event = ana.ok("POST", EVENTS, LUNCH)
+    token = ana.ok("GET", EVENTS)["nextSyncToken"]
+    changed = ana.ok("PATCH", f"{EVENTS}/{event['id']}", {"colorId": "3"})
+    assert changed["colorId"] == "3" and (changed["etag"] != event["etag"]) == is_listed
+    assert bool(ana.ok("GET", f"{EVENTS}?syncToken={token}")["items"]) == is_listed
+
+
+@pytest.mark.parametrize(("rule", "status"), [("accept", 200), ("refuse", 400)])
+def test_more_than_200_guests(emulator: Emulator, ana: Caller, rule: str, status: int) -> None:
+    _switch(emulator, many_guests=rule)
+    guests = [{"email": f"g{number}@else.example"} for number in range(201)]
+    assert ana("POST", EVENTS, LUNCH | {"attendees": guests}).status_code == status
+
+
+@pytest.mark.parametrize("error", ["invalid_token", "invalid_request"])
+def test_revoking_what_is_not_known(emulator: Emulator, error: str) -> None:
+    _switch(emulator, revoke_unknown=error)
+    answer = emulator.client.post("/revoke", data={"token": "unknown"})
+    assert (answer.status_code, answer.json["error"]) == (400, error)

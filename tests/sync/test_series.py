@@ -251,3 +251,20 @@ def test_what_is_written_to_the_series_flows_into_a_changed_occurrence_on_both_s
     scene.patch(series["id"], {"summary": "Sync"}, "?scope=all")
     assert {item["summary"] for item in scene.here()} == {"Sync"}
     scene.assert_equal()
+
+
+def test_an_occurrence_in_the_hour_that_a_clock_skips_is_listed_and_edited(scene: Scene) -> None:
+    """Once such an occurrence hid every event of any window that held it."""
+    zone, since, until = "America/New_York", "2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z"
+    body = {"start": {"date_time": "2027-03-13T02:30:00", "time_zone": zone}, "summary": "Backup"}
+    made = scene.alice.post("events", {"calendar": scene.calendar, "recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]} | body)
+    scene.google.settle()
+    starts = [item["start"]["date_time"] for item in scene.here(since, until)]
+    assert [text[8:16] for text in starts] == ["13T02:30", "14T03:30", "15T02:30"]
+    skipped = scene.here(since, until)[1]
+    scene.patch(made["id"], {"summary": "Late backup"}, f"?scope=this&occurrence={skipped['occurrence']}")
+    shown = {item["summary"] for item in scene.here(since, until)}
+    assert shown == {"Backup", "Late backup"}
+    there = {e.get("summary") for e in scene.ana.list()}
+    assert there == {"Backup", "Late backup"}
+    scene.assert_equal()

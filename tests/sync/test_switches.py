@@ -34,6 +34,11 @@ VARIANTS: list[tuple[str, Any]] = [
     ("batch_limit", 50),
     ("propagate_attendees", False),
     ("refuse_push", True),
+    ("color_changes_etag", False),
+    ("many_guests", "refuse"),
+    ("split_instance_ids", "base"),
+    ("skipped_hour", "left_out"),
+    ("revoke_unknown", "invalid_request"),
 ]
 
 
@@ -59,3 +64,52 @@ def test_one_story_under_each_plausible_behaviour(scene: Scene, name: str, value
     scene.google.check()
     scene.google.world.behaviours.page = "full"
     scene.assert_equal()
+
+
+@pytest.mark.parametrize("rule", ["own", "base"])
+def test_a_continuation_is_edited_on_both_sides_however_its_instances_are_named(scene: Scene, rule: str) -> None:
+    scene.google.world.behaviours.split_instance_ids = rule
+    series = scene.ana.insert(
+        summary="S", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=["RRULE:FREQ=DAILY;COUNT=6"]
+    )["id"]  # fmt: skip
+    sent = {"calendar_id": scene.ana.email, "event_id": series, "original_start": "2026-12-03T12:00:00+00:00"}
+    tail = scene.google.control("ui/split-series", sent)["id"]
+    scene.google.check()
+    tiles = {item["start"]["date_time"][:10]: item for item in scene.here()}
+    assert len(tiles) == 6
+    for day, side in (("2026-12-04", "here"), ("2026-12-05", "there")):
+        tile = tiles[day]
+        if side == "here":
+            scene.patch(str(tile["id"]), {"summary": "mine"}, f"?scope=this&occurrence={tile['occurrence']}")
+        else:
+            scene.ana.patch(f"{tail}_{day.replace('-', '')}T120000Z", summary="theirs")
+        scene.google.check()
+        scene.assert_equal()
+    special = next(item for item in scene.here() if item["summary"] == "mine")
+    scene.patch(str(special["id"]), {"location": "Attic"})
+    scene.ana.patch(f"{tail}_20261204T120000Z", description="theirs too")
+    scene.google.check()
+    scene.assert_equal()
+    assert sorted(item["summary"] for item in scene.here()) == ["S"] * 4 + ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("rule", ["after", "left_out"])
+def test_an_occurrence_in_a_skipped_hour_never_stops_the_calendar(scene: Scene, rule: str) -> None:
+    scene.google.world.behaviours.skipped_hour = rule
+    zone = "America/New_York"
+    scene.ana.insert(
+        summary="Night", start=at("2027-03-13T02:30:00", zone), end=at("2027-03-13T02:45:00", zone), recurrence=["RRULE:FREQ=DAILY;COUNT=3"]
+    )  # fmt: skip
+    scene.google.check()
+    found = scene.here("2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z")
+    skipped = next(item for item in found if item["occurrence"].startswith("2027-03-14"))
+    scene.patch(str(skipped["id"]), {"summary": "changed"}, f"?scope=this&occurrence={skipped['occurrence']}")
+    scene.create("afterwards")
+    scene.google.check()
+    assert [e["summary"] for e in scene.ana.list() if e.get("summary") == "afterwards"] == ["afterwards"]
+    mark = scene.google.mark()
+    for _check in range(5):
+        scene.google.check()
+    assert scene.google.writes(mark) == [], "nothing is tried for ever"
+    texts = [item["summary"] for item in scene.here("2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z")]
+    assert texts.count("Night") + texts.count("changed") >= 2, "what was typed or what stands is still there"

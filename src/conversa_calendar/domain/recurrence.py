@@ -19,6 +19,8 @@ from conversa_calendar.domain.times import Day, Moment, Timed
 OCCURRENCES_MAX = 4000
 """No series yields more than this many occurrences into one window."""
 
+SKIPPED_MAX = timedelta(hours=25)
+"""Clocks skip an hour as a rule, and once skipped a day."""
 _REFUSED = ("SECONDLY", "MINUTELY", "HOURLY")
 _WHOLE_PERIODS = {"DAILY": 1, "WEEKLY": 7}
 
@@ -49,9 +51,11 @@ def civil_starts(start: Moment, lines: Sequence[str], since: datetime, until: da
 
 
 def is_occurrence(start: Moment, lines: Sequence[str], original: Moment) -> bool:
-    """Whether the rules yield an occurrence with exactly this original start."""
-    at = times.civil(original)
-    return any(times.civil(found) == at for found in expand(start, lines, at, at + timedelta(seconds=1)))
+    """Whether the rules yield an occurrence with exactly this original start. Instants decide: the hour that a clock
+    skips has none of its own, and what falls into it is shown later on the clock than its rule says."""
+    at, wanted = times.civil(original), times.instant(original)
+    near = expand(start, lines, at - SKIPPED_MAX, at + timedelta(seconds=1))
+    return any(times.instant(found) == wanted for found in near)
 
 
 def last_start(start: Moment, lines: Sequence[str]) -> datetime | None:

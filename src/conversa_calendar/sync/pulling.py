@@ -168,6 +168,8 @@ def _apply_items(session: Session, page: Page) -> int:
     """Applies one page's items; answers how many events are new here."""
     readable = _latest([item for item in page.items if isinstance(item, RemoteEvent)])
     known = _known(session, page)
+    if _respelled(session, [r for r in readable if r.original_key and r.id not in known]):
+        known = _known(session, page)
     created, seen, moved = [], [], []
     for remote in sorted(readable, key=lambda item: bool(item.original_key)):
         row = known.get(remote.id)
@@ -218,6 +220,25 @@ def _known(session: Session, page: Page) -> dict[str, Known]:
     with connection.cursor() as cursor:
         cursor.execute(query, [session.mirror.pk, [item.id for item in page.items]])
         return {row[1]: Known(*row) for row in cursor.fetchall()}
+
+
+def _respelled(session: Session, strange: list[RemoteEvent]) -> int:
+    """Overrides that the provider names otherwise than they were known by: series and original start identify them, so
+    their links take the new id. Answers how many."""
+    if not strange:
+        return 0
+    places = {(remote.series_id, remote.original_key): remote.id for remote in strange}
+    rows = Link.objects.filter(
+        mirror=session.mirror,
+        series_remote_id__in={series for series, _key in places},
+        original_key__in={key for _series, key in places},
+        tombstoned_at=None,
+    ).exclude(event=None)
+    found = [(row.pk, places.get((row.series_remote_id, row.original_key))) for row in rows]
+    for pk, remote_id in found:
+        if remote_id is not None:
+            Link.objects.filter(pk=pk).update(remote_id=remote_id)
+    return sum(remote_id is not None for _pk, remote_id in found)
 
 
 def _links(session: Session, ids_: list[int]) -> dict[str, Link]:

@@ -68,6 +68,17 @@ class Behaviours:
     """A list without events: an empty list, or absent (not stated for events)."""
     masked_event: str = "frame"
     """A private event for somebody who may not see it: its frame with times, or times and status only (question 6)."""
+    split_instance_ids: str = "own"
+    """How instances of a continuation `<base>_R…` are named: after their own series, or after its base (question 15).
+    Reads and writes understand both."""
+    skipped_hour: str = "before"
+    """Occurrences in an hour that a clock skips: with the offset of before, of after, or left out (question 16)."""
+    color_changes_etag: bool = True
+    """Whether a change of colour or label alone alters the etag and is listed (open question 3)."""
+    many_guests: str = "accept"
+    """More than 200 guests: accept them, or refuse with 400 (open question 9)."""
+    revoke_unknown: str = "invalid_token"
+    """The error of revoking a token that Google does not know: invalid_token or invalid_request (question 13)."""
     latency_s: float = 0.0
     """How long every request to Google's paths takes at least."""
     refuse_push: bool = False

@@ -211,7 +211,9 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
         if is_date
         else {"at": at.astimezone(UTC).isoformat(), "zone": master.data["start"]["zone"]}
     )
-    if not moments.is_instance(master.data["start"], master.data["recurrence"], original):
+    if not moments.is_instance(
+        master.data["start"], master.data["recurrence"], original, world.behaviours.skipped_hour
+    ):
         raise KeyError("original_start")
     tail = _wire(master, calendar) | {"start": None, "end": None}
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])

@@ -83,17 +83,30 @@ def find(world: World, calendar: Calendar, event_id: str) -> Event:
     if any(one.data.get("recurringEventId") == event_id for one in calendar.events.values()):
         raise errors.forbidden() if world.behaviours.orphan_master_status == 403 else errors.not_found()
     matched = re.fullmatch(r"(.+)_(\d{8}(?:T\d{6}Z)?)", event_id)
-    master = calendar.events.get(matched.group(1)) if matched else None
-    if matched is None or master is None or not master.is_master or master.is_cancelled:
+    if matched is None:
         raise errors.not_found()
-    original = _original(master, matched.group(2))
-    if original is None or not moments.is_instance(master.data["start"], master.data["recurrence"], original):
-        raise errors.not_found()
-    return instance(master, original)
+    for master in _masters_named(calendar, matched.group(1)):
+        original = _original(master, matched.group(2))
+        lines, skipped = master.data["recurrence"], world.behaviours.skipped_hour
+        if original is not None and moments.is_instance(master.data["start"], lines, original, skipped):
+            found = instance(world, master, original)
+            return calendar.events.get(found.id, found)
+    raise errors.not_found()
 
 
-def instance(master: Event, original: moments.When) -> Event:
+def _masters_named(calendar: Calendar, name: str) -> list[Event]:
+    """The living series of this id, then those that continue it."""
+    master = calendar.events.get(name)
+    if master is None:
+        return []
+    return [m for m in (master, *calendar.family_of(master)) if m.is_master and not m.is_cancelled]
+
+
+def instance(world: World, master: Event, original: moments.When) -> Event:
     """One occurrence of a series as an event of its own."""
+    name = master.id
+    if world.behaviours.split_instance_ids == "base":
+        name = re.sub(r"_R\d{8}(T\d{6})?$", "", master.id)
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
     data = {name: value for name, value in master.data.items() if name != "recurrence"}
     data |= {
@@ -102,7 +115,7 @@ def instance(master: Event, original: moments.When) -> Event:
         "start": original,
         "end": moments.shift(original, length),
     }
-    event = Event(f"{master.id}_{moments.suffix(original)}", data, master.created_us, master.updated_us)
+    event = Event(f"{name}_{moments.suffix(original)}", data, master.created_us, master.updated_us)
     event.stamp_us, event.family = master.stamp_us, master.family or master.id
     event.reminders = dict(master.reminders)
     return event
@@ -388,7 +401,9 @@ def _write(
         _flow_to_exceptions(world, calendar, event, before, shared_change)
     elif before.get("recurrence"):
         _drop_exceptions(calendar, event)
-    if not shared_change and reminders_changed and not world.behaviours.reminders_change_etag:
+    is_quiet = not shared_change and reminders_changed and not world.behaviours.reminders_change_etag
+    is_colour = bool(shared_change) and shared_change <= {"colorId", "eventLabelId"} and not reminders_changed
+    if is_quiet or (is_colour and not world.behaviours.color_changes_etag):
         event.encoded.clear()
         return event
     commit(world, calendar, event, actor, params, before, is_content=bool(shared_change) or not reminders_changed)
@@ -418,6 +433,8 @@ def _checked(
     data["status"] = body.get("status") or "confirmed"
     _check_enums(data)
     data["attendees"] = [_attendee(guest, known, calendar) for guest in body.get("attendees") or []]
+    if len(data["attendees"]) > 200 and world.behaviours.many_guests == "refuse":
+        raise errors.invalid("Too many attendees.")
     if not data["attendees"]:
         del data["attendees"]
     if not params.supports_attachments and not is_merged:
@@ -638,7 +655,8 @@ def _flow_to_exceptions(world: World, calendar: Calendar, master: Event, before:
 
 def _move_exception(world: World, calendar: Calendar, master: Event, exception: Event, before: Body) -> None:
     original = exception.data["originalStartTime"]
-    fits = moments.is_instance(master.data["start"], master.data["recurrence"], original)
+    skipped = world.behaviours.skipped_hour
+    fits = moments.is_instance(master.data["start"], master.data["recurrence"], original, skipped)
     if not fits and exception.is_cancelled:
         exception.is_stub = True
     policy = world.behaviours.master_move

@@ -139,7 +139,7 @@ def instances(world: World, calendar: Calendar, email: str, event_id: str, query
         return _page(world, calendar, email, query, _snapshot_of(world, query, calendar, email, master.id), {})
     zone = query.one("timeZone") or calendar.time_zone
     found = []
-    for event in expanded(calendar, master, query.time_min, query.time_max):
+    for event in expanded(world, calendar, master, query.time_min, query.time_max):
         if event.is_cancelled and not query.show_deleted:
             continue
         pinned = query.one("originalStart")
@@ -149,7 +149,9 @@ def instances(world: World, calendar: Calendar, email: str, event_id: str, query
     return _page(world, calendar, email, query, _snapshot(found, "", query, calendar, email, master.id), {})
 
 
-def expanded(calendar: Calendar, master: Event, since: datetime | None, until: datetime | None) -> Iterator[Event]:
+def expanded(
+    world: World, calendar: Calendar, master: Event, since: datetime | None, until: datetime | None
+) -> Iterator[Event]:
     """Every occurrence of a series in order: exceptions where there are some, else instances of the rule."""
     if not master.is_master:
         return
@@ -159,10 +161,10 @@ def expanded(calendar: Calendar, master: Event, since: datetime | None, until: d
         if event.data.get("recurringEventId") == master.id
     }
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
-    early = since - length if since else None
-    for original in moments.expand(master.data["start"], master.data["recurrence"], early, until):
+    early, skipped = since - length if since else None, world.behaviours.skipped_hour
+    for original in moments.expand(master.data["start"], master.data["recurrence"], early, until, skipped):
         exception = changed.pop(moments.suffix(original), None)
-        yield exception or events.instance(master, original)
+        yield exception or events.instance(world, master, original)
     for exception in changed.values():
         if not exception.is_stub and _overlaps(calendar, exception, since, until):
             yield exception
@@ -191,7 +193,7 @@ def free_busy(world: World, email: str, body: dict[str, Any]) -> dict[str, Any]:
         if calendar is None or calendar.is_deleted or world.role_of(email, calendar) == "none":
             answer[item["id"]] = {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}
             continue
-        answer[item["id"]] = {"busy": _busy(calendar, query.time_min, query.time_max)}
+        answer[item["id"]] = {"busy": _busy(world, calendar, query.time_min, query.time_max)}
     return {
         "kind": "calendar#freeBusy",
         "timeMin": query.time_min.isoformat().replace("+00:00", "Z"),
@@ -200,12 +202,12 @@ def free_busy(world: World, email: str, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _busy(calendar: Calendar, since: datetime, until: datetime) -> list[dict[str, str]]:
+def _busy(world: World, calendar: Calendar, since: datetime, until: datetime) -> list[dict[str, str]]:
     spans = []
     for event in list(calendar.events.values()):
         if event.is_exception or event.is_cancelled:
             continue
-        for one in expanded(calendar, event, since, until) if event.is_master else [event]:
+        for one in expanded(world, calendar, event, since, until) if event.is_master else [event]:
             declined = any(
                 row["email"] == calendar.id and row["responseStatus"] == "declined"
                 for row in one.data.get("attendees") or []
@@ -320,7 +322,7 @@ def _single_items(
         wants = since is not None or query.show_deleted
         return [_dump(render.tombstone(event, zone))] if wants else []
     until = query.time_max or (world.clock.now() + timedelta(days=730))
-    rows = expanded(calendar, event, query.time_min, until) if event.is_master else [event]
+    rows = expanded(world, calendar, event, query.time_min, until) if event.is_master else [event]
     found = []
     for row in rows:
         if (row.is_cancelled and not query.show_deleted) or not _matches(world, calendar, row, query):
@@ -352,7 +354,7 @@ def _matches(world: World, calendar: Calendar, event: Event, query: Query) -> bo
     if event.is_master and (query.time_min or query.time_max):
         return any(
             _overlaps(calendar, one, query.time_min, query.time_max)
-            for one in expanded(calendar, event, query.time_min, query.time_max)
+            for one in expanded(world, calendar, event, query.time_min, query.time_max)
         )
     return _overlaps(calendar, event, query.time_min, query.time_max)
 

@@ -104,16 +104,24 @@ def check_recurrence(lines: list[str]) -> None:
                 raise errors.invalid("Invalid recurrence rule.") from None
 
 
-def expand(start: When, lines: list[str], since: datetime | None, until: datetime | None) -> Iterator[When]:
+def expand(
+    start: When, lines: list[str], since: datetime | None, until: datetime | None, skipped: str = "before"
+) -> Iterator[When]:
     """Original starts of a series whose instants lie in [since, until), in order, at most `INSTANCES_MAX` when
-    `until` is open. Rules run in the civil time of the start's zone."""
+    `until` is open. Rules run in the civil time of the start's zone; `skipped` says what becomes of hours that its clock
+    leaves out (`Behaviours.skipped_hour`)."""
     is_date = "date" in start
     tz = ZoneInfo(start.get("zone") or "UTC")
     first = instant(start) if is_date else instant(start).astimezone(tz)
     naive = first.replace(tzinfo=None)
     rules = _rules(lines, naive, tz, is_date)
     for count, at in enumerate(_civil(rules, naive)):
-        value = _stored(at, start, tz, is_date)
+        if not is_date and skipped != "before" and _is_skipped(at, tz):
+            if skipped == "left_out":
+                continue
+            value = _stored(at.replace(fold=1), start, tz, is_date)
+        else:
+            value = _stored(at, start, tz, is_date)
         when = instant(value)
         if (until is not None and when >= until) or (until is None and count >= INSTANCES_MAX):
             return
@@ -121,9 +129,14 @@ def expand(start: When, lines: list[str], since: datetime | None, until: datetim
             yield value
 
 
-def is_instance(start: When, lines: list[str], original: When) -> bool:
+def is_instance(start: When, lines: list[str], original: When, skipped: str = "before") -> bool:
     at = instant(original)
-    return any(instant(value) == at for value in expand(start, lines, at, at + timedelta(seconds=1)))
+    return any(instant(value) == at for value in expand(start, lines, at, at + timedelta(seconds=1), skipped))
+
+
+def _is_skipped(at: datetime, tz: ZoneInfo) -> bool:
+    """Whether no clock of the zone ever shows this civil time."""
+    return at.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None, fold=0) != at
 
 
 def _civil(rules: rruleset, naive: datetime) -> Iterator[datetime]:

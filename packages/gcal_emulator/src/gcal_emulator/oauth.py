@@ -96,7 +96,7 @@ def blueprint(world: World) -> Blueprint:
         value = request.form.get("token") or request.args.get("token") or ""
         held = world.tokens.get(value) or world.refresh_tokens.get(value)
         if held is None or held.email not in world.accounts:
-            raise OAuthError(400, "invalid_token", "Token expired or revoked")
+            raise OAuthError(400, world.behaviours.revoke_unknown, "Token expired or revoked")
         revoke_grant(world, held.email, world.clients[held.client_id].project)
         return "", 200
 

@@ -276,7 +276,7 @@ def _tiles(world: World, email: str, zone: str, since: date, until: date) -> dic
             is_known = stored.is_exception and stored.data["recurringEventId"] in calendar.events
             if is_known or (stored.is_cancelled and not stored.is_master):
                 continue
-            rows = listing.expanded(calendar, stored, begin, end) if stored.is_master else [stored]
+            rows = listing.expanded(world, calendar, stored, begin, end) if stored.is_master else [stored]
             for event in rows:
                 at = moments.instant(event.data["start"], zone)
                 if event.is_cancelled or not begin <= at < end:
