@@ -136,6 +136,11 @@ def test_offered_times_are_kept_for_one_customer_and_the_first_frees_the_others(
         assert text(booking.starts_at) == wanted[1] and booking.event is not None
         assert [r["id"] for r in booking.event.references if r["kind"] == "conversation"] == ["c-7"]
     assert wanted[0] in starts(cast.alice, page, soon()), "the other time is free again"
+    other = urlsplit(offer["links"][0]["url"])
+    sent = dict(parse_qsl(other.query)) | VISITOR
+    assert Client().post(other.path, sent).status_code == 302, "answers the booking that the offer has made"
+    with tenant(cast.account.pk):
+        assert Booking.objects.count() == 1
     again = Client().get(f"{parts.path}?{parts.query}")
     assert again.status_code == 409
     assert cast.alice.call("POST", f"booking-pages/{page['id']}/offers", {"starts": []}).status_code == 422

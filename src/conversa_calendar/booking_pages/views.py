@@ -115,6 +115,8 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
         offered = _offered(request, account, shown, start)
     context = _form_context(request, account, shown, zone, duration, start)
     if request.method == "GET":
+        if offered is not None and offered.booking_id is not None:
+            return _taken(request, context, str(Taken()))
         if offered is None and not limits.holds.is_over(limits.address_of(request)):
             try:
                 with tenant(account.pk):
@@ -186,7 +188,8 @@ def _booked(
         time_zone=zone,
         answers=tuple(request.POST.get(f"answer{number}", "") for number in range(questions)),
     )
-    key = request.POST.get("hold", "")
+    hold = request.POST.get("hold", "")
+    key = f"offer {offered.uuid}" if offered is not None else hold
     with tenant(account.pk):
         shown = _published(uuid)
         if known := services.repeated(shown, key):
@@ -195,8 +198,8 @@ def _booked(
         starts = services.repetitions(shown, start, visitor.repeats)
         if offered is not None:
             services.release(offered.uuid, start)
-        if key:
-            services.release(_hold(key))
+        if hold:
+            services.release(_hold(hold))
     try:
         willing = services.live_choice(account.pk, uuid, starts, duration)
     except Taken:
@@ -216,15 +219,14 @@ def _booked(
 
 
 def _offered(request: HttpRequest, account: Account, shown: BookingPage, start: datetime) -> BookingOffer | None:
-    """The offer that a link carries. Raises Taken when it is used up or over."""
+    """The offer that a link carries; None when it is over, as its times may still be free for everyone."""
     token = request.POST.get("offer") or request.GET.get("offer")
     if not token:
         return None
     account_id, uuid = mails.read_offer_token(token)
     found = BookingOffer.objects.filter(uuid=uuid, page=shown).first() if account_id == account.pk else None
-    if found is None or start not in found.starts or found.booking_id is not None or found.expires_at < clock.now():
-        return None  # the time may still be free for everyone
-    return found
+    is_over = found is None or start not in found.starts or found.expires_at < clock.now()
+    return None if is_over else found
 
 
 def _wait_for_a_person(request: HttpRequest) -> None:
