@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from conversa_calendar.sync import pulling
 from tests.support.google import at
 from tests.sync.conftest import Scene
 
@@ -267,4 +268,27 @@ def test_an_occurrence_in_the_hour_that_a_clock_skips_is_listed_and_edited(scene
     assert shown == {"Backup", "Late backup"}
     there = {e.get("summary") for e in scene.ana.list()}
     assert there == {"Backup", "Late backup"}
+    scene.assert_equal()
+
+
+def test_an_occurrence_changed_at_google_does_not_outlive_a_series_deleted_here_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page was read before the deletion and applied after it."""
+    rule = ["RRULE:FREQ=DAILY;COUNT=4"]
+    start, end = at("2026-12-01T09:00:00"), at("2026-12-01T10:00:00")
+    there = scene.ana.insert(summary="S", start=start, end=end, recurrence=rule)["id"]
+    scene.google.check()
+    series = scene.here()[0]["id"]
+    scene.ana.patch(f"{there}_20261202T120000Z", summary="special")
+    plain = pulling._apply_page
+
+    def deleted_meanwhile(session: Any, page: Any) -> None:
+        monkeypatch.setattr(pulling, "_apply_page", plain)
+        assert scene.alice.call("DELETE", f"events/{series}?scope=all").status_code == 204
+        plain(session, page)
+
+    monkeypatch.setattr(pulling, "_apply_page", deleted_meanwhile)
+    scene.google.check()
+    assert scene.here() == [] and scene.ana.list() == []
     scene.assert_equal()

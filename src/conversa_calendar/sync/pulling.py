@@ -350,7 +350,11 @@ def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
     if not remote_ids:
         return {}
     rows = Link.objects.filter(
-        mirror=session.mirror, remote_id__in=remote_ids, event__kind="series", tombstoned_at=None
+        mirror=session.mirror,
+        remote_id__in=remote_ids,
+        event__kind="series",
+        event__deleted_at=None,  # one that was deleted here meanwhile takes no new occurrences: they would outlive it
+        tombstoned_at=None,
     )
     return {link.remote_id: link.event for link in rows.select_related("event") if link.event is not None}
 

@@ -69,8 +69,8 @@ class Behaviours:
     masked_event: str = "frame"
     """A private event for somebody who may not see it: its frame with times, or times and status only (question 6)."""
     split_instance_ids: str = "own"
-    """How instances of a continuation `<base>_R…` are named: after their own series, or after its base (question 15).
-    Reads and writes understand both."""
+    """How instances of a continuation `<base>_R…` are named: after their own series, or after its base, where reads and
+    writes understand both (question 15)."""
     skipped_hour: str = "before"
     """Occurrences in an hour that a clock skips: with the offset of before, of after, or left out (question 16)."""
     color_changes_etag: bool = True

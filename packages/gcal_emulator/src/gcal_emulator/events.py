@@ -85,7 +85,7 @@ def find(world: World, calendar: Calendar, event_id: str) -> Event:
     matched = re.fullmatch(r"(.+)_(\d{8}(?:T\d{6}Z)?)", event_id)
     if matched is None:
         raise errors.not_found()
-    for master in _masters_named(calendar, matched.group(1)):
+    for master in _masters_named(world, calendar, matched.group(1)):
         original = _original(master, matched.group(2))
         lines, skipped = master.data["recurrence"], world.behaviours.skipped_hour
         if original is not None and moments.is_instance(master.data["start"], lines, original, skipped):
@@ -94,11 +94,13 @@ def find(world: World, calendar: Calendar, event_id: str) -> Event:
     raise errors.not_found()
 
 
-def _masters_named(calendar: Calendar, name: str) -> list[Event]:
-    """The living series of this id, then those that continue it."""
+def _masters_named(world: World, calendar: Calendar, name: str) -> list[Event]:
+    """The living series of this id; where instances bear the base's name, also those that continue it."""
     master = calendar.events.get(name)
     if master is None:
         return []
+    if world.behaviours.split_instance_ids == "own":
+        return [master] if master.is_master and not master.is_cancelled else []
     return [m for m in (master, *calendar.family_of(master)) if m.is_master and not m.is_cancelled]
 
 
