@@ -68,8 +68,16 @@ def test_merging_again_changes_nothing(base: Content, local: Content, remote: Co
 @given(contents(), contents())
 def test_our_own_lost_write_is_not_taken_for_theirs(base: Content, intended: Content) -> None:
     later = with_units(intended, msgspec.structs.replace(intended, summary="typed since"), ["summary"])
-    merged = merge(resolve_lost_write(base, intended, intended), later, intended)
+    merged = merge(resolve_lost_write(base, [intended], intended), later, intended)
     assert merged.content.summary == "typed since" and not merged.conflicts
+
+
+@given(contents(), contents(), contents())
+def test_an_earlier_attempt_that_arrives_late_is_not_taken_for_theirs(
+    base: Content, first: Content, second: Content
+) -> None:
+    merged = merge(resolve_lost_write(base, [first, second], first), second, first)
+    assert not changed_units(merged.content, second) and not merged.conflicts
 
 
 def test_guests_merge_one_by_one() -> None:

@@ -5,6 +5,8 @@ sides and ours is returned as a conflict, to be kept in the history; no clocks o
 that was announced to a visitor stands against the remote one.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from conversa_calendar.domain.event import UNITS, Attendee, Content, unit, with_units
@@ -72,10 +74,10 @@ def merge_attendees(
     return tuple(merged), is_contested
 
 
-def resolve_lost_write(base: Content, intended: Content, remote: Content) -> Content:
-    """The base to merge against while it is unknown whether our write arrived: units in which the remote equals what
-    we meant to write count as agreed, so that our own lost write is not taken for theirs."""
-    agreed = [name for name in UNITS if unit(intended, name) == unit(remote, name)]
+def resolve_lost_write(base: Content, attempts: Sequence[Content], remote: Content) -> Content:
+    """The base to merge against while it is unknown which of our writes arrived: units in which the remote equals what
+    one of them meant to write count as agreed, so that our own lost or late write is not taken for theirs."""
+    agreed = [name for name in UNITS if any(unit(sent, name) == unit(remote, name) for sent in attempts)]
     return with_units(base, remote, agreed)
 
 

@@ -1,5 +1,6 @@
 """Applying what the provider shows to events here, and keeping links and their base in step."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,18 +52,18 @@ def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
 
 
 def merge_remote(
-    session: Session, event: Event, link: Link, remote: RemoteEvent, intended: Content | None = None
+    session: Session, event: Event, link: Link, remote: RemoteEvent, attempts: Sequence[Content] = ()
 ) -> None:
     """Merges a changed remote event into the one here, unit by unit; within the caller's transaction.
 
-    `intended` is what an unresolved write of ours meant to send; units that arrived count as agreed.
+    `attempts` is what unresolved writes of ours meant to send; units that arrived count as agreed.
     """
     theirs = remote.content
     if theirs is None:
         return
     base = _agreed(session, event, link)
-    if intended is not None:
-        base = engine.resolve_lost_write(base or intended, intended, theirs)
+    if attempts:
+        base = engine.resolve_lost_write(base or attempts[-1], attempts, theirs)
     base = base or theirs
     if remote.is_masked:
         theirs = domain.with_units(base, theirs, ["when", "status", "transparency", "visibility"])
@@ -74,7 +75,7 @@ def merge_remote(
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
     is_first = event.kind == "override" and not link.raw
-    if is_first and not to_remote and not _has_landed(base, intended, theirs):
+    if is_first and not to_remote and not _has_landed(base, attempts, theirs):
         _give_way(session, event, link, merged.content, lost)
         return
     remember(link, remote, session.mirror.time_zone)
@@ -109,11 +110,11 @@ def _agreed(session: Session, event: Event, link: Link) -> Content | None:
     return msgspec.structs.replace(plain, status="cancelled") if plain is not None and link.raw else plain
 
 
-def _has_landed(plain: Content, intended: Content | None, theirs: Content) -> bool:
+def _has_landed(plain: Content, attempts: Sequence[Content], theirs: Content) -> bool:
     """Whether a lost write shows at the provider: something that it alone can have changed."""
-    if intended is None:
-        return False
-    return any(domain.unit(theirs, name) == domain.unit(intended, name) for name in changed_units(plain, intended))
+    return any(
+        domain.unit(theirs, name) == domain.unit(sent, name) for sent in attempts for name in changed_units(plain, sent)
+    )
 
 
 def _give_way(session: Session, event: Event, link: Link, after: Content, lost: dict[str, Any]) -> None:
@@ -264,9 +265,14 @@ def is_untouched_copy(link: Link, remote: RemoteEvent) -> bool:
         return False
     if link.digest and link.digest == content_digest(remote):
         return True
+    return any(not changed_units(sent, remote.content) for sent in attempts_of(link))
+
+
+def attempts_of(link: Link) -> list[Content]:
+    """What the unresolved writes of a link meant to send, the latest last: any of them may have arrived."""
     intent = link.intent or {}
     sent = [*intent.get("earlier", ()), *([intent["content"]] if "content" in intent else [])]
-    return any(not changed_units(msgspec.convert(content, Content), remote.content) for content in sent)
+    return [msgspec.convert(content, Content) for content in sent]
 
 
 def _meet_deletion(

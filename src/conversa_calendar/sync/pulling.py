@@ -278,8 +278,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
         _apply_stranded(session, link, remote)
         return
     if not remote.is_cancelled:
-        intended = _intended(link)
-        linking.merge_remote(session, event, link, remote, intended)
+        linking.merge_remote(session, event, link, remote, linking.attempts_of(link))
         return
     if event.kind == "override" and remote.original_key:
         linking.cancel_occurrence(session, event, link, remote)
@@ -305,12 +304,6 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
         return
     Link.objects.filter(pk=link.pk).delete()
     _create(session, [remote])
-
-
-def _intended(link: Link) -> Content | None:
-    if not link.intent or "content" not in link.intent:
-        return None
-    return msgspec.convert(link.intent["content"], Content)
 
 
 def _create(session: Session, remotes: list[RemoteEvent]) -> int:
@@ -462,7 +455,7 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
     if event.deleted_at is None:
         link.remote_id = remote.id
-        linking.merge_remote(session, event, link, remote, intended=event.content)
+        linking.merge_remote(session, event, link, remote, [event.content])
         return
     former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
     if former is not None:

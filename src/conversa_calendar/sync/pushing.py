@@ -393,10 +393,8 @@ def _settle_resolved(session: Session, action: Action, answer: RemoteEvent) -> N
             link.save(update_fields=["intent", "etag", "moving_from"])
             linking.delete_here(session, event, link)
         return
-    intended = msgspec.convert(intent["content"], Content) if "content" in intent else None
-    if intent.get("kind") == "delete":
-        intended = None
-    linking.merge_remote(session, event, link, answer, intended)
+    attempts = linking.attempts_of(link) if intent.get("kind") != "delete" else []
+    linking.merge_remote(session, event, link, answer, attempts)
 
 
 def _settle_stray(session: Session, link: Link, answer: RemoteEvent) -> None:
