@@ -314,6 +314,7 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     if not living and not overrides:
         return 0
     masters = _masters(session, {remote.series_id for remote in overrides})
+    overrides = _unmet(session, overrides, masters)
     fresh = bulk.next_ids(len(living) + len(overrides))
     new = [
         NewEvent(remote, _content(remote), "series" if _content(remote).recurrence else "single", fresh.pop())
@@ -332,6 +333,33 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     known_ids = {event.pk for event in masters.values()}
     bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
     return len(new) + len(made)
+
+
+def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
+    """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
+    there is no link yet; answers the rest."""
+    series = {event.pk: remote_id for remote_id, event in masters.items()}
+    rows = Event.objects.select_related("series", "calendar", "author").filter(
+        series__in=series, original_key__in={remote.original_key for remote in overrides}, deleted_at=None
+    )
+    mine = {(series[row.series_id or 0], row.original_key): row for row in rows} if series else {}
+    rest = []
+    for remote in overrides:
+        event = mine.get((remote.series_id, remote.original_key))
+        if event is None:
+            rest.append(remote)
+            continue
+        link = Link(mirror=session.mirror, event=event, remote_id=remote.id, seen_generation=session.mirror.generation)
+        link.zone, link.series_remote_id, link.original_key = (
+            session.mirror.time_zone,
+            remote.series_id,
+            remote.original_key,
+        )
+        if remote.is_cancelled:
+            linking.cancel_occurrence(session, event, link, remote)
+        else:
+            linking.merge_remote(session, event, link, remote)
+    return rest
 
 
 def _content(remote: RemoteEvent) -> Content:
