@@ -1,12 +1,14 @@
 """Two transactions that wait for each other: PostgreSQL ends one, which then is tried again."""
 
 import threading
+from typing import Any
 
+import pytest
 from django.db import OperationalError, connection
 
 from conversa_calendar.accounts import tenancy
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.sync import leases, running, triggers
+from conversa_calendar.sync import leases, linking, running, triggers
 from tests.sync.conftest import Scene
 
 
@@ -62,4 +64,34 @@ def test_a_run_that_gave_way_is_tried_again_in_a_moment(scene: Scene, monkeypatc
     assert leases.due() == []
     monkeypatch.undo()
     scene.google.settle()
+    scene.assert_equal()
+
+
+def test_an_edit_that_commits_while_a_page_is_applied_is_not_overwritten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scene.create("before")
+    scene.ana.patch(scene.remote_id(made["id"]), location="Attic")
+    plain = linking.merge_remote
+
+    def edit() -> None:
+        try:
+            scene.alice.patch(f"events/{made['id']}", {"summary": "typed meanwhile"})
+        finally:
+            connection.close()
+
+    person = threading.Thread(target=edit)
+
+    def slow(*args: Any, **kwargs: Any) -> None:
+        if not person.ident:
+            person.start()
+            person.join(timeout=1.0)
+        plain(*args, **kwargs)
+
+    monkeypatch.setattr(linking, "merge_remote", slow)
+    scene.google.check()
+    person.join()
+    scene.google.settle()
+    (shown,) = scene.here()
+    assert (shown["summary"], shown["location"]) == ("typed meanwhile", "Attic")
     scene.assert_equal()

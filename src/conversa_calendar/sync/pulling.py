@@ -2,6 +2,9 @@
 
 Deletions are only recorded while pages come and carried out after the last one, when the guard has counted them. A
 full listing has no tombstones: what it did not show is a candidate, confirmed one by one before it is believed.
+
+Events are read without a lock: confirming the lease holds the mirror's run row until the page is committed, and every
+edit here has to touch that row before it commits.
 """
 
 from datetime import timedelta
