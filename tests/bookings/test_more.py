@@ -56,7 +56,7 @@ def test_a_repeating_booking_is_all_or_nothing_and_each_can_be_cancelled(cast: C
     with tenant(cast.account.pk):
         assert sorted(Booking.objects.values_list("state", flat=True)) == ["cancelled", "confirmed", "confirmed"]
     other = make_page(cast.alice, repeats_max=4, title="Other")
-    answer = form(other, f"start={text(soon() - timedelta(weeks=0) + timedelta(hours=2))}", repeats="2")
+    answer = form(other, f"start={text(soon() + timedelta(hours=2))}", repeats="2")
     assert answer.status_code == 302
     with tenant(cast.account.pk):
         before = Booking.objects.count()
@@ -194,10 +194,14 @@ def test_e84_programs_are_slowed_down_and_fall_into_the_hidden_field(
 def test_e85_an_address_that_never_answers_gets_little_mail_over_all_accounts(cast: Cast) -> None:
     mine, theirs = make_page(cast.alice), make_page(cast.charlie)
     for number, page in enumerate((mine, theirs, mine)):
-        assert form(page, f"start={text(soon() + timedelta(hours=number))}").status_code == 302
+        answer = form(page, f"start={text(soon() + timedelta(hours=number))}")
+        assert answer.status_code == 302
     refused = form(theirs, f"start={text(soon() + timedelta(hours=5))}")
     assert refused.status_code == 422 and b"written to several times today" in refused.content
     assert AddressCount.objects.get().count == addresses.UNVERIFIED_A_DAY, "what was refused is not counted"
+    assert Client().post(answer["Location"], {"what": "cancel"}).status_code == 302, "never refused for a mail's sake"
+    told = mails(cast)
+    assert [mail.method for mail in told] == ["REQUEST", "REQUEST"], "but not told either"
     with tenant(cast.account.pk):
         mail = OutgoingMail.objects.filter(to=VISITOR["email"]).first()
     assert mail is not None
@@ -208,6 +212,37 @@ def test_e85_an_address_that_never_answers_gets_little_mail_over_all_accounts(ca
     )
     assert Client().get(link.group(1)).status_code == 200
     assert form(theirs, f"start={text(soon() + timedelta(hours=5))}").status_code == 302, "the mail was read"
+
+
+def test_e85_guests_count_too(cast: Cast) -> None:
+    page = make_page(cast.alice)
+    manage = form(page)["Location"]
+    with tenant(cast.account.pk):
+        addresses.verify(VISITOR["email"])
+    Client().post(manage, {"what": "guests", "guests": GUEST})
+    moves = [
+        Client().post(manage, {"what": "move", "start": text(soon() + timedelta(hours=n))}).status_code
+        for n in (1, 2, 3)
+    ]
+    assert moves == [302, 302, 409]
+    assert Client().post(manage, {"what": "cancel"}).status_code == 302
+    with tenant(cast.account.pk):
+        assert OutgoingMail.objects.filter(to=GUEST).count() == addresses.UNVERIFIED_A_DAY
+
+
+def test_together_means_everybody(google: Google, cast: Cast) -> None:
+    google.person(ANA)
+    mirror = google.mirror(cast.alice, google.connect(cast.alice, ANA), ANA)
+    hosts = [{"id": str(cast.alice.member.uuid), "calendar": str(mirror.calendar.uuid)}]
+    page = make_page(cast.alice, hosts=[*hosts, {"id": str(cast.bob.member.uuid)}], host_mode="all")
+    assert text(soon()) in starts(cast.alice, page, soon())
+    with tenant(cast.account.pk):
+        Mirror.objects.update(last_sync_at=clock.now() - timedelta(hours=5))
+    assert starts(cast.alice, page, soon()) == [], "not without the one whose calendar cannot be read"
+    with tenant(cast.account.pk):
+        Mirror.objects.update(last_sync_at=clock.now())
+        Calendar.objects.filter(pk=mirror.calendar_id).update(is_read_only=True)
+    assert starts(cast.alice, page, soon()) == [], "nor without the one who has nowhere to put it"
 
 
 def test_e86_guests_and_texts_have_limits(cast: Cast) -> None:

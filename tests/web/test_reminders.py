@@ -8,7 +8,7 @@ import pytest
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, ringing
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
-from conversa_calendar.domain.event import Content, Reminder, Reminders
+from conversa_calendar.domain.event import Attendee, Content, Reminder, Reminders
 from conversa_calendar.domain.times import Day, timed
 from conversa_calendar.kit import clock
 from tests.support.cast import Actor, Cast
@@ -84,6 +84,29 @@ def test_a_mirrored_calendar_rings_only_for_who_asked(google: Google, cast: Cast
     body = {"name": "Alice", "time_zone": "", "rings_shown": "1", "rings": str(mirror.calendar.uuid)}
     assert browser.post("/settings/profile", body).status_code == 302
     assert ringing.ring(cast.account.pk) == 1 and [text[6:] for text in _shown(cast.alice)] == ["Mirrored"]
+
+
+def test_who_may_no_longer_see_a_calendar_hears_nothing_of_it(google: Google, cast: Cast) -> None:
+    google.person(ANA)
+    mirror = google.mirror(cast.alice, google.connect(cast.alice, ANA), ANA)
+    with tenant(cast.account.pk):
+        _event(mirror.calendar, 9, cast.alice, summary="Secret plan")
+        _event(mirror.calendar, 9, cast.alice, summary="Private", visibility="private")
+        ringing.choose(cast.bob.member, [mirror.calendar])
+    assert ringing.ring(cast.account.pk) == 0, "not assigned"
+    place = f"calendars/{mirror.calendar.uuid}/assignments"
+    bob = {"kind": "agent", "id": str(cast.bob.member.uuid)}
+    cast.alice.put(place, {"items": [bob | {"level": "busy"}]})
+    assert ringing.ring(cast.account.pk) == 0, "busy only"
+    cast.alice.put(place, {"items": [bob | {"level": "details"}]})
+    assert ringing.ring(cast.account.pk) == 1 and [text[6:] for text in _shown(cast.bob)] == ["Secret plan"]
+
+
+def test_what_the_owner_declined_does_not_ring(cast: Cast) -> None:
+    own = Attendee("alice@acme.example", response="declined", self=True)
+    with tenant(cast.account.pk):
+        _event(_native(cast.alice), 9, cast.alice, summary="No", attendees=(own,))
+    assert ringing.ring(cast.account.pk) == 0
 
 
 def test_a_closed_account_is_silent(cast: Cast) -> None:

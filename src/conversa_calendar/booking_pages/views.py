@@ -250,7 +250,10 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
     """Cancelling works whatever the module's switch says; moving needs it on."""
     if request.POST.get("what") == "cancel":
         with tenant(account.pk):
-            services.cancel(_booking(uuid), by="visitor")
+            booking = _booking(uuid)
+            told = {booking.email, *booking.guests} if booking.state != CANCELLED else set()
+            muted = frozenset(address for address in sorted(told) if not addresses.may_write(address))
+            services.cancel(booking, by="visitor", muted=muted)
             return
     if not account.is_open:
         raise Invalid("start", _("Bookings cannot be moved at the moment."))
@@ -267,7 +270,8 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
         minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
     willing = services.live_choice(account.pk, booking.page.uuid, [start], minutes, booking.event_id)
     with tenant(account.pk):
-        addresses.admit(booking.email)
+        for address in (booking.email, *booking.guests):
+            addresses.admit(address)
         services.reschedule(_booking(uuid), start, only=willing)
 
 

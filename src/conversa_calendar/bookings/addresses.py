@@ -17,24 +17,27 @@ from conversa_calendar.kit import clock
 UNVERIFIED_A_DAY, VERIFIED_A_DAY = 3, 40
 
 
-def admit(address: str, mails: int = 1) -> None:
-    """Counts mails that a visitor's action is about to send to an address. Raises Invalid when they are too many; call
-    it inside the transaction that queues them, so that what fails is not counted."""
-    name, today = fingerprint(address), clock.now().date()
+def admit(address: str) -> None:
+    """Counts a mail that a visitor's action is about to send to an address. Raises Invalid when it is one too many; call
+    it inside the transaction that queues the mail, so that what fails is not counted."""
+    if not may_write(address):
+        words = _("This address was written to several times today. Please open a link in one of those mails first.")
+        raise Invalid("email", words)
+
+
+def may_write(address: str) -> bool:
+    """Counts a mail that a visitor causes; answers whether it may go out, for what cannot be refused for a mail's sake."""
+    name = fingerprint(address)
     query = """
-        INSERT INTO bookings_addresscount (fingerprint, day, count, is_verified) VALUES (%s, %s, %s, false)
-        ON CONFLICT (fingerprint, day) DO UPDATE SET count = bookings_addresscount.count + EXCLUDED.count
+        INSERT INTO bookings_addresscount (fingerprint, day, count, is_verified) VALUES (%s, %s, 1, false)
+        ON CONFLICT (fingerprint, day) DO UPDATE SET count = bookings_addresscount.count + 1
         RETURNING count
     """
     with connection.cursor() as cursor:
-        cursor.execute(query, [name, today, mails])
-        count = cursor.fetchone()[0]
+        cursor.execute(query, [name, clock.now().date()])
+        count: int = cursor.fetchone()[0]
     is_verified = AddressCount.objects.filter(fingerprint=name, is_verified=True).exists()
-    if count > (VERIFIED_A_DAY if is_verified else UNVERIFIED_A_DAY):
-        raise Invalid(
-            "email",
-            _("This address was written to several times today. Please open a link in one of those mails first."),
-        )
+    return count <= (VERIFIED_A_DAY if is_verified else UNVERIFIED_A_DAY)
 
 
 def verify(address: str) -> None:

@@ -40,6 +40,8 @@ def hosts(page: BookingPage) -> list[Host]:
         row, mine = chosen.get(member.pk), owned.get(member.pk, [])
         target = row.calendar if row and row.calendar_id else _default_target(mine)
         if target is None or target.is_read_only or target.deleted_at is not None:
+            if page.host_mode == "all":
+                return []  # together means everybody
             continue
         counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
         found.append(Host(member, target, row.weight if row else 1, tuple(sorted(counted))))
@@ -58,7 +60,10 @@ def _without_stale(page: BookingPage, found: list[Host]) -> list[Host]:
     answers = staleness_asked.send(sender=None, calendars=asked) if asked else []
     stale = {pk for _receiver, answer in answers for pk in answer}
     marked = [msgspec.structs.replace(host, is_stale=True) if stale & set(host.calendars) else host for host in found]
-    return marked if page.stale_policy == "warn" else [host for host in marked if not host.is_stale]
+    if page.stale_policy == "warn":
+        return marked
+    fresh = [host for host in marked if not host.is_stale]
+    return fresh if page.host_mode != "all" or len(fresh) == len(marked) else []
 
 
 def slots(

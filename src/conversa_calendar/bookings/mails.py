@@ -93,8 +93,9 @@ def offer_text(offer: BookingOffer) -> str:
 
 
 @in_the_visitors_language
-def tell_visitor(booking: Booking, what: str) -> None:
-    """Queues one mail with an .ics whose SEQUENCE rises, and remembers what the visitor knows; the caller saves."""
+def tell_visitor(booking: Booking, what: str, muted: frozenset[str] = frozenset()) -> None:
+    """Queues one mail with an .ics whose SEQUENCE rises, and remembers what the visitor knows; the caller saves.
+    `muted` addresses had their share of mails for the day."""
     what = _named(booking, what)
     title = " ".join(booking.page.title.split())
     lines = [title, when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)]
@@ -104,9 +105,11 @@ def tell_visitor(booking: Booking, what: str) -> None:
     if booking.state != CANCELLED:
         lines += [line for line in (_place(booking, uri),) if line]
     private = ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}] if booking.state != CANCELLED else []
-    _send(booking, what, booking.email, [*lines, *private])
+    if booking.email not in muted:
+        _send(booking, what, booking.email, [*lines, *private])
     for guest in booking.guests:
-        _send(booking, what, guest, lines, is_guest=True)
+        if guest not in muted:
+            _send(booking, what, guest, lines, is_guest=True)
     _remember(booking, uri)
 
 

@@ -65,6 +65,8 @@ _BOUNDS = {
     "per_week": (0, 2000),
     "repeats_max": (1, 12),
 }
+NUMBERS = tuple(_BOUNDS)
+"""The fields that are whole numbers."""
 _QUESTIONS = ("text", "choice", "email", "phone")
 DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX, REMINDERS_MAX = 6, 20, 100, 3
 

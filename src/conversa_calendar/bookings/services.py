@@ -327,8 +327,8 @@ def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = No
     return booking
 
 
-def cancel(booking: Booking, *, by: str) -> Booking:
-    """Cancels: the event goes to the trash, the time is free again, the visitor is told."""
+def cancel(booking: Booking, *, by: str, muted: frozenset[str] = frozenset()) -> Booking:
+    """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses."""
     booking = _locked(booking)
     if booking.state == CANCELLED:
         return booking
@@ -338,7 +338,7 @@ def cancel(booking: Booking, *, by: str) -> Booking:
     BookingClaim.objects.filter(booking=booking).delete()
     if booking.event is not None and booking.event.deleted_at is None:
         editing.delete(booking.event, actor=booking.host)
-    mails.tell_visitor(booking, "cancelled")
+    mails.tell_visitor(booking, "cancelled", muted)
     booking.save()
     return booking
 

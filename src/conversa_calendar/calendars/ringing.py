@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.utils import dateformat, timezone, translation
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import current_account, tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import access, history
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar, Occurrence, OutgoingMail, Preference, Ring
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Reminder, Reminders
@@ -36,10 +38,14 @@ def ring(account_id: int) -> int:
     """Rings everything that is due in an account; answers how much."""
     rung = 0
     with tenant(account_id):
-        now = clock.now()
-        for calendar, members in _audience():
-            for occurrence, reminder in _due(calendar, now):
-                rung += sum(_ring_once(member, occurrence, reminder) for member in members)
+        audience = _audience()
+        levels = {member: access.levels(Viewer(member)) for members in audience.values() for member in members}
+        for occurrence, reminder in _due(set(audience), clock.now()):
+            event = occurrence.event
+            for member in audience[occurrence.calendar_id]:
+                level = levels[member].get(occurrence.calendar_id)
+                if level is not None and not access.is_masked(event, event.calendar, Viewer(member), level):
+                    rung += _ring_once(member, occurrence, reminder)
         if rung:
             history.wake("rings")
     return rung
@@ -68,33 +74,30 @@ def choose(member: Member, calendars: list[Calendar]) -> None:
     preference.save(update_fields=["ringing_calendars"])
 
 
-def _audience() -> Iterator[tuple[Calendar, list[Member]]]:
-    """Each calendar that may ring, with whom it rings for: a native one's owner, and who asked for a mirrored one."""
+def _audience() -> dict[int, list[Member]]:
+    """Whom each calendar rings for, by its id: a native one its owner, a mirrored one who asked for it."""
     asked: dict[int, list[Member]] = {}
-    for preference in Preference.objects.exclude(ringing_calendars=[]).select_related(
-        "member__user", "member__account"
-    ):
+    rows = Preference.objects.exclude(ringing_calendars=[]).select_related("member__user", "member__account")
+    for preference in rows:
         for pk in preference.ringing_calendars:
             asked.setdefault(pk, []).append(preference.member)
-    rows = Calendar.objects.select_related("owner__user", "owner__account").filter(deleted_at=None)
-    for calendar in rows:
+    found: dict[int, list[Member]] = {}
+    for calendar in Calendar.objects.select_related("owner__user", "owner__account").filter(deleted_at=None):
         members = asked.get(calendar.pk, []) if calendar.is_mirrored else [calendar.owner] if calendar.owner else []
-        living = [member for member in members if not member.is_suspended]
-        if living:
-            yield calendar, living
+        if living := [member for member in members if not member.is_suspended]:
+            found[calendar.pk] = living
+    return found
 
 
-def _due(calendar: Calendar, now: datetime) -> Iterator[tuple[Occurrence, Reminder]]:
-    """Occurrences ahead whose reminders fall into the last minutes."""
-    rows = Occurrence.objects.select_related("event").filter(
-        calendar_id=calendar.pk, starts_at__gt=now - LATE, starts_at__lte=now + FAR, event__deleted_at=None
+def _due(calendars: set[int], now: datetime) -> Iterator[tuple[Occurrence, Reminder]]:
+    """Occurrences ahead whose reminders fall into the last minutes, declined ones left out."""
+    rows = Occurrence.objects.select_related("event__calendar").filter(
+        calendar_id__in=calendars, starts_at__gt=now - LATE, starts_at__lte=now + FAR, event__deleted_at=None
     )
-    rows = rows.select_related("event__calendar")
-    near, own = (
-        rows.filter(starts_at__lte=now + timedelta(hours=1)),
-        rows.filter(event__content_json__contains='"overrides"'),
-    )
-    for occurrence in near.union(own):
+    soon = Q(starts_at__lte=now + timedelta(hours=1)) | Q(event__content_json__contains='"overrides"')
+    for occurrence in rows.filter(soon):
+        if any(guest.self and guest.response == "declined" for guest in occurrence.event.content.attendees):
+            continue
         for reminder in _reminders(occurrence):
             if now - LATE < occurrence.starts_at - timedelta(minutes=reminder.minutes) <= now:
                 yield occurrence, reminder
@@ -110,8 +113,6 @@ def _reminders(occurrence: Occurrence) -> tuple[Reminder, ...]:
 def _ring_once(member: Member, occurrence: Occurrence, reminder: Reminder) -> bool:
     """Rings for one member unless it did before, whichever worker was first."""
     event = occurrence.event
-    if event.is_private and member.pk not in {event.author_id, event.calendar.owner_id}:
-        return False
     due_at = occurrence.starts_at - timedelta(minutes=reminder.minutes)
     query = """
         INSERT INTO calendars_ring

@@ -25,16 +25,6 @@ from conversa_calendar.domain import times
 from conversa_calendar.kit import clock
 
 SHOWN = 200
-_NUMBERS = (
-    "buffer_before",
-    "buffer_after",
-    "notice",
-    "horizon_days",
-    "step",
-    "per_day",
-    "per_week",
-    "repeats_max",
-)
 OFFERED_DAYS = 10
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
@@ -218,7 +208,7 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     """The page's fields out of the form. Raises Invalid."""
     posted = request.POST
     values: dict[str, Any] = {name: posted.get(name, "") for name in ("title", "description", "time_zone", "host_mode")}
-    values |= {name: _whole(name, posted.get(name, "")) for name in _NUMBERS}
+    values |= {name: _whole(name, posted.get(name, "")) for name in pages.NUMBERS}
     values["durations"] = [_whole("durations", part) for part in posted.get("durations", "").split(",") if part.strip()]
     values["weekly"] = [_spans("weekly", posted.get(f"day{number}", "")) for number in range(7)]
     values["overrides"] = _overrides(posted.get("overrides", ""))

@@ -237,11 +237,11 @@ def _respelled(session: Session, strange: list[RemoteEvent]) -> int:
         original_key__in={key for _series, key in places},
         tombstoned_at=None,
     ).exclude(event=None)
-    found = [(row.pk, places.get((row.series_remote_id, row.original_key))) for row in rows]
-    for pk, remote_id in found:
-        if remote_id is not None:
-            Link.objects.filter(pk=pk).update(remote_id=remote_id)
-    return sum(remote_id is not None for _pk, remote_id in found)
+    known = {(row.series_remote_id, row.original_key): row.pk for row in rows.order_by("pk")}
+    found = {pk: places[place] for place, pk in known.items() if place in places}
+    for pk, remote_id in found.items():
+        Link.objects.filter(pk=pk).update(remote_id=remote_id)
+    return len(found)
 
 
 def _links(session: Session, ids_: list[int]) -> dict[str, Link]:
