@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.sync import pulling
+from conversa_calendar.sync.models import Mirror
 from tests.support.google import at
 from tests.sync.conftest import Scene
 
@@ -291,4 +293,27 @@ def test_an_occurrence_changed_at_google_does_not_outlive_a_series_deleted_here_
     monkeypatch.setattr(pulling, "_apply_page", deleted_meanwhile)
     scene.google.check()
     assert scene.here() == [] and scene.ana.list() == []
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("there", ["edited", "cancelled"])
+def test_an_occurrence_changed_on_both_sides_before_the_first_send(scene: Scene, there: str) -> None:
+    """After a failure the pull comes first: it meets a change of ours that has no link yet."""
+    rule = ["RRULE:FREQ=DAILY;COUNT=4"]
+    start, end = at("2026-12-01T09:00:00"), at("2026-12-01T10:00:00")
+    series = scene.ana.insert(summary="S", start=start, end=end, recurrence=rule)["id"]
+    scene.google.check()
+    tile = next(item for item in scene.here() if item["occurrence"].startswith("2026-12-02"))
+    scene.patch(str(tile["id"]), {"summary": "mine"}, f"?scope=this&occurrence={tile['occurrence']}", settle=False)
+    instance = f"{series}_20261202T120000Z"
+    if there == "edited":
+        scene.ana.patch(instance, location="Attic")
+    else:
+        scene.ana.delete(instance)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.update(failures=1)
+    scene.google.check()
+    shown = [(item["summary"], item["location"]) for item in scene.here()]
+    assert shown.count(("S", "")) == 3 and len(shown) == (4 if there == "edited" else 3)
+    assert (("mine", "Attic") in shown) == (there == "edited")
     scene.assert_equal()
