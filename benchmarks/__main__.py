@@ -124,7 +124,7 @@ def _union(calendars: list[int], since: Any, until: Any) -> list[Any]:
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [calendars, until, since, since - timedelta(days=7)])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _scene(google: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def started(home: Path, events: int) -> Iterator[str]:
 def _become_a_worker() -> None:
     from conversa_calendar.cli import working
 
-    working.calm_collector()
+    working.tune_interpreter()
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class Wire:
     struck: Counter[str] = field(default_factory=Counter)
     served_etags: set[str] = field(default_factory=set)
     writes: list[dict[str, str | int]] = field(default_factory=list)
+    is_concurrent: bool = False
     before: tuple[str, str] = ("", "")
     """The latest fault and where it struck: the same one does not strike there twice running."""
 

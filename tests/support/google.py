@@ -27,6 +27,8 @@ ROUNDS_MAX = 60
 class InProcess:
     """A Transport over the emulator's WSGI application."""
 
+    is_concurrent = False
+
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
 

@@ -72,7 +72,8 @@ def set_role(*, member: Member, key: str) -> None:
     if key in permissions.BUILT_IN:
         member.built_in, member.role = key, None
     else:
-        member.built_in, member.role = permissions.AGENT, Role.objects.filter(uuid=_uuid(key)).first()
+        uuid = _uuid(key)
+        member.built_in, member.role = permissions.AGENT, Role.objects.filter(uuid=uuid).first() if uuid else None
         if member.role is None:
             raise Refused(_("This role no longer exists."))
     if was_administrator and not member.is_administrator and _other_administrators(member) == 0:

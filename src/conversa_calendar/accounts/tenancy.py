@@ -91,7 +91,7 @@ class TenantModel(models.Model):
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+")
 
-    objects: TenantManager[Self] = TenantManager()
+    objects = TenantManager[Self]()
 
     class Meta:
         abstract = True
@@ -103,7 +103,7 @@ class TenantModel(models.Model):
         super().save(*args, **kwargs)
 
 
-def tenant_key(to: str, **options: Any) -> Any:
+def tenant_key(to: str | type[models.Model], **options: Any) -> Any:
     """A foreign key between rows of one account; the migration adds the composite constraint that enforces it."""
     options.setdefault("on_delete", models.CASCADE)
     return models.ForeignKey(to, db_constraint=False, **options)

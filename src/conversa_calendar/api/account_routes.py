@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.http import HttpRequest
-from ninja import Body, Query, Router
+from ninja import Router
+from ninja.params.functions import Body, Query
 
 from conversa_calendar.accounts import directory, selectors, services
 from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars.selectors import NotFound
 
@@ -41,7 +41,7 @@ def group(found: Team | Inbox) -> Payload:
 
 @router.get("/account", summary="The account, and whether the Calendar module is on")
 @scoped("events.read", is_module=False)
-def get_account(request: HttpRequest) -> Payload:
+def get_account(request: ApiRequest) -> Payload:
     account = request.caller.member.account
     return {
         "id": str(account.uuid),
@@ -54,7 +54,7 @@ def get_account(request: HttpRequest) -> Payload:
 
 @router.patch("/account", summary="Rename, change the zone, switch the Calendar module")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def change_account(request: HttpRequest, payload: Payload = Body(...)) -> Payload:
+def change_account(request: ApiRequest, payload: Payload = Body(...)) -> Payload:
     account = request.caller.member.account
     name, zone = payload.get("name", account.name), payload.get("time_zone", account.time_zone)
     services.set_account(account=account, name=str(name), time_zone=str(zone))
@@ -65,13 +65,13 @@ def change_account(request: HttpRequest, payload: Payload = Body(...)) -> Payloa
 
 @router.get("/members", summary="Everybody in the account")
 @scoped("events.read", is_module=False)
-def list_members(request: HttpRequest) -> Payload:
+def list_members(request: ApiRequest) -> Payload:
     return {"items": [person(member) for member in selectors.members()]}
 
 
 @router.post("/members", response={201: Payload}, summary="Add a member")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def add_member(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     member = services.add_member(
         email=_text(payload, "email"), name=str(payload.get("name", "")), built_in=str(payload.get("role", "agent"))
     )
@@ -80,7 +80,7 @@ def add_member(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int,
 
 @router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def change_member(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+def change_member(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     member = _found(Member, uuid)
     if "role" in payload:
         services.set_role(member=member, key=str(payload["role"]))
@@ -91,19 +91,19 @@ def change_member(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)
 
 @router.get("/teams", summary="Teams")
 @scoped("events.read", is_module=False)
-def list_teams(request: HttpRequest) -> Payload:
+def list_teams(request: ApiRequest) -> Payload:
     return {"items": [group(team) for team in selectors.teams()]}
 
 
 @router.post("/teams", response={201: Payload}, summary="Create a team")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def add_team(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_team(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     return 201, group(services.create_team(name=_text(payload, "name"), members=_members(payload)))
 
 
 @router.put("/teams/{uuid}/members", summary="Replace a team's members")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def set_team(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+def set_team(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     team = _found(Team, uuid)
     services.set_team_members(team=team, members=_members(payload))
     return group(team)
@@ -111,19 +111,19 @@ def set_team(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> 
 
 @router.get("/inboxes", summary="Inboxes")
 @scoped("events.read", is_module=False)
-def list_inboxes(request: HttpRequest) -> Payload:
+def list_inboxes(request: ApiRequest) -> Payload:
     return {"items": [group(inbox) for inbox in selectors.inboxes()]}
 
 
 @router.post("/inboxes", response={201: Payload}, summary="Create an inbox")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def add_inbox(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_inbox(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     return 201, group(services.create_inbox(name=_text(payload, "name"), members=_members(payload)))
 
 
 @router.put("/inboxes/{uuid}/members", summary="Replace an inbox's members")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def set_inbox(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+def set_inbox(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     inbox = _found(Inbox, uuid)
     services.set_inbox_members(inbox=inbox, members=_members(payload))
     return group(inbox)
@@ -132,7 +132,7 @@ def set_inbox(request: HttpRequest, uuid: UUID, payload: Payload = Body(...)) ->
 @router.put("/directory", summary="Make members, teams and inboxes equal to a snapshot")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
 def put_directory(
-    request: HttpRequest, payload: Payload = Body(...), dry_run: bool = Query(False), confirm: bool = Query(False)
+    request: ApiRequest, payload: Payload = Body(...), dry_run: bool = Query(False), confirm: bool = Query(False)
 ) -> Payload:
     try:
         snapshot = msgspec.convert(payload, directory.Snapshot)
@@ -150,14 +150,14 @@ def put_directory(
 
 @router.get("/tokens", summary="The account's API tokens, without their secrets")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def list_tokens(request: HttpRequest) -> Payload:
+def list_tokens(request: ApiRequest) -> Payload:
     rows = ApiToken.objects.filter(account_id=request.caller.account_id, revoked_at=None).order_by("id")
     return {"items": [_token(token) for token in rows]}
 
 
 @router.post("/tokens", response={201: Payload}, summary="Create an API token; its secret is shown only now")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def add_token(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_token(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     token, secret = services.create_token(
         member=request.caller.member,
         name=_text(payload, "name"),
@@ -170,7 +170,7 @@ def add_token(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, 
 
 @router.delete("/tokens/{uuid}", response={204: None}, summary="Revoke an API token")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def delete_token(request: HttpRequest, uuid: UUID) -> tuple[int, None]:
+def delete_token(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
     token = ApiToken.objects.filter(account_id=request.caller.account_id, uuid=uuid).first()
     if token is None:
         raise NotFound

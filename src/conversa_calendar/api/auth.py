@@ -42,6 +42,13 @@ class Caller:
         return not self.token.scopes or scope in self.token.scopes or set(self.token.scopes) == {"events.private"}
 
 
+class ApiRequest(HttpRequest):
+    """A request with a token."""
+
+    auth: ApiToken
+    caller: Caller
+
+
 class Bearer(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
         found = accounts.token_for(token)
@@ -83,18 +90,18 @@ def scoped(
 
     def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(operation)
-        def call(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            token: ApiToken = request.auth  # type: ignore[attr-defined]
+        def call(request: ApiRequest, *args: Any, **kwargs: Any) -> Any:
+            token = request.auth
             limiter.check(token.pk)
 
             def work() -> Any:
-                request.caller = _caller(token, scope, permission, is_module)  # type: ignore[attr-defined]
+                request.caller = _caller(token, scope, permission, is_module)
                 return operation(request, *args, **kwargs)
 
             if in_tenant:
                 return tenancy.in_tenant(token.account_id, work)
             with tenant(token.account_id):
-                request.caller = _caller(token, scope, permission, is_module)  # type: ignore[attr-defined]
+                request.caller = _caller(token, scope, permission, is_module)
             return operation(request, *args, **kwargs)
 
         call.conversa_rule = (scope, str(permission or ""))  # type: ignore[attr-defined]

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.utils import translation
-from ninja import Body, Header, Query, Router
+from ninja import Router
+from ninja.params.functions import Body, Header, Query
 
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api.auth import Caller, scoped
+from conversa_calendar.api.auth import ApiRequest, Caller, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import availability, pages, presenting, selectors, services
 from conversa_calendar.bookings.models import Booking, BookingPage
@@ -24,31 +24,31 @@ PAGE = 100
 
 @router.get("/booking-pages", summary="Booking pages")
 @scoped("events.read")
-def list_pages(request: HttpRequest) -> Payload:
+def list_pages(request: ApiRequest) -> Payload:
     return {"items": [presenting.page(found) for found in selectors.pages()]}
 
 
 @router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
 @scoped("bookings.manage", Permission.OWN_PAGES)
-def add_page(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_page(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     return 201, presenting.page(pages.create(owner=request.caller.member, values=payload))
 
 
 @router.get("/booking-pages/{uuid}", summary="One booking page")
 @scoped("events.read")
-def get_page(request: HttpRequest, uuid: str) -> Payload:
+def get_page(request: ApiRequest, uuid: str) -> Payload:
     return presenting.page(selectors.page(uuid))
 
 
 @router.patch("/booking-pages/{uuid}", summary="Change a booking page")
 @scoped("bookings.manage", Permission.OWN_PAGES)
-def change_page(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def change_page(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     return presenting.page(pages.change(_own(request, uuid), values=payload, by=request.caller.member))
 
 
 @router.delete("/booking-pages/{uuid}", response={204: None}, summary="Take a booking page away")
 @scoped("bookings.manage", Permission.OWN_PAGES)
-def delete_page(request: HttpRequest, uuid: str) -> tuple[int, None]:
+def delete_page(request: ApiRequest, uuid: str) -> tuple[int, None]:
     pages.delete(_own(request, uuid))
     return 204, None
 
@@ -56,7 +56,7 @@ def delete_page(request: HttpRequest, uuid: str) -> tuple[int, None]:
 @router.get("/booking-pages/{uuid}/slots", summary="Times that can be booked, in order")
 @scoped("events.read")
 def list_slots(
-    request: HttpRequest,
+    request: ApiRequest,
     uuid: str,
     since: str = Query("", alias="from"),
     until: str = Query("", alias="to"),
@@ -73,7 +73,7 @@ def list_slots(
 @router.get("/booking-pages/{uuid}/why", summary="Why each time of the hours is or is not offered")
 @scoped("bookings.manage", Permission.OWN_PAGES)
 def explain_slots(
-    request: HttpRequest,
+    request: ApiRequest,
     uuid: str,
     since: str = Query("", alias="from"),
     until: str = Query("", alias="to"),
@@ -87,7 +87,7 @@ def explain_slots(
 
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")
 @scoped("events.write")
-def add_hold(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     page = selectors.page(uuid)
     start = _instant("start", payload.get("start"))
     return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
@@ -95,7 +95,7 @@ def add_hold(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> t
 
 @router.post("/booking-pages/{uuid}/offers", response={201: Payload}, summary="Keep up to three times for one customer")
 @scoped("events.write")
-def add_offer(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     page = selectors.page(uuid)
     references = payload.get("references", [])
     if not isinstance(references, list):
@@ -110,14 +110,14 @@ def add_offer(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> 
 
 @router.delete("/booking-offers/{uuid}", response={204: None}, summary="Free the times of an offer")
 @scoped("events.write")
-def withdraw_offer(request: HttpRequest, uuid: str) -> tuple[int, None]:
+def withdraw_offer(request: ApiRequest, uuid: str) -> tuple[int, None]:
     services.withdraw(selectors.offer(request.caller.member, uuid))
     return 204, None
 
 
 @router.get("/bookings", summary="Bookings that the caller sees, latest first")
 @scoped("events.read")
-def list_bookings(request: HttpRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
+def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
     rows = selectors.bookings(request.caller.member)
     rows = rows.filter(page=selectors.page(page)) if page else rows
     rows = rows.filter(state=state) if state else rows
@@ -132,7 +132,7 @@ def list_bookings(request: HttpRequest, page: str = "", state: str = "", cursor:
 @router.post("/bookings", response={201: Payload}, summary="Book a time")
 @scoped("events.write", in_tenant=False)
 def add_booking(
-    request: HttpRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     start, visitor = _instant("start", payload.get("start")), _visitor(payload)
@@ -160,13 +160,13 @@ def add_booking(
 
 @router.get("/bookings/{uuid}", summary="One booking")
 @scoped("events.read")
-def get_booking(request: HttpRequest, uuid: str) -> Payload:
+def get_booking(request: ApiRequest, uuid: str) -> Payload:
     return presenting.booking(selectors.booking(request.caller.member, uuid))
 
 
 @router.patch("/bookings/{uuid}", summary="Move a booking, answer it, or mark that nobody came")
 @scoped("events.write", in_tenant=False)
-def change_booking(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         booking = _manageable(request.caller, uuid)
@@ -208,12 +208,12 @@ def _texts(field: str, value: Any) -> list[str]:
 
 @router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
 @scoped("events.write")
-def cancel_booking(request: HttpRequest, uuid: str) -> tuple[int, None]:
+def cancel_booking(request: ApiRequest, uuid: str) -> tuple[int, None]:
     services.cancel(_manageable(request.caller, uuid), by="host")
     return 204, None
 
 
-def _own(request: HttpRequest, uuid: str) -> BookingPage:
+def _own(request: ApiRequest, uuid: str) -> BookingPage:
     """A page that the caller may change. Raises NotFound."""
     return selectors.own_page(request.caller.member, uuid)
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.http import HttpRequest
-from ninja import Body, Router
+from ninja import Router
+from ninja.params.functions import Body
 
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import presenting, selectors, services
 from conversa_calendar.calendars.models import Calendar
@@ -22,14 +22,14 @@ def shown(calendar: Calendar, level: str) -> Payload:
 
 @router.get("/calendars", summary="Calendars that the caller sees")
 @scoped("events.read")
-def list_calendars(request: HttpRequest, agent: str = "", team: str = "", inbox: str = "") -> Payload:
+def list_calendars(request: ApiRequest, agent: str = "", team: str = "", inbox: str = "") -> Payload:
     pairs = selectors.filtered(selectors.visible(request.caller.viewer), agent=agent, team=team, inbox=inbox)
     return {"items": [shown(calendar, level) for calendar, level in pairs]}
 
 
 @router.post("/calendars", response={201: Payload}, summary="Create a native calendar")
 @scoped("calendars.manage")
-def add_calendar(request: HttpRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     caller = request.caller
     calendar = services.create_calendar(
         name=str(payload.get("name", "")),
@@ -42,13 +42,13 @@ def add_calendar(request: HttpRequest, payload: Payload = Body(...)) -> tuple[in
 
 @router.get("/calendars/{uuid}", summary="One calendar")
 @scoped("events.read")
-def get_calendar(request: HttpRequest, uuid: str) -> Payload:
+def get_calendar(request: ApiRequest, uuid: str) -> Payload:
     return shown(*selectors.calendar(request.caller.viewer, uuid))
 
 
 @router.patch("/calendars/{uuid}", summary="Rename or recolour a calendar")
 @scoped("calendars.manage")
-def change_calendar(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     calendar = _manageable(request, uuid)
     if unknown := set(payload) - WRITABLE:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
@@ -57,21 +57,21 @@ def change_calendar(request: HttpRequest, uuid: str, payload: Payload = Body(...
 
 @router.delete("/calendars/{uuid}", response={204: None}, summary="Take a native calendar away")
 @scoped("calendars.manage")
-def delete_calendar(request: HttpRequest, uuid: str) -> tuple[int, None]:
+def delete_calendar(request: ApiRequest, uuid: str) -> tuple[int, None]:
     services.delete_calendar(_manageable(request, uuid))
     return 204, None
 
 
 @router.get("/calendars/{uuid}/assignments", summary="Who sees a calendar, and how much")
 @scoped("events.read")
-def get_assignments(request: HttpRequest, uuid: str) -> Payload:
+def get_assignments(request: ApiRequest, uuid: str) -> Payload:
     calendar, _level = selectors.calendar(request.caller.viewer, uuid)
     return {"items": services.assignment_items(calendar)}
 
 
 @router.put("/calendars/{uuid}/assignments", summary="Replace who sees a calendar")
 @scoped("calendars.manage")
-def put_assignments(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def put_assignments(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     calendar = _manageable(request, uuid)
     items = payload.get("items")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -80,7 +80,7 @@ def put_assignments(request: HttpRequest, uuid: str, payload: Payload = Body(...
     return {"items": services.assignment_items(calendar)}
 
 
-def _manageable(request: HttpRequest, uuid: str) -> Calendar:
+def _manageable(request: ApiRequest, uuid: str) -> Calendar:
     """A calendar that the caller owns or manages. Raises NotFound, Problem."""
     calendar, _level = selectors.calendar(request.caller.viewer, uuid)
     member = request.caller.member

@@ -4,13 +4,13 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
-from ninja import Body, Query, Router
+from ninja import Router
+from ninja.params.functions import Body, Query
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.connections import consent, discovery
@@ -27,19 +27,19 @@ POLL_S = 0.1
 
 @router.get("/connections", summary="Connected Google accounts")
 @scoped(*MANAGE)
-def list_connections(request: HttpRequest) -> Payload:
+def list_connections(request: ApiRequest) -> Payload:
     rows = Connection.objects.select_related("owner").order_by("id")
     return {"items": [presenting.connection(row) for row in rows]}
 
 
 @router.post("/connections/google/authorize", summary="An address that lets a member connect their Google account")
 @scoped(*MANAGE)
-def authorize(request: HttpRequest, payload: Payload | None = Body(None)) -> Payload:
-    member = request.caller.member
+def authorize(request: ApiRequest, payload: Payload | None = Body(None)) -> Payload:
+    member: Member | None = request.caller.member
     if payload and payload.get("member"):
         member = Member.objects.select_related("user", "account").filter(uuid=str(payload["member"])).first()
-        if member is None:
-            raise NotFound
+    if member is None:
+        raise NotFound
     ticket = consent.issue_ticket(member=member)
     origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     return {"authorization_url": f"{origin}/connections/google/start?ticket={ticket}"}
@@ -47,13 +47,13 @@ def authorize(request: HttpRequest, payload: Payload | None = Body(None)) -> Pay
 
 @router.get("/connections/{uuid}", summary="One connection")
 @scoped(*MANAGE)
-def get_connection(request: HttpRequest, uuid: str) -> Payload:
+def get_connection(request: ApiRequest, uuid: str) -> Payload:
     return presenting.connection(_connection(uuid))
 
 
 @router.get("/connections/{uuid}/calendars", summary="The calendars that a connection can see")
 @scoped(*MANAGE, in_tenant=False)
-def list_calendars(request: HttpRequest, uuid: str, refresh: bool = False) -> Payload:
+def list_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
@@ -65,7 +65,7 @@ def list_calendars(request: HttpRequest, uuid: str, refresh: bool = False) -> Pa
 
 @router.post("/connections/{uuid}/rehearse", summary="What mirroring these calendars would do")
 @scoped(*MANAGE, in_tenant=False)
-def rehearse(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
@@ -90,7 +90,7 @@ def rehearse(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> P
 
 @router.put("/connections/{uuid}/calendars/{path:google_id}", summary="Mirror a calendar, or stop mirroring it")
 @scoped(*MANAGE, in_tenant=False)
-def choose(request: HttpRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
+def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
@@ -109,13 +109,13 @@ def choose(request: HttpRequest, uuid: str, google_id: str, payload: Payload = B
 
 @router.get("/connections/{uuid}/disconnect-preview", summary="What disconnecting would do")
 @scoped(*MANAGE)
-def disconnect_preview(request: HttpRequest, uuid: str) -> Payload:
+def disconnect_preview(request: ApiRequest, uuid: str) -> Payload:
     return disconnecting.preview(_connection(uuid))
 
 
 @router.delete("/connections/{uuid}", response={202: Payload}, summary="Disconnect a Google account")
 @scoped(*MANAGE)
-def disconnect(request: HttpRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
+def disconnect(request: ApiRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
     known = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
     record = known or disconnecting.start(_connection(uuid), calendars, request.caller.member)
     return 202, {"receipt": f"/api/v1/disconnects/{record.uuid}"}
@@ -123,7 +123,7 @@ def disconnect(request: HttpRequest, uuid: str, calendars: str = Query("")) -> t
 
 @router.get("/disconnects/{uuid}", summary="The receipt of a disconnect")
 @scoped(*MANAGE)
-def get_receipt(request: HttpRequest, uuid: str) -> Payload:
+def get_receipt(request: ApiRequest, uuid: str) -> Payload:
     record = Disconnect.objects.select_related("requested_by__user").filter(uuid=_as_uuid(uuid)).first()
     if record is None:
         raise NotFound
@@ -132,7 +132,7 @@ def get_receipt(request: HttpRequest, uuid: str) -> Payload:
 
 @router.get("/mirrors", summary="Mirrored calendars with their state")
 @scoped("events.read")
-def list_mirrors(request: HttpRequest) -> Payload:
+def list_mirrors(request: ApiRequest) -> Payload:
     rows = Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id")
     if not request.caller.member.may(Permission.INTEGRATIONS):
         rows = rows.filter(connection__owner=request.caller.member)
@@ -141,13 +141,13 @@ def list_mirrors(request: HttpRequest) -> Payload:
 
 @router.get("/mirrors/{uuid}", summary="One mirror")
 @scoped(*MANAGE)
-def get_mirror(request: HttpRequest, uuid: str) -> Payload:
+def get_mirror(request: ApiRequest, uuid: str) -> Payload:
     return presenting.mirror(_mirror(uuid))
 
 
 @router.post("/mirrors/{uuid}/sync", summary="Check with Google now; optionally wait for it")
 @scoped(*MANAGE, in_tenant=False)
-def sync(request: HttpRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
+def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         mirror = _mirror(uuid)
@@ -165,7 +165,7 @@ def sync(request: HttpRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT
 
 @router.post("/mirrors/{uuid}/check", summary="Deep check: list everything, compare, repair, report")
 @scoped(*MANAGE, in_tenant=False)
-def check(request: HttpRequest, uuid: str) -> Payload:
+def check(request: ApiRequest, uuid: str) -> Payload:
     with tenant(request.caller.account_id):
         mirror = _mirror(uuid)
     report = checks.deep_check(mirror.pk)
@@ -176,19 +176,19 @@ def check(request: HttpRequest, uuid: str) -> Payload:
 
 @router.get("/mirrors/{uuid}/held", summary="Deletions that wait for a person")
 @scoped(*MANAGE)
-def list_held(request: HttpRequest, uuid: str) -> Payload:
+def list_held(request: ApiRequest, uuid: str) -> Payload:
     return {"items": held.listed(_mirror(uuid))}
 
 
 @router.post("/mirrors/{uuid}/held", summary="Approve, keep here, or put back")
 @scoped(*MANAGE)
-def decide_held(request: HttpRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def decide_held(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     return {"decided": held.decide(_mirror(uuid), str(payload.get("action", "")), request.caller.member)}
 
 
 @router.post("/mirrors/{uuid}/pause", summary="Rest a mirror; what is pending stays pending")
 @scoped(*MANAGE)
-def pause(request: HttpRequest, uuid: str) -> Payload:
+def pause(request: ApiRequest, uuid: str) -> Payload:
     mirror = _mirror(uuid)
     selection.pause(mirror, is_paused=True)
     return presenting.mirror(mirror)
@@ -196,7 +196,7 @@ def pause(request: HttpRequest, uuid: str) -> Payload:
 
 @router.post("/mirrors/{uuid}/resume", summary="Let a mirror go on")
 @scoped(*MANAGE)
-def resume(request: HttpRequest, uuid: str) -> Payload:
+def resume(request: ApiRequest, uuid: str) -> Payload:
     mirror = _mirror(uuid)
     selection.pause(mirror, is_paused=False)
     return presenting.mirror(mirror)

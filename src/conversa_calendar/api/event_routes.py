@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from ninja import Body, Header, Query, Router
+from django.http import HttpResponse
+from ninja import Router
+from ninja.params.functions import Body, Header, Query
 
 from conversa_calendar.api import idempotency
-from conversa_calendar.api.auth import scoped
+from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import access, editing, history, parsing, presenting, selectors, services
 from conversa_calendar.calendars.editing import Split
@@ -24,7 +25,7 @@ PAGE = 500
 @router.get("/events", summary="Occurrences in a range, or a search")
 @scoped("events.read")
 def list_events(
-    request: HttpRequest,
+    request: ApiRequest,
     since: str = Query("", alias="from"),
     until: str = Query("", alias="to"),
     calendar: str = "",
@@ -60,7 +61,7 @@ def list_events(
 @router.post("/events", response={201: Payload}, summary="Create an event")
 @scoped("events.write")
 def create_event(
-    request: HttpRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
     caller = request.caller
     return 201, idempotency.once(caller, idempotency_key, payload, lambda: _create(caller, payload))
@@ -68,7 +69,7 @@ def create_event(
 
 @router.get("/events/{uuid}", summary="One event")
 @scoped("events.read")
-def get_event(request: HttpRequest, response: HttpResponse, uuid: str) -> Payload:
+def get_event(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
     event, calendar, level = selectors.event(request.caller.viewer, uuid)
     response["ETag"] = event.etag
     return presenting.event(event, calendar, request.caller.viewer, level)
@@ -77,7 +78,7 @@ def get_event(request: HttpRequest, response: HttpResponse, uuid: str) -> Payloa
 @router.patch("/events/{uuid}", summary="Change an event, one occurrence, this and following, or all")
 @scoped("events.write")
 def change_event(
-    request: HttpRequest,
+    request: ApiRequest,
     uuid: str,
     payload: Payload = Body(...),
     scope: str = "",
@@ -116,7 +117,7 @@ def change_event(
 @router.delete("/events/{uuid}", response={204: None}, summary="Delete an event, one occurrence, following, or all")
 @scoped("events.write")
 def delete_event(
-    request: HttpRequest,
+    request: ApiRequest,
     uuid: str,
     scope: str = "",
     occurrence: str = "",
@@ -143,7 +144,7 @@ def delete_event(
 
 @router.get("/events/{uuid}/history", summary="Who changed what, on which side, and what sync did with it")
 @scoped("events.read")
-def event_history(request: HttpRequest, uuid: str) -> Payload:
+def event_history(request: ApiRequest, uuid: str) -> Payload:
     try:
         event, calendar, level = selectors.event(request.caller.viewer, uuid)
     except NotFound:
@@ -155,14 +156,14 @@ def event_history(request: HttpRequest, uuid: str) -> Payload:
 
 @router.post("/events/{uuid}/history/{entry_id}/use", summary="Use a value that did not stand in a conflict instead")
 @scoped("events.write")
-def use_instead(request: HttpRequest, uuid: str, entry_id: int) -> Payload:
+def use_instead(request: ApiRequest, uuid: str, entry_id: int) -> Payload:
     event, _calendar, _level = _editable(request.caller, uuid)
     return _shown(editing.use_instead(event, entry_id, actor=request.caller.member), request.caller)
 
 
 @router.get("/trash", summary="What was deleted within thirty days")
 @scoped("events.read")
-def list_trash(request: HttpRequest) -> Payload:
+def list_trash(request: ApiRequest) -> Payload:
     viewer = request.caller.viewer
     items = [
         presenting.event(event, calendar, viewer, level)
@@ -174,7 +175,7 @@ def list_trash(request: HttpRequest) -> Payload:
 
 @router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")
 @scoped("events.write")
-def restore(request: HttpRequest, uuid: str) -> Payload:
+def restore(request: ApiRequest, uuid: str) -> Payload:
     event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
     if level != "edit":
         raise Problem(403, "read_only", access.read_only_reason(None, calendar, level))
@@ -183,7 +184,7 @@ def restore(request: HttpRequest, uuid: str) -> Payload:
 
 @router.get("/changes", summary="Every change once, in order")
 @scoped("events.read")
-def list_changes(request: HttpRequest, since: str = "") -> Payload:
+def list_changes(request: ApiRequest, since: str = "") -> Payload:
     try:
         rows, cursor = history.changes_since(since)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -57,7 +58,7 @@ def stale_hosts(page: BookingPage) -> list[Host]:
 def _without_stale(page: BookingPage, found: list[Host]) -> list[Host]:
     """A host whose calendars may be out of date is hidden or marked, as the page says; never silently free."""
     asked = sorted({pk for host in found for pk in host.calendars})
-    answers = staleness_asked.send(sender=None, calendars=asked) if asked else []
+    answers: list[tuple[Any, Any]] = staleness_asked.send(sender=None, calendars=asked) if asked else []
     stale = {pk for _receiver, answer in answers for pk in answer}
     marked = [msgspec.structs.replace(host, is_stale=True) if stale & set(host.calendars) else host for host in found]
     if page.stale_policy == "warn":
@@ -164,7 +165,13 @@ def _calendar_spans(
           AND o.starts_at < %(end)s AND o.ends_at > %(begin)s AND (o.starts_at > %(early)s OR o.is_long)
           AND e.id <> %(ignored)s {further}
     """.format(further=" ".join(_further(page)))
-    values = {"calendars": list(calendars), "free": list(free), "begin": begin, "end": end, "early": begin - LONG_SPAN}
+    values: dict[str, Any] = {
+        "calendars": list(calendars),
+        "free": list(free),
+        "begin": begin,
+        "end": end,
+        "early": begin - LONG_SPAN,
+    }
     values["ignored"] = ignored or 0
     found: dict[int, list[Busy]] = {}
     with connection.cursor() as cursor:

@@ -92,7 +92,7 @@ def filtered(
 
 def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row]:
     """Materialised occurrences that overlap [since, until), ordered by start: (event id, key, start, end, dates)."""
-    values = {
+    values: dict[str, Any] = {
         "account": current_account(),
         "calendars": calendar_ids,
         "since": since,
@@ -101,7 +101,7 @@ def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row
     }
     with connection.cursor() as cursor:
         cursor.execute(_SPANS, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def between(calendars: list[Calendar], since: datetime, until: datetime) -> list[tuple[Event, Row]]:

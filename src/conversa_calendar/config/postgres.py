@@ -25,6 +25,8 @@ from psycopg import sql
 OWNER, APP = "conversa_owner", "conversa_app"
 DATABASE = "conversa"
 _SOCKET_BYTES_MAX = 90
+STATISTICS_S = 5
+"""How often tables are looked at for new statistics: a first sync fills empty ones within seconds."""
 _START_TIMEOUT_S = 120
 
 
@@ -120,7 +122,7 @@ class Cluster:
         if self._user:
             os.chown(socket, self._user.pw_uid, self._user.pw_gid)
         options = ["listen_addresses=", f"unix_socket_directories={socket}", "max_connections=300"]
-        options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off"]
+        options += ["shared_buffers=256MB", "max_wal_size=2GB", "jit=off", f"autovacuum_naptime={STATISTICS_S}s"]
         if self.is_fast:
             options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         flags = " ".join(f"-c {option}" for option in options)

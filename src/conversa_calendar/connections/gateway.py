@@ -26,6 +26,10 @@ class Guarded:
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
 
+    @property
+    def is_concurrent(self) -> bool:
+        return self._inner.is_concurrent
+
     def send(self, request: Request) -> Response:
         if database.in_atomic_block:
             raise OpenTransaction("no network inside a transaction")

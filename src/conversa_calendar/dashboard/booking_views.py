@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -20,7 +20,7 @@ from conversa_calendar.bookings import availability, pages, presenting, selector
 from conversa_calendar.bookings.models import LOCATIONS, BookingHost, BookingPage
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.dashboard.guards import page
+from conversa_calendar.dashboard.guards import MemberRequest, page
 from conversa_calendar.domain import times
 from conversa_calendar.kit import clock
 
@@ -32,8 +32,8 @@ _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 @require_GET
 @page()
-def overview(request: HttpRequest) -> HttpResponse:
-    member: Member = request.member  # type: ignore[attr-defined]
+def overview(request: MemberRequest) -> HttpResponse:
+    member = request.member
     rows = selectors.bookings(member).filter(ends_at__gt=clock.now() - timedelta(days=30)).order_by("starts_at")
     now = clock.now()
     found = list(rows[:SHOWN])
@@ -50,8 +50,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(Permission.OWN_PAGES)
-def create(request: HttpRequest) -> HttpResponse:
-    member: Member = request.member  # type: ignore[attr-defined]
+def create(request: MemberRequest) -> HttpResponse:
+    member = request.member
     if request.method == "GET":
         zone = member.user.time_zone or member.account.time_zone
         draft = BookingPage(
@@ -68,17 +68,17 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(Permission.OWN_PAGES)
-def edit(request: HttpRequest, uuid: str) -> HttpResponse:
-    shown = selectors.own_page(request.member, uuid)  # type: ignore[attr-defined]
+def edit(request: MemberRequest, uuid: str) -> HttpResponse:
+    shown = selectors.own_page(request.member, uuid)
     if request.method == "GET":
-        chosen = list(BookingHost.objects.filter(page=shown).values_list("member_id", "calendar_id"))
-        return render(request, "dashboard/booking_page.html", _form(request.member, shown, chosen))  # type: ignore[attr-defined]
+        chosen = [(host.member_id, host.calendar_id) for host in BookingHost.objects.filter(page=shown)]
+        return render(request, "dashboard/booking_page.html", _form(request.member, shown, chosen))
     if request.POST.get("what") == "delete":
         pages.delete(shown)
         messages.success(request, _("The page is gone. Its bookings stay."))
         return redirect("bookings")
     try:
-        pages.change(shown, values=_values(request), by=request.member)  # type: ignore[attr-defined]
+        pages.change(shown, values=_values(request), by=request.member)
     except Invalid as error:
         return render(request, "dashboard/booking_page.html", _again(request, shown, error), status=422)
     messages.success(request, _("The page is saved."))
@@ -87,9 +87,9 @@ def edit(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_GET
 @page(Permission.OWN_PAGES)
-def why(request: HttpRequest, uuid: str) -> HttpResponse:
+def why(request: MemberRequest, uuid: str) -> HttpResponse:
     """Every start that the hours allow on one day, and what stands against it; visitors never see this."""
-    shown = selectors.own_page(request.member, uuid)  # type: ignore[attr-defined]
+    shown = selectors.own_page(request.member, uuid)
     zone = times.zone_of(shown.time_zone)
     try:
         day = date.fromisoformat(request.GET.get("day", ""))
@@ -105,9 +105,9 @@ def why(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page()
-def offer(request: HttpRequest, uuid: str) -> HttpResponse:
+def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     """Up to three times for one customer: chosen here, kept for a day, with a text for the reply."""
-    member: Member = request.member  # type: ignore[attr-defined]
+    member = request.member
     shown = selectors.page(uuid)
     posted = request.POST if request.method == "POST" else request.GET
     zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
@@ -140,8 +140,8 @@ def offer(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page()
-def act(request: HttpRequest, uuid: str, action: str) -> HttpResponse:
-    member: Member = request.member  # type: ignore[attr-defined]
+def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
+    member = request.member
     booking = selectors.booking(member, uuid)
     try:
         match action:
@@ -195,16 +195,16 @@ def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None
     }
 
 
-def _again(request: HttpRequest, shown: BookingPage | None, error: Invalid) -> dict[str, Any]:
+def _again(request: MemberRequest, shown: BookingPage | None, error: Invalid) -> dict[str, Any]:
     """The form once more with what the person typed where it can be kept, and what is wrong."""
     draft = shown or BookingPage(time_zone="UTC", durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
     draft.title = request.POST.get("title", draft.title)
     draft.description = request.POST.get("description", draft.description)
-    member: Member = request.member  # type: ignore[attr-defined]
+    member = request.member
     return _form(member, draft, []) | {"error": error}
 
 
-def _values(request: HttpRequest) -> dict[str, Any]:
+def _values(request: MemberRequest) -> dict[str, Any]:
     """The page's fields out of the form. Raises Invalid."""
     posted = request.POST
     values: dict[str, Any] = {name: posted.get(name, "") for name in ("title", "description", "time_zone", "host_mode")}

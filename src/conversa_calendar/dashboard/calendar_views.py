@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -14,7 +14,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import feed, live
-from conversa_calendar.dashboard.guards import page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
@@ -25,7 +25,7 @@ STALE_S = 120
 
 @require_GET
 @page()
-def calendar(request: HttpRequest) -> HttpResponse:
+def calendar(request: MemberRequest) -> HttpResponse:
     """The grid with the calendars beside it, grouped by native and connection."""
     member = request.member
     pairs = selectors.visible(viewer(request))
@@ -52,14 +52,14 @@ def calendar(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page()
-def rings(request: HttpRequest) -> HttpResponse:
+def rings(request: MemberRequest) -> HttpResponse:
     """The reminders that this page should show now; each is given out once."""
     return JsonResponse({"rings": ringing.shown_to(request.member)})
 
 
 @require_GET
 @page()
-def feed_json(request: HttpRequest) -> HttpResponse:
+def feed_json(request: MemberRequest) -> HttpResponse:
     """Tiles between `start` and `end` of the calendars that the member has not hidden."""
     try:
         since, until = (_instant(request.GET[name]) for name in ("start", "end"))
@@ -80,7 +80,7 @@ def feed_json(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page()
-def toggle(request: HttpRequest, uuid: str) -> HttpResponse:
+def toggle(request: MemberRequest, uuid: str) -> HttpResponse:
     """Shows or hides a calendar for this member."""
     found, _level = selectors.calendar(viewer(request), uuid)
     preference = services.preference_of(request.member)
@@ -91,7 +91,7 @@ def toggle(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_GET
 @page()
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: MemberRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     pairs = dict(selectors.visible(viewer(request)))
     found = selectors.search(list(pairs), text) if text else []
@@ -102,7 +102,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @page()
-def trash(request: HttpRequest) -> HttpResponse:
+def trash(request: MemberRequest) -> HttpResponse:
     rows = [
         (event, found, access.is_masked(event, found, viewer(request), level), level == "edit")
         for event, found, level in selectors.trash(viewer(request))
@@ -112,7 +112,7 @@ def trash(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page()
-def restore(request: HttpRequest, uuid: str) -> HttpResponse:
+def restore(request: MemberRequest, uuid: str) -> HttpResponse:
     """Undo of a deletion; from the trash page it returns there, from a notice it answers nothing."""
     event, _calendar, level = selectors.event(viewer(request), uuid, is_deleted=True)
     if level != "edit":

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ from conversa_calendar.connections import consent, discovery, gateway
 from conversa_calendar.connections.consent import Browser, Refused
 from conversa_calendar.connections.models import Connection, Disconnect
 from conversa_calendar.dashboard import live
-from conversa_calendar.dashboard.guards import page
+from conversa_calendar.dashboard.guards import MemberRequest, page
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import PERMISSION_NAMES, REQUIRED, SCOPES
@@ -35,7 +35,7 @@ COOKIE = "__Host-connect" if settings.IS_HTTPS else "connect"
 
 @require_GET
 @page(MANAGE)
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: MemberRequest) -> HttpResponse:
     """Every connected Google account with its calendars, and what needs a person."""
     context = {
         "cards": _cards(),
@@ -52,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(is_module=True, in_tenant=False)
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: MemberRequest) -> HttpResponse:
     """Sends the browser to Google. By form from this area, or by a ticket or an invitation in the address."""
     member: Member = request.member
     ticket, invited = request.GET.get("ticket", ""), request.POST.get("invitation", "")
@@ -85,7 +85,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @page(is_module=False, in_tenant=False)
-def callback(request: HttpRequest) -> HttpResponse:
+def callback(request: MemberRequest) -> HttpResponse:
     """The browser is back from Google."""
     try:
         connection = consent.finish(
@@ -109,7 +109,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(in_tenant=False)
-def choose(request: HttpRequest, uuid: str) -> HttpResponse:
+def choose(request: MemberRequest, uuid: str) -> HttpResponse:
     """Which calendars to mirror: boxes and modes, then a rehearsal, then the start."""
     member: Member = request.member
     with tenant(member.account_id):
@@ -139,7 +139,7 @@ def choose(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page(MANAGE, in_tenant=False)
-def reread(request: HttpRequest, uuid: str) -> HttpResponse:
+def reread(request: MemberRequest, uuid: str) -> HttpResponse:
     """Reads Google's calendar list again."""
     member: Member = request.member
     with tenant(member.account_id):
@@ -154,7 +154,7 @@ def reread(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(MANAGE)
-def disconnect(request: HttpRequest, uuid: str) -> HttpResponse:
+def disconnect(request: MemberRequest, uuid: str) -> HttpResponse:
     """What disconnecting does, in numbers; then does it and leads to the receipt."""
     connection = Connection.objects.select_related("owner__user").filter(uuid=uuid).first()
     if connection is None:
@@ -162,11 +162,12 @@ def disconnect(request: HttpRequest, uuid: str) -> HttpResponse:
     if request.method == "GET":
         context = {"connection": connection, "preview": disconnecting.preview(connection)}
         return render(request, "dashboard/disconnect.html", context)
-    return _disconnected(request, connection)  # type: ignore[no-any-return]
+    answer: HttpResponse = _disconnected(request, connection)
+    return answer
 
 
-@asks_password_again
-def _disconnected(request: HttpRequest, connection: Connection) -> HttpResponse:
+@asks_password_again  # type: ignore[untyped-decorator]
+def _disconnected(request: MemberRequest, connection: Connection) -> HttpResponse:
     try:
         record = disconnecting.start(
             connection, request.POST.get("calendars", ""), request.member, request.POST.getlist("purge")
@@ -179,7 +180,7 @@ def _disconnected(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 @require_GET
 @page(MANAGE)
-def receipt(request: HttpRequest, uuid: str) -> HttpResponse:
+def receipt(request: MemberRequest, uuid: str) -> HttpResponse:
     record = Disconnect.objects.select_related("requested_by__user").filter(uuid=uuid).first()
     if record is None:
         return render(request, "dashboard/not_found.html", status=404)
@@ -188,7 +189,7 @@ def receipt(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page(MANAGE)
-def act(request: HttpRequest, uuid: str, action: str) -> HttpResponse:
+def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
     """One button of a mirror's row."""
     mirror = Mirror.objects.select_related("calendar", "connection").filter(uuid=uuid).first()
     if mirror is None:
@@ -202,7 +203,7 @@ def act(request: HttpRequest, uuid: str, action: str) -> HttpResponse:
 
 @require_GET
 @page(MANAGE)
-def held_list(request: HttpRequest, uuid: str) -> HttpResponse:
+def held_list(request: MemberRequest, uuid: str) -> HttpResponse:
     mirror = Mirror.objects.select_related("calendar").filter(uuid=uuid).first()
     if mirror is None:
         return render(request, "dashboard/not_found.html", status=404)
@@ -211,7 +212,7 @@ def held_list(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page()
-def assign(request: HttpRequest, uuid: str) -> HttpResponse:
+def assign(request: MemberRequest, uuid: str) -> HttpResponse:
     """Who sees a calendar, and how much."""
     from conversa_calendar.calendars import selectors
     from conversa_calendar.dashboard.guards import viewer
@@ -227,7 +228,7 @@ def assign(request: HttpRequest, uuid: str) -> HttpResponse:
         ]
         services.assign(calendar, items)
         messages.success(request, _("Assigned."))
-        return redirect(request.POST.get("back") if request.POST.get("back") == "/settings" else "/connections")
+        return redirect("/settings" if request.POST.get("back") == "/settings" else "/connections")
     known = {(item["kind"], item["id"]): item["level"] for item in services.assignment_items(calendar)}
     people = [("agent", m.uuid, str(m)) for m in accounts.members()]
     groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [
@@ -239,7 +240,7 @@ def assign(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page(MANAGE)
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: MemberRequest) -> HttpResponse:
     """Invites a member to connect their own Google account: a mail, and a link to copy where mail does not work."""
     member = Member.objects.select_related("user").filter(uuid=request.POST.get("member", "")).first()
     if member is None:
@@ -261,7 +262,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @page()
-def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
+def accept_invitation(request: MemberRequest, secret: str) -> HttpResponse:
     """What an invited member sees before going to Google."""
     try:
         invitation = consent.invitation_for(secret, request.member)
@@ -273,7 +274,7 @@ def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
 
 @require_POST
 @page()
-def ask(request: HttpRequest) -> HttpResponse:
+def ask(request: MemberRequest) -> HttpResponse:
     """“Ask Alice”: one mail to those who may connect calendars."""
     for holder in accounts.holders_of(MANAGE):
         mail = OutgoingMail(
@@ -295,7 +296,7 @@ def _cards() -> list[dict[str, Any]]:
         mirrors = Mirror.objects.filter(connection=connection, is_selected=True).select_related(
             "calendar", "connection"
         )
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "mirror": mirror,
                 "shown": presenting.mirror(mirror),
@@ -338,7 +339,7 @@ def _checklist() -> list[tuple[str, bool]]:
     ]
 
 
-def _act(request: HttpRequest, mirror: Mirror, action: str) -> None:
+def _act(request: MemberRequest, mirror: Mirror, action: str) -> None:
     match action:
         case "sync":
             triggers.wake([mirror.pk], is_pull=True)
@@ -369,13 +370,13 @@ def _visible_connection(uuid: str, member: Member) -> Connection | None:
     return found
 
 
-def _browser(request: HttpRequest, secret: str) -> Browser:
+def _browser(request: MemberRequest, secret: str) -> Browser:
     if not request.session.session_key:
         request.session.create()
-    return Browser(secret or "none", request.session.session_key or "", request.user)  # type: ignore[arg-type]
+    return Browser(secret or "none", request.session.session_key or "", request.user)
 
 
-def _origin(request: HttpRequest) -> str:
+def _origin(request: MemberRequest) -> str:
     return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
 
 
@@ -383,6 +384,6 @@ def _permissions() -> list[tuple[str, bool]]:
     return [(PERMISSION_NAMES[scope], scope in REQUIRED) for scope in SCOPES if scope in PERMISSION_NAMES]
 
 
-def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
+def _refused(request: MemberRequest, refusal: Refused) -> HttpResponse:
     context = {"refusal": refusal, "permissions": _permissions()}
     return render(request, "dashboard/consent_refused.html", context, status=409)

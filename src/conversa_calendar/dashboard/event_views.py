@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import nh3
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,7 +16,7 @@ from conversa_calendar.calendars.editing import Changed, Split
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.dashboard.guards import page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Day, Timed
@@ -35,7 +35,7 @@ REPEATS = {
 
 @require_http_methods(["GET", "POST"])
 @page()
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: MemberRequest) -> HttpResponse:
     """A form for a new event, filled from the selected time; posting creates it."""
     pairs = [(c, level) for c, level in selectors.visible(viewer(request)) if level == "edit" and not c.is_read_only]
     if request.method == "GET":
@@ -54,7 +54,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @page()
-def show(request: HttpRequest, uuid: str) -> HttpResponse:
+def show(request: MemberRequest, uuid: str) -> HttpResponse:
     """What an event holds, its guests and where it lives."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     key = request.GET.get("occurrence", "")
@@ -79,7 +79,7 @@ def show(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page()
-def edit(request: HttpRequest, uuid: str) -> HttpResponse:
+def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     """The form of an event; saving says which part of a series it concerns."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     key = (request.POST or request.GET).get("occurrence", "")
@@ -104,7 +104,7 @@ def edit(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page()
-def reschedule(request: HttpRequest, uuid: str) -> HttpResponse:
+def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
     """A tile was dragged or resized: JSON {start, end, all_day, occurrence, scope}."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     if reason := access.read_only_reason(event, calendar, level):
@@ -126,7 +126,7 @@ def reschedule(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page()
-def delete(request: HttpRequest, uuid: str) -> HttpResponse:
+def delete(request: MemberRequest, uuid: str) -> HttpResponse:
     """Deletes an event, an occurrence, this and following, or a series; a notice offers to undo whole deletions."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     if level != "edit" or calendar.is_read_only:
@@ -149,7 +149,7 @@ def delete(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page()
-def respond(request: HttpRequest, uuid: str) -> HttpResponse:
+def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     """The calendar's own answer to an invitation."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     own = next((guest for guest in event.content.attendees if guest.self), None)
@@ -164,7 +164,7 @@ def respond(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_GET
 @page()
-def history(request: HttpRequest, uuid: str) -> HttpResponse:
+def history(request: MemberRequest, uuid: str) -> HttpResponse:
     try:
         event, calendar, level = selectors.event(viewer(request), uuid)
     except NotFound:
@@ -177,7 +177,7 @@ def history(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page()
-def use_instead(request: HttpRequest, uuid: str, entry_id: int) -> HttpResponse:
+def use_instead(request: MemberRequest, uuid: str, entry_id: int) -> HttpResponse:
     event, calendar, level = selectors.event(viewer(request), uuid)
     if reason := access.read_only_reason(event, calendar, level):
         return HttpResponse(reason, status=403)
@@ -188,27 +188,25 @@ def use_instead(request: HttpRequest, uuid: str, entry_id: int) -> HttpResponse:
     return _done(_("Put back."))
 
 
-def _save(request: HttpRequest, event: Event, calendar: Calendar, key: str) -> HttpResponse:
+def _save(request: MemberRequest, event: Event, calendar: Calendar, key: str) -> HttpResponse:
     scope = request.POST.get("scope", "this") if event.kind == "series" else ""
-    target_uuid = request.POST.get("calendar", "")
+    target_uuid, etag = request.POST.get("calendar", ""), request.POST.get("etag", "")
     if target_uuid and target_uuid != str(calendar.uuid) and event.kind != "override":
         target, level = selectors.calendar(viewer(request), target_uuid)
         if reason := access.read_only_reason(None, target, level):
             raise Invalid("calendar", reason)
-        event = editing.move(event, target, actor=request.member, if_match=request.POST.get("etag", ""))
-        calendar = target
-        request.POST = request.POST.copy()
-        request.POST["etag"] = ""
+        event = editing.move(event, target, actor=request.member, if_match=etag)
+        calendar, etag = target, ""
     body = _body(request.POST, calendar)
     if scope == "this" or event.kind == "override":
         body.pop("recurrence", None)
     notify = request.POST.get("notify", "none")
-    changed = _apply(request, event, calendar, body, key, scope, notify, request.POST.get("etag", ""))
+    changed = _apply(request, event, calendar, body, key, scope, notify, etag)
     return _done(_("Saved."), event=changed)
 
 
 def _apply(
-    request: HttpRequest,
+    request: MemberRequest,
     event: Event,
     calendar: Calendar,
     body: dict[str, Any],
@@ -245,7 +243,7 @@ def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -
 
 
 def _form(
-    request: HttpRequest,
+    request: MemberRequest,
     event: Event | None,
     pairs: list[tuple[Calendar, str]],
     values: dict[str, Any],
@@ -276,7 +274,7 @@ def _done(message: str, event: Event | None = None, undo: Event | None = None) -
     return response
 
 
-def _new_values(request: HttpRequest, pairs: list[tuple[Calendar, str]]) -> dict[str, Any]:
+def _new_values(request: MemberRequest, pairs: list[tuple[Calendar, str]]) -> dict[str, Any]:
     zone = request.user.time_zone or request.member.account.time_zone
     last = services.preference_of(request.member).last_calendar
     chosen = last if last is not None and any(c.pk == last.pk for c, _level in pairs) else None
@@ -352,8 +350,9 @@ def _body(form: QueryDict, calendar: Calendar) -> dict[str, Any]:
         body["recurrence"] = [line.strip() for line in form.get("rules", "").splitlines() if line.strip()]
     elif "repeat" in form:
         body["recurrence"] = list(REPEATS.get(repeat, ()))
-    if "reminders" in form and form["reminders"] != form.get("reminders_before"):
-        body["reminders"] = _reminders(form["reminders"])
+    reminders = form.get("reminders")
+    if reminders is not None and reminders != form.get("reminders_before"):
+        body["reminders"] = _reminders(reminders)
     body["conference"] = {"request": bool(form.get("meet"))}
     return body
 

@@ -49,7 +49,7 @@ def events(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, u
     """JSON for FullCalendar: {id, title, start, end, allDay, …} with what the tile shows and whether it can be moved."""
     levels = {calendar.pk: level for calendar, level in pairs}
     calendars = {calendar.pk: calendar for calendar, _level in pairs}
-    values = {
+    values: dict[str, Any] = {
         "calendars": list(calendars),
         "account": current_account(),
         "since": since,

@@ -11,7 +11,7 @@ from django.shortcuts import render
 
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts import tenancy
-from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.access import Viewer
@@ -22,13 +22,15 @@ View = Callable[..., HttpResponse]
 
 
 class MemberRequest(HttpRequest):
-    """A request of a signed-in member."""
+    """A request of a signed-in member. `account_choices`: (account id, member id) of every place of theirs."""
 
+    user: User
     member: Member
+    account_choices: list[tuple[int, int]]
 
 
-def viewer(request: HttpRequest) -> Viewer:
-    return Viewer(request.member)  # type: ignore[attr-defined]
+def viewer(request: MemberRequest) -> Viewer:
+    return Viewer(request.member)
 
 
 def page(

@@ -1,5 +1,7 @@
 """Account settings: the module switch, members, teams, inboxes, calendars, tokens, the own profile; guests' answers."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.core import signing
@@ -21,7 +23,7 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
-from conversa_calendar.dashboard.guards import page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.domain.ics import when_in_words
 from conversa_calendar.sync.models import Mirror
@@ -32,7 +34,7 @@ SENSITIVE = {"member", "role", "token"}
 
 @require_GET
 @page(is_module=False)
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: MemberRequest) -> HttpResponse:
     """Everybody sees their profile; who manages the account sees the rest."""
     member = request.member
     is_manager = member.may(ACCOUNT)
@@ -58,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(is_module=False)
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: MemberRequest) -> HttpResponse:
     zone, name = request.POST.get("time_zone", "").strip(), request.POST.get("name", "").strip()
     try:
         if zone:
@@ -86,13 +88,13 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(ACCOUNT, is_module=False)
-def change(request: HttpRequest, what: str) -> HttpResponse:
+def change(request: MemberRequest, what: str) -> HttpResponse:
     """One form of the page. What gives or takes power asks for the password again."""
     answer: HttpResponse = (_guarded if what in SENSITIVE else _changed)(request, what)
     return answer
 
 
-def _changed(request: HttpRequest, what: str) -> HttpResponse:
+def _changed(request: MemberRequest, what: str) -> HttpResponse:
     """Every refusal comes back as a notice on the page."""
     try:
         _change(request, what)
@@ -106,7 +108,7 @@ _guarded = asks_password_again(_changed)
 
 @require_POST
 @page()
-def calendar(request: HttpRequest, uuid: str) -> HttpResponse:
+def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
     """Renames, recolours or removes a calendar; `new` creates a native one."""
     post = request.POST
     try:
@@ -121,7 +123,7 @@ def calendar(request: HttpRequest, uuid: str) -> HttpResponse:
             if post.get("do") == "delete":
                 calendar_services.delete_calendar(found)
             else:
-                values = {name: post[name] for name in ("name", "color") if post.get(name)}
+                values: dict[str, Any] = {name: post[name] for name in ("name", "color") if post.get(name)}
                 hidden = [t for t in ("workingLocation", "focusTime", "birthday") if not post.get(f"show:{t}")]
                 values |= {"hidden_types": hidden} if found.is_mirrored and "types" in post else {}
                 calendar_services.change_calendar(found, values=values)
@@ -132,7 +134,7 @@ def calendar(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @require_POST
 @page(is_module=False)
-def switch_account(request: HttpRequest) -> HttpResponse:
+def switch_account(request: MemberRequest) -> HttpResponse:
     wanted = request.POST.get("account", "")
     if any(str(account_id) == wanted for account_id, _member in request.account_choices):
         request.session["account"] = int(wanted)
@@ -166,7 +168,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "dashboard/answer.html", context)
 
 
-def _change(request: HttpRequest, what: str) -> None:
+def _change(request: MemberRequest, what: str) -> None:
     post, account = request.POST, request.member.account
     match what:
         case "account":
@@ -187,15 +189,15 @@ def _change(request: HttpRequest, what: str) -> None:
             )
             request.session["token_secret"] = secret
         case "revoke-token":
-            found = ApiToken.objects.filter(account=account, uuid=post.get("token") or None).first()
-            if found is not None:
-                services.revoke_token(token=found)
+            for found in ApiToken.objects.filter(account=account):
+                if str(found.uuid) == post.get("token"):
+                    services.revoke_token(token=found)
         case _:
             raise Refused(_("There is no such setting."))
     messages.success(request, _("Saved."))
 
 
-def _member(request: HttpRequest) -> None:
+def _member(request: MemberRequest) -> None:
     post = request.POST
     if not post.get("member"):
         password = post.get("password", "")
@@ -216,7 +218,7 @@ def _member(request: HttpRequest) -> None:
         services.set_role(member=member, key=post["role"])
 
 
-def _group(request: HttpRequest, model: type[Team] | type[Inbox]) -> None:
+def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:
     post = request.POST
     chosen = list(Member.objects.filter(uuid__in=[uuid for uuid in post.getlist("members") if uuid]))
     if not post.get("group"):

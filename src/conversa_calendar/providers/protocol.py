@@ -159,6 +159,10 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 class Provider(Protocol):
     """Calls on behalf of one connected account. Every method may raise any ProviderError."""
 
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether calls may go out from several threads at once."""
+
     def list_calendars(self) -> Sequence[RemoteCalendar]: ...
 
     def create_calendar(self, name: str, time_zone: str) -> RemoteCalendar: ...

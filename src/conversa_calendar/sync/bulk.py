@@ -4,6 +4,7 @@ Row-level security forbids COPY into walled tables, so rows are staged in a temp
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -111,13 +112,32 @@ def insert_events(session: Session, events: Sequence[NewEvent], overridden: dict
         "changed_at": now,
         "deleted_by": "",
     }
-    rows = (_event_row(new, zone) for new in events)
-    _insert("calendars_event", _EVENTS, rows, defaults, casts={"overridden": "string_to_array(%s, ',')"})
-    insert_links(session, (link_row(new.remote, new.id) for new in events))
-    with _staged("calendars_occurrence", _OCCURRENCES, fixed) as copy:
-        for first in range(0, len(events), COPY_EVENTS):
-            some = events[first : first + COPY_EVENTS]
-            copy.write("".join(_occurrence_lines(new, zone, overridden.get(new.id, frozenset()), now) for new in some))
+    with _expanded(events, zone, overridden, now) as lines:
+        rows = (_event_row(new, zone) for new in events)
+        _insert("calendars_event", _EVENTS, rows, defaults, casts={"overridden": "string_to_array(%s, ',')"})
+        insert_links(session, (link_row(new.remote, new.id) for new in events))
+        with _staged("calendars_occurrence", _OCCURRENCES, fixed) as copy:
+            for some in lines:
+                copy.write(some)
+
+
+@contextmanager
+def _expanded(
+    events: Sequence[NewEvent], zone: str, overridden: dict[int, frozenset[str]], now: datetime
+) -> Iterator[Iterable[str]]:
+    """The occurrences of events in COPY's text format, in pieces; those of many events are worked out by a thread of
+    their own, while PostgreSQL stores the events."""
+
+    def piece(first: int) -> str:
+        some = events[first : first + COPY_EVENTS]
+        return "".join(_occurrence_lines(new, zone, overridden.get(new.id, frozenset()), now) for new in some)
+
+    starts = range(0, len(events), COPY_EVENTS)
+    if len(starts) < 2:
+        yield map(piece, starts)
+        return
+    with ThreadPoolExecutor(1, "expanding") as pool:
+        yield pool.map(piece, starts)
 
 
 def _occurrence_lines(new: NewEvent, zone: str, overridden: frozenset[str], now: datetime) -> str:

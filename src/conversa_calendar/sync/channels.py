@@ -64,9 +64,10 @@ def accept(channel_id: str, token: str, resource_id: str) -> bool:
 
 def renewable(now: datetime) -> list[int]:
     """Mirrors whose last channel is about to end."""
-    rows = PushChannel.objects.filter(state="live").values_list("mirror_id", "expires_at")
+    rows = PushChannel.objects.filter(state="live").values_list("mirror_id", "expires_at").exclude(expires_at=None)
     latest: dict[int, datetime] = {}
     for mirror_id, expires_at in rows:
+        assert expires_at is not None
         latest[mirror_id] = max(latest.get(mirror_id, expires_at), expires_at)
     return [mirror_id for mirror_id, expires_at in latest.items() if expires_at < now + RENEW_BEFORE]
 

@@ -331,7 +331,7 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
         event.save()
         return
     editing.store(event, session.calendar, after)
-    if event.kind == "override":
+    if event.series_id is not None:
         Occurrence.objects.filter(event_id=event.series_id, original_key=event.original_key).delete()
 
 

@@ -8,7 +8,7 @@ edit here has to touch that row before it commits.
 """
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connection
@@ -24,6 +24,7 @@ from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
 from conversa_calendar.sync import bulk, leases, linking
+from conversa_calendar.sync.ahead import AFTER_PAGES, PageAhead
 from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import ACCESS_ORDER, Session
@@ -46,16 +47,19 @@ class AccessReduced(Exception):
 def pull(session: Session) -> None:
     """Brings everything that changed at the provider, resuming where an earlier run stopped. Raises ProviderError,
     AccessReduced, FenceLost."""
-    for _page in range(PAGES_MAX):
+    ahead: PageAhead | None = None
+    for written in range(PAGES_MAX):
         _begin(session)
+        query = _query(session.mirror)
         try:
-            page = _list(session)
+            page = (ahead.take(query) if ahead else None) or session.provider.list_events(**query)
         except protocol.CursorExpired:
             _start_over(session)
             continue
         except protocol.PageExpired:
             _restart_listing(session)
             continue
+        ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
         _apply_page(session, page)
         if not session.mirror.listing:
             return
@@ -73,15 +77,17 @@ def _begin(session: Session) -> None:
         mirror.generation += 1
 
 
-def _list(session: Session) -> Page:
-    mirror = session.mirror
+def _query(mirror: Mirror) -> dict[str, Any]:
+    """What the next page is asked for with; a page token is good for the query that it came with only."""
+    query: dict[str, Any] = {"calendar_id": mirror.remote_id, "page": mirror.page}
     if mirror.listing == "near":
-        began = mirror.started_at  # a page token is good for the query that it came with only
-        return session.provider.list_events(
-            mirror.remote_id, page=mirror.page, since=began - NEAR_BACK, until=began + NEAR_AHEAD
-        )
-    cursor = mirror.cursor if mirror.listing == "changes" else ""
-    return session.provider.list_events(mirror.remote_id, cursor=cursor, page=mirror.page)
+        return query | {"since": mirror.started_at - NEAR_BACK, "until": mirror.started_at + NEAR_AHEAD}
+    return query | {"cursor": mirror.cursor if mirror.listing == "changes" else ""}
+
+
+def _read_ahead(session: Session, page: Page, query: dict[str, Any]) -> PageAhead | None:
+    is_worth_it = page.next_page and session.provider.is_concurrent and session.mirror.listing != "changes"
+    return PageAhead(session.provider, query | {"page": page.next_page}) if is_worth_it else None
 
 
 def _start_over(session: Session) -> None:
@@ -267,7 +273,7 @@ def _is_same_content(link: Link, remote: RemoteEvent) -> bool:
 
 def _facts_changed(link: Link, remote: RemoteEvent) -> bool:
     assert link.event is not None
-    return link.event.facts != remote.facts
+    return bool(link.event.facts != remote.facts)
 
 
 def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
@@ -538,7 +544,7 @@ def carry_out_deletions(session: Session) -> None:
         leases.confirm(session.lease)
         for link in confirmed:
             if link.event is not None:
-                event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event_id)
+                event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event.pk)
                 linking.delete_here(session, event, link)
         if confirmed:
             Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())

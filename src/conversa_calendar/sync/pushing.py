@@ -85,7 +85,8 @@ def _plan(session: Session, event: Event) -> Action | None:
     """The action that one unsettled event needs; None when it needs none (any more) or has to wait."""
     link = linking.link_of(session, event)
     if link is not None and (link.is_held or link.remote_deleted_at is not None):
-        return _skip(session, event)
+        _skip(session, event)
+        return None
     if link is not None and link.moving_from and not (link.intent or {}).get("moving"):
         return _plan_move(event, link)
     if link is not None and link.intent and link.intent.get("again") and event.deleted_at is None:
@@ -140,7 +141,8 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
     assert event.series is not None
     master = linking.link_of(session, event.series)
     if master is None or master.intent or not master.etag:
-        return _skip(session, event)
+        _skip(session, event)
+        return None
     remote_id = f"{master.remote_id}_{event.original_key}"
     content = event.content
     units = ("status",) if content.status == "cancelled" else tuple(event.overridden)
@@ -178,7 +180,8 @@ def _plan_deletion(session: Session, event: Event, link: Link | None) -> Action 
         return None
     if not link.is_approved and not _is_plausible(session):
         _hold_deletions(session)
-        return _skip(session, event)
+        _skip(session, event)
+        return None
     if event.kind == "override" and event.series is not None and event.series.deleted_at is not None:
         Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
         Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced")
@@ -586,6 +589,7 @@ def _settle_quietly(event: Event, units: tuple[str, ...]) -> None:
 
 
 def _skip(session: Session, event: Event) -> None:
+    """This run leaves the event alone."""
     session.skipped.add(event.pk)
 
 

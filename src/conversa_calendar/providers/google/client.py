@@ -45,6 +45,10 @@ class GoogleCalendar:
         self._page_size = page_size
         self._headers = headers or {}
 
+    @property
+    def is_concurrent(self) -> bool:
+        return self._transport.is_concurrent
+
     def list_calendars(self) -> Sequence[RemoteCalendar]:
         """Every calendar on the person's list, hidden ones included."""
         found: list[RemoteCalendar] = []

@@ -33,11 +33,17 @@ class Response(msgspec.Struct, frozen=True):
 class Transport(Protocol):
     """Sends one request. Raises Transient when it surely was not carried out, OutcomeUnknown when it may have been."""
 
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether requests may go out from several threads at once."""
+
     def send(self, request: Request) -> Response: ...
 
 
 class HttpTransport:
     """Real HTTP over a shared pool of connections; thread-safe."""
+
+    is_concurrent = True
 
     def __init__(self, connections: int = 32) -> None:
         self._pool = urllib3.PoolManager(
