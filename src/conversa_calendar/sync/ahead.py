@@ -8,7 +8,7 @@ from django.db import connection
 
 from conversa_calendar.providers.protocol import Page, Provider
 
-AFTER_PAGES = 5
+AFTER_PAGES = 3
 """A run reads ahead once it has written so many pages without a break, so that a worker that is killed again and again
 does not ask for the same page each time."""
 log = logging.getLogger(__name__)
