@@ -91,6 +91,8 @@ const calendar = new Calendar(root, {
   datesSet: (info: { view: { type: string } }) => localStorage.setItem('view', info.view.type),
 } as ConstructorParameters<typeof Calendar>[1])
 calendar.render()
+const wanted = new URLSearchParams(location.search).get('event')
+if (wanted) open(`/events/${encodeURIComponent(wanted)}`)
 
 /** Loads a server-rendered form or event into the dialog. */
 function open(url: string): void {

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from ninja import Router
 from ninja.params.functions import Body, Query
 
-from conversa_calendar.accounts import directory, selectors, services
+from conversa_calendar.accounts import directory, selectors, services, sign_in
 from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.api.auth import ApiRequest, scoped
@@ -75,7 +76,9 @@ def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, 
     member = services.add_member(
         email=_text(payload, "email"), name=str(payload.get("name", "")), built_in=str(payload.get("role", "agent"))
     )
-    return 201, person(member)
+    path = sign_in.first_address(member.user)
+    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    return 201, person(member) | {"first_password_url": f"{origin}{path}" if path else None}
 
 
 @router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")

@@ -199,7 +199,10 @@ class History(TenantModel):
     revision = models.BigIntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["event", "-at"], name="history_event")]
+        indexes = [
+            models.Index(fields=["event", "-at"], name="history_event"),
+            models.Index(fields=["account", "-id"], name="history_latest"),
+        ]
 
 
 class Change(TenantModel):

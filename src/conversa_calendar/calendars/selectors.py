@@ -136,6 +136,24 @@ def trash(viewer: Viewer) -> list[tuple[Event, Calendar, str]]:
     return [(event, event.calendar, seen[event.calendar_id]) for event in found.order_by("-deleted_at")[:200]]
 
 
+def activity(
+    viewer: Viewer, *, side: str = "", calendar: str = "", before: int = 0, limit: int = 50
+) -> list[tuple[History, Event, Calendar, bool]]:
+    """What people and sync did in the calendars that a viewer sees, latest first, with whether the event reads “Busy”
+    to them. `side` is local, remote or sync; `before` the id of the last entry of the page before."""
+    seen = access.levels(viewer)
+    rows = History.objects.filter(event__calendar_id__in=seen).select_related("actor__user", "event__calendar__owner")
+    rows = rows.filter(side=side) if side else rows
+    rows = rows.filter(event__calendar__uuid=_as_uuid(calendar)) if calendar else rows
+    rows = rows.filter(pk__lt=before) if before else rows
+    found = []
+    for entry in rows.order_by("-pk")[:limit]:
+        place = entry.event.calendar
+        is_masked = access.is_masked(entry.event, place, viewer, seen[place.pk])
+        found.append((entry, entry.event, place, is_masked))
+    return found
+
+
 def history(event: Event, limit: int = 100) -> list[History]:
     """An event's entries with those of its series, latest first."""
     wanted = Q(event=event) | (Q(event=event.series) if event.series else Q())

@@ -176,11 +176,13 @@ def _create_account(options: argparse.Namespace, env: environment.Environment) -
 def _doctor(options: argparse.Namespace, env: environment.Environment) -> int:
     with database(env):
         django_ready()
-        from conversa_calendar.cli import doctor
+        import msgspec
 
-        findings = doctor.examine(env)
+        from conversa_calendar.sync import doctor
+
+        findings = doctor.examine()
     if options.json:
-        print(json.dumps([finding.__dict__ for finding in findings]))
+        print(msgspec.json.encode(findings).decode())
     else:
         for finding in findings:
             print(f"{'ok ' if finding.is_good else 'BAD'} {finding.what}: {finding.says}")

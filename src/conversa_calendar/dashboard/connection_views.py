@@ -15,6 +15,7 @@ from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.bookings.models import BookingPage
 from conversa_calendar.calendars import services
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
@@ -336,6 +337,7 @@ def _checklist() -> list[tuple[str, bool]]:
         (_("Google connected"), Connection.objects.exists()),
         (_("Calendars chosen"), Mirror.objects.filter(is_selected=True).exists()),
         (_("Assigned to someone"), Assignment.objects.exists()),
+        (_("Booking page made"), BookingPage.objects.exists()),
     ]
 
 

@@ -21,6 +21,7 @@ from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Day, Timed
 from conversa_calendar.kit import clock
+from conversa_calendar.sync import why
 
 TAGS = {"a", "b", "i", "em", "strong", "u", "ul", "ol", "li", "br", "p", "span"}
 REPEATS = {
@@ -73,6 +74,7 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
         "is_masked": access.is_masked(event, calendar, viewer(request), level),
         "own": next((guest for guest in content.attendees if guest.self), None),
         "is_series": event.kind != "single",
+        "answers": why.answers(event, calendar, content, viewer(request), level),
     }
     return render(request, "dashboard/event.html", context)
 

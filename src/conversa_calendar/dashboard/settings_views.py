@@ -7,11 +7,12 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.accounts import permissions, selectors, services
+from conversa_calendar.accounts import permissions, selectors, services, sign_in
 from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
@@ -19,13 +20,14 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, invitations, ringing
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars import services as calendar_services
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.domain.ics import when_in_words
+from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
 
 ACCOUNT = Permission.ACCOUNT
@@ -200,12 +202,13 @@ def _change(request: MemberRequest, what: str) -> None:
 def _member(request: MemberRequest) -> None:
     post = request.POST
     if not post.get("member"):
-        password = post.get("password", "")
-        if problems := services.password_problems(password):
+        password = post.get("password") or None
+        if password and (problems := services.password_problems(password)):
             raise Refused(" ".join(problems))
-        services.add_member(
+        added = services.add_member(
             email=post.get("email", ""), name=post.get("name", ""), password=password, built_in=post.get("role", "")
         )
+        _invite(request, added)
         return
     member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
     if member is None:
@@ -216,6 +219,26 @@ def _member(request: MemberRequest) -> None:
         services.suspend_member(member=member, is_suspended=post["suspended"] == "true")
     elif post.get("role"):
         services.set_role(member=member, key=post["role"])
+
+
+def _invite(request: MemberRequest, added: Member) -> None:
+    """Mails a new member the way in; the link is shown too, for where mail does not work."""
+    path = sign_in.first_address(added.user)
+    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    if path:
+        lines = [_("Choose your password here. The link works once, for an hour:"), f"{origin}{path}"]
+        lines += ["", _("Later, ask for a new one here:"), f"{origin}{reverse('account_reset_password')}"]
+        messages.info(request, _("The link, to pass on yourself: %(url)s") % {"url": f"{origin}{path}"})
+    else:
+        lines = [_("Sign in with your password:"), f"{origin}{reverse('account_login')}"]
+    mail = OutgoingMail(
+        to=added.user.email,
+        reply_to=request.user.email,
+        subject=_("%(name)s has added you to %(account)s") % {"name": request.member, "account": added.account.name},
+        body="\n".join(lines),
+    )
+    mail.save()
+    tasks.send_mail.defer(account_id=added.account_id)
 
 
 def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:

@@ -1,14 +1,17 @@
 """The addresses of the signed-in pages."""
 
 from allauth.account import views as allauth
-from django.urls import path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from conversa_calendar.dashboard import (
+    activity_views,
     booking_views,
     calendar_views,
     connection_views,
+    doctor_views,
     event_views,
+    help_views,
     sessions,
     settings_views,
     setup_views,
@@ -23,8 +26,10 @@ urlpatterns = [
     path("signup", allauth.signup, name="account_signup"),
     path("password/reset", allauth.password_reset, name="account_reset_password"),
     path("password/reset/done", allauth.password_reset_done, name="account_reset_password_done"),
-    path(
-        "password/reset/<str:uidb36>-<str:key>", allauth.password_reset_from_key, name="account_reset_password_from_key"
+    re_path(
+        r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)$",
+        allauth.password_reset_from_key,
+        name="account_reset_password_from_key",
     ),
     path("password/reset/changed", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("calendar", calendar_views.calendar, name="calendar"),
@@ -56,6 +61,12 @@ urlpatterns = [
     path("receipts/<uuid:uuid>", connection_views.receipt, name="receipt"),
     path("mirrors/<uuid:uuid>/held", connection_views.held_list, name="held"),
     path("mirrors/<uuid:uuid>/<slug:action>", connection_views.act, name="mirror_act"),
+    path("help/<slug:name>", help_views.topic, name="help"),
+    path("help/pictures/<slug:name>.png", help_views.picture, name="help_picture"),
+    path("activity", activity_views.overview, name="activity"),
+    path("doctor", doctor_views.overview, name="doctor"),
+    path("doctor/file", doctor_views.diagnostic_file, name="doctor_file"),
+    path("doctor/<slug:action>/<uuid:target>", doctor_views.act, name="doctor_act"),
     path("bookings", booking_views.overview, name="bookings"),
     path("bookings/pages/new", booking_views.create, name="booking_page_new"),
     path("bookings/pages/<uuid:uuid>", booking_views.edit, name="booking_page"),

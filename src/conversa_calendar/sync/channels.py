@@ -42,6 +42,12 @@ def ensure(mirror_id: int) -> None:
     _open(mirror, connection)
 
 
+def try_again(mirror: Mirror) -> None:
+    """Forgets that Google refused to notify, and asks once more at the next run."""
+    Mirror.objects.filter(pk=mirror.pk).update(push_refused="", push_refused_at=None)
+    triggers.wake([mirror.pk], is_pull=True)
+
+
 def accept(channel_id: str, token: str, resource_id: str) -> bool:
     """A notification arrived: wakes its mirror when channel, token and resource are ours. Answers whether they were."""
     try:

@@ -105,6 +105,51 @@ def sync_words(state: str) -> str:
 
 
 @register.filter
+def cause_words(cause: str) -> str:
+    """What happened to an event, as its history records it."""
+    return {
+        "created": _("Created"),
+        "edited": _("Changed"),
+        "deleted": _("Deleted"),
+        "restored": _("Restored"),
+        "moved": _("Moved to another calendar"),
+        "answered": _("Answered"),
+        "cut": _("Series ended here"),
+        "shortened": _("Shortened by Google"),
+        "continued": _("Series continued"),
+        "carried over": _("Carried over to the changed series"),
+        "no longer fits": _("No longer fits the changed series"),
+        "occurrence cancelled": _("Occurrence cancelled"),
+        "refused": _("Refused by Google"),
+        "parked": _("Not accepted by Google"),
+        "booked": _("Booked by a visitor"),
+        "rescheduled": _("Moved by a visitor"),
+        "held: approve": _("Deletion approved"),
+        "held: keep": _("Kept here"),
+        "held: put_back": _("Put back"),
+    }.get(cause, cause)
+
+
+@register.filter
+def unit_words(unit: str) -> str:
+    """A unit of an event's content in words."""
+    return {
+        "when": _("Time"),
+        "summary": _("Title"),
+        "description": _("Description"),
+        "location": _("Location"),
+        "status": _("State"),
+        "transparency": _("Shown as"),
+        "visibility": _("Visibility"),
+        "color": _("Colour"),
+        "reminders": _("Reminders"),
+        "conference": _("Video meeting"),
+        "guests_can": _("What guests may do"),
+        "attendees": _("Guests"),
+    }.get(unit, unit)
+
+
+@register.filter
 def push_words(reason: str) -> str:
     if reason == "pushNotSupportedForRequestedResource":
         return _("Google sends no notices for it")

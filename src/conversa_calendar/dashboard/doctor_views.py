@@ -1,0 +1,138 @@
+"""The doctor's page: the chain, the four troubleshooting questions with a button each, the diagnostic file."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import access, editing, selectors, services
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import channels, doctor, presenting, questions, selection, tasks, triggers
+from conversa_calendar.sync.doctor import Finding
+from conversa_calendar.sync.models import DeepCheck, Mirror
+
+MANAGE = Permission.INTEGRATIONS
+
+
+@require_GET
+@page(MANAGE, in_tenant=False)
+def overview(request: MemberRequest) -> HttpResponse:
+    """Everything that has to hold for sync to work, and the questions that people ask when it does not."""
+    chain = doctor.installation()
+    with tenant(request.member.account_id):
+        chain += doctor.account_findings()
+        asked = [
+            ("authorisation", _("Connecting failed, or an account asks to be reconnected"), questions.authorisation()),
+            ("no-events", _("Connected, but no events appear"), questions.no_events(viewer(request))),
+            (
+                "vanished",
+                _("An event has vanished, or there are two of it"),
+                questions.vanished_or_doubled(viewer(request)),
+            ),
+            ("late", _("Changes arrive late or not at all"), questions.updates_stopped()),
+        ]
+        context = {"chain": chain, "is_sound": all(f.is_good or f.is_hint for f in chain), "questions": asked}
+        return render(request, "dashboard/doctor.html", context)
+
+
+@require_POST
+@page(MANAGE)
+def act(request: MemberRequest, action: str, target: UUID) -> HttpResponse:
+    """The one button of a finding."""
+    try:
+        match action:
+            case "show":
+                _show(request, target)
+            case "remove_copy":
+                _remove_copy(request, target)
+            case "check_now" | "deep_check" | "resume" | "watch":
+                _mirror_action(action, get_object_or_404(Mirror, uuid=target))
+            case _:
+                raise NotFound
+    except Invalid as error:
+        messages.error(request, error.message)
+        return redirect("doctor")
+    messages.success(request, _DONE[action]())
+    return redirect("doctor")
+
+
+_DONE = {
+    "show": lambda: _("The calendar is shown again on your calendar page."),
+    "remove_copy": lambda: _("One copy is in the trash, here and at Google; nobody was mailed."),
+    "check_now": lambda: _("Asked Google for changes; look again in a moment."),
+    "deep_check": lambda: _("Every event is being compared with Google; the result appears here."),
+    "resume": lambda: _("The calendar is kept in sync again."),
+    "watch": lambda: _("Google is asked to notify again; look again in a moment."),
+}
+
+
+def _show(request: MemberRequest, target: UUID) -> None:
+    found, _level = selectors.calendar(viewer(request), target)
+    hidden = set(services.preference_of(request.member).hidden_calendars) - {found.pk}
+    services.set_hidden(request.member, sorted(hidden))
+
+
+def _remove_copy(request: MemberRequest, target: UUID) -> None:
+    event, calendar, level = selectors.event(viewer(request), target)
+    if reason := access.read_only_reason(event, calendar, level):
+        raise Invalid("event", reason)
+    editing.delete(event, actor=request.member)
+
+
+def _mirror_action(action: str, mirror: Mirror) -> None:
+    match action:
+        case "check_now":
+            triggers.wake([mirror.pk], is_pull=True)
+        case "deep_check":
+            tasks.deep_check.defer(mirror_id=mirror.pk)
+        case "resume":
+            selection.pause(mirror, is_paused=False)
+        case "watch":
+            channels.try_again(mirror)
+
+
+@require_GET
+@page(MANAGE, in_tenant=False)
+def diagnostic_file(request: MemberRequest) -> HttpResponse:
+    """States, times and counts for whoever helps: no secret, no address, no name, no text of an event."""
+    chain = doctor.installation()
+    with tenant(request.member.account_id):
+        mirrors = [_bare(mirror) for mirror in Mirror.objects.select_related("calendar", "connection").order_by("id")]
+    found: dict[str, Any] = {"at": clock.now(), "installation": [_told(f) for f in chain], "mirrors": mirrors}
+    answer = HttpResponse(msgspec.json.format(msgspec.json.encode(found)), content_type="application/json")
+    answer["Content-Disposition"] = 'attachment; filename="calendar-diagnosis.json"'
+    return answer
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    return {"what": finding.what, "is_good": finding.is_good, "says": finding.says}
+
+
+def _bare(mirror: Mirror) -> dict[str, Any]:
+    shown = presenting.mirror(mirror)
+    last = DeepCheck.objects.filter(mirror=mirror).exclude(finished_at=None).order_by("-id").first()
+    kept = (
+        "id",
+        "access",
+        "mode",
+        "state",
+        "progress",
+        "events",
+        "pending",
+        "last_sync_at",
+        "next_check_at",
+        "channel",
+    )
+    bare = {name: shown[name] for name in (*kept, "last_proven_equal_at")}
+    report = {"checked": last.checked, "equal": last.equal, "repaired": len(last.repaired)} if last else None
+    return bare | {"error": mirror.error_code, "failures": mirror.failures, "last_report": report}

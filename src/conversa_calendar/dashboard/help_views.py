@@ -1,0 +1,54 @@
+"""The user guide, served inside the product as `docs/guide` shows it too."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+from markdown_it import MarkdownIt
+
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.dashboard.guards import MemberRequest, page
+
+GUIDE = Path(__file__).parent / "guide"
+TOPICS = ("start", "connect", "choose", "assign", "conflicts", "troubleshooting", "disconnect")
+
+
+@require_GET
+@page(is_module=False)
+def topic(request: MemberRequest, name: str) -> HttpResponse:
+    """One page of the guide."""
+    if name not in TOPICS:
+        raise NotFound
+    titles = {
+        "start": _("In short"),
+        "connect": _("Connect"),
+        "choose": _("Choose calendars"),
+        "assign": _("Assign"),
+        "conflicts": _("Conflicts and trash"),
+        "troubleshooting": _("Troubleshooting"),
+        "disconnect": _("Disconnect"),
+    }
+    context = {"topics": [(key, titles[key]) for key in TOPICS], "topic": name, "title": titles[name]}
+    return render(request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name))})  # our own pages
+
+
+@require_GET
+@page(is_module=False)
+def picture(request: MemberRequest, name: str) -> HttpResponse:
+    """A picture of the guide."""
+    path = GUIDE / "pictures" / f"{name}.png"
+    if not path.exists():
+        raise NotFound
+    return HttpResponse(path.read_bytes(), content_type="image/png")
+
+
+@lru_cache
+def _rendered(name: str) -> str:
+    text = (GUIDE / f"{name}.md").read_text(encoding="utf-8")
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    return re.sub(r'href="(\w+)\.md"', r'href="\1"', html)

@@ -1,0 +1,182 @@
+"""The doctor: the chain from the database to the notification address, link by link, each with what helps."""
+
+from datetime import timedelta
+
+import msgspec
+import urllib3
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.models import Account
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import presenting
+from conversa_calendar.sync.models import Mirror, MirrorRun
+
+CLOCK_SKEW_S = 60
+LATE = timedelta(hours=2)
+REACH_S = 3.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One link of the chain. A hint is worth knowing, not a fault.
+
+    `action` is what one button may do about it: "connect", "reconnect" or "choose" (`target` a connection), "check_now",
+    "deep_check", "resume", "watch" or "held" (a mirror), "assign" or "show" (a calendar), "trash", "remove_copy" (an
+    event), or none.
+    """
+
+    what: str
+    is_good: bool
+    says: str
+    is_hint: bool = False
+    action: str = ""
+    target: str = ""
+
+
+def examine() -> list[Finding]:
+    """Every check of the installation and of each account, in the order in which one cause hides the next."""
+    found = installation()
+    if not found[0].is_good:
+        return found
+    for account in Account.objects.order_by("id"):
+        with tenant(account.pk):
+            found += [
+                msgspec.structs.replace(finding, what=f"{account.name}: {finding.what}")
+                for finding in account_findings()
+            ]
+    return found
+
+
+def installation() -> list[Finding]:
+    """What all accounts share. Asks the public address, so it may not run inside a transaction."""
+    found = [_database()]
+    if not found[0].is_good:
+        return found
+    return [*found, _migrations(), _role(), _clock(), workers(), google_client(), public_address(), _mail()]
+
+
+def account_findings() -> list[Finding]:
+    """Every connection and mirror of the scope's account."""
+    found = [connected(held) for held in Connection.objects.order_by("id")]
+    mirrors = Mirror.objects.filter(is_selected=True).select_related("calendar", "connection")
+    return found + [mirrored(mirror) for mirror in mirrors.order_by("id")]
+
+
+def connected(shown: Connection) -> Finding:
+    if shown.state == "active":
+        return Finding(shown.email, True, _("connected"))
+    if shown.state == "disconnecting":
+        return Finding(shown.email, False, _("is being disconnected"), is_hint=True)
+    says = _("Google ended the authorisation. Reconnect the account; nothing is lost.")
+    return Finding(shown.email, False, says, action="reconnect", target=str(shown.uuid))
+
+
+def mirrored(shown: Mirror) -> Finding:
+    """One mirror: its state, what it waits for, whether it is late."""
+    name, target = shown.calendar.name, str(shown.uuid)
+    if shown.connection is not None and shown.connection.state != "active":
+        return Finding(name, False, _("waits until its Google account is connected again"), is_hint=True)
+    if shown.is_paused:
+        return Finding(name, False, _("was paused by a person"), action="resume", target=target)
+    if shown.state == "held":
+        return Finding(name, False, _("holds deletions until a person decides"), action="held", target=target)
+    if shown.error_message:
+        return Finding(name, False, presenting.in_language(shown.error_message), action="check_now", target=target)
+    if shown.state == "first_sync":
+        counts = {"events": shown.progress_events, "pages": shown.progress_pages}
+        says = _("The first sync is running: %(events)s events in %(pages)s pages so far.") % counts
+        return Finding(name, True, says)
+    run = MirrorRun.objects.filter(mirror_id=shown.pk).first()
+    last = shown.last_sync_at
+    if run is not None and run.is_active and (last is None or last < clock.now() - LATE):
+        return Finding(name, False, _("was not checked for two hours"), action="check_now", target=target)
+    if shown.state not in {"live", "polling"}:
+        return Finding(name, False, _("is not available at Google"), action="check_now", target=target)
+    return Finding(name, True, _("works; last checked %(at)s UTC") % {"at": f"{last:%Y-%m-%d %H:%M}"})
+
+
+def workers() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'"
+        )
+        row = cursor.fetchone()
+    count = int(row[0]) if row else 0
+    says = _("%(count)s running") % {"count": count} if count else _("none is running: start conversa-calendar worker")
+    return Finding(_("Workers"), count > 0, says)
+
+
+def google_client() -> Finding:
+    is_set = bool(settings.GOOGLE_CLIENT_ID and settings.GOOGLE_CLIENT_SECRET)
+    unset = _(
+        "The operator has to set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; conversa-calendar google-setup helps."
+    )
+    return Finding(_("Google client"), is_set, _("is set") if is_set else unset)
+
+
+def public_address() -> Finding:
+    """Whether Google could notify us. Calls the address."""
+    what, address = _("Public address"), settings.PUBLIC_URL
+    if not address:
+        says = _("PUBLIC_URL is not set: Google cannot notify, so calendars are checked every few minutes.")
+        return Finding(what, False, says, is_hint=True)
+    if not address.startswith("https://"):
+        says = _("%(address)s is not https: Google refuses to notify it, so calendars are checked every few minutes.")
+        return Finding(what, False, says % {"address": address}, is_hint=True)
+    if not _answers(f"{address}/healthz"):
+        return Finding(what, False, _("%(address)s does not answer from here.") % {"address": address})
+    return Finding(what, True, _("%(address)s answers") % {"address": address})
+
+
+def _answers(address: str) -> bool:
+    try:
+        answer = urllib3.request("GET", address, timeout=REACH_S, retries=False)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200
+
+
+def _database() -> Finding:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version_num")
+            row = cursor.fetchone()
+    except DatabaseError as error:
+        return Finding(_("Database"), False, _("cannot be reached: %(error)s") % {"error": error})
+    version = int(row[0]) // 10_000 if row else 0
+    return Finding(_("Database"), version >= 16, _("PostgreSQL %(version)s answers") % {"version": version})
+
+
+def _migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    says = _("%(count)s to run: conversa-calendar migrate") % {"count": waiting} if waiting else _("up to date")
+    return Finding(_("Migrations"), not waiting, says)
+
+
+def _role() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        row = cursor.fetchone()
+    is_walled = row is not None and not row[0]
+    says = _("accounts are walled off") if is_walled else _("this role sees through the walls; use an ordinary one")
+    return Finding(_("Database role"), is_walled, says)
+
+
+def _clock() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    skew_s = abs((row[0] - clock.now()).total_seconds()) if row else 0.0
+    says = _("%(seconds)s s apart from the database") % {"seconds": f"{skew_s:.0f}"}
+    return Finding(_("Clock"), skew_s < CLOCK_SKEW_S, says)
+
+
+def _mail() -> Finding:
+    is_real = settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+    says = _("goes out by SMTP") if is_real else _("is only written to a folder or the console (EMAIL_URL)")
+    return Finding(_("Mail"), is_real, says, is_hint=True)

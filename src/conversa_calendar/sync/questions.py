@@ -1,0 +1,158 @@
+"""The four troubleshooting questions of the user guide, each taken to its cause and to the button that repairs it."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection as database
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts.tenancy import current_account
+from conversa_calendar.calendars import access, selectors, services
+from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.models import Assignment, Calendar, Event
+from conversa_calendar.connections.models import Connection, Grant
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import doctor
+from conversa_calendar.sync.doctor import Finding
+from conversa_calendar.sync.models import Mirror, PushChannel
+
+DOUBLES_MAX = 10
+DOUBLES_BACK = timedelta(days=31)
+TRASH_DAYS = 30
+
+
+def authorisation() -> list[Finding]:
+    """“Connecting failed, or the account asks to be connected again.”"""
+    connections = list(Connection.objects.order_by("id"))
+    found = [doctor.google_client()]
+    if not connections:
+        says = _("No Google account is connected yet. On Google's page every box about the calendar has to be ticked.")
+        found.append(Finding(_("Google accounts"), False, says, action="connect"))
+    return found + [doctor.connected(shown) for shown in connections]
+
+
+def no_events(viewer: Viewer) -> list[Finding]:
+    """“Connected, but no events appear.”"""
+    found = []
+    for connection in Connection.objects.order_by("id"):
+        mirrors = list(
+            Mirror.objects.filter(connection=connection, is_selected=True).select_related("calendar", "connection")
+        )
+        if not mirrors:
+            says = _("Nothing is selected: no calendar is mirrored until somebody chooses it.")
+            found.append(Finding(connection.email, False, says, action="choose", target=str(connection.uuid)))
+        for mirror in mirrors:
+            found += _appearing(mirror, viewer)
+    if not found:
+        found.append(Finding(_("Google accounts"), False, _("No Google account is connected yet."), action="connect"))
+    return found
+
+
+def _appearing(mirror: Mirror, viewer: Viewer) -> list[Finding]:
+    """Why one calendar's events may not be seen, the outermost reason first."""
+    state, calendar = doctor.mirrored(mirror), mirror.calendar
+    if not state.is_good:
+        return [state]
+    found = []
+    if calendar.pk in services.preference_of(viewer.member).hidden_calendars:
+        says = _("You have hidden this calendar on your calendar page.")
+        found.append(Finding(calendar.name, False, says, action="show", target=str(calendar.uuid)))
+    if not Assignment.objects.filter(calendar=calendar).exists():
+        says = _("It is assigned to nobody, so only its owner and the administrators see it.")
+        found.append(Finding(calendar.name, False, says, is_hint=True, action="assign", target=str(calendar.uuid)))
+    if mirror.first_synced_at and not Event.objects.filter(calendar=calendar, deleted_at=None).exists():
+        found.append(Finding(calendar.name, True, _("Google has no event in this calendar."), is_hint=True))
+    return found or [state]
+
+
+def vanished_or_doubled(viewer: Viewer) -> list[Finding]:
+    """“An event has vanished, or there are two of it.”"""
+    mirrors = list(Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id"))
+    found = [state for mirror in mirrors if (state := doctor.mirrored(mirror)).action == "held"]
+    since = clock.now() - timedelta(days=TRASH_DAYS)
+    seen = access.levels(viewer)
+    gone = Event.objects.filter(calendar_id__in=seen, deleted_at__gt=since, deleted_by="remote", series=None).count()
+    if gone:
+        says = _("%(count)s events were deleted at Google within 30 days and rest in the trash.") % {"count": gone}
+        found.append(Finding(_("Trash"), True, says, is_hint=True, action="trash"))
+    found += _doubles(viewer)
+    for mirror in mirrors:
+        if mirror.last_proven_at is None:
+            says = _("was never compared with Google event by event")
+        else:
+            says = _("was proven equal on %(at)s UTC") % {"at": f"{mirror.last_proven_at:%Y-%m-%d %H:%M}"}
+        found.append(
+            Finding(mirror.calendar.name, mirror.last_proven_at is not None, says, True, "deep_check", str(mirror.uuid))
+        )
+    return found
+
+
+_DOUBLES = """
+    SELECT calendar_id, max(id), count(*) FROM calendars_event
+    WHERE account_id = %(account)s AND calendar_id = ANY(%(calendars)s) AND deleted_at IS NULL AND kind <> 'override'
+      AND NOT is_private AND summary <> '' AND (starts_at > %(since)s OR kind = 'series')
+    GROUP BY calendar_id, kind, summary, starts_at, ends_at HAVING count(*) > 1
+    ORDER BY max(starts_at) DESC LIMIT %(most)s
+"""
+
+
+def _doubles(viewer: Viewer) -> list[Finding]:
+    """Events with the same title and time twice in one calendar that the viewer may change: made twice by somebody, as
+    sync itself cannot make them."""
+    calendars = {shown.pk: shown for shown, level in selectors.visible(viewer) if level == "edit"}
+    values: dict[str, Any] = {
+        "account": current_account(),
+        "calendars": [pk for pk, shown in calendars.items() if not shown.is_read_only],
+        "since": clock.now() - DOUBLES_BACK,
+        "most": DOUBLES_MAX,
+    }
+    with database.cursor() as cursor:
+        cursor.execute(_DOUBLES, values)
+        rows = cursor.fetchall()
+    return [
+        _double(calendars[calendar_id], Event.objects.get(pk=event_id), count) for calendar_id, event_id, count in rows
+    ]
+
+
+def _double(calendar: Calendar, event: Event, count: int) -> Finding:
+    says = _(
+        "stands %(count)s times in %(calendar)s at %(at)s UTC. Each is an event of its own at Google: somebody made it twice."
+    )
+    values = {"count": count, "calendar": calendar.name, "at": f"{event.starts_at:%Y-%m-%d %H:%M}"}
+    return Finding(event.summary, False, says % values, action="remove_copy", target=str(event.uuid))
+
+
+def updates_stopped() -> list[Finding]:
+    """“Changes arrive late or not at all.”"""
+    found = [doctor.workers()]
+    subs = Connection.objects.values_list("sub", flat=True)
+    for grant in Grant.objects.filter(sub__in=list(subs)):
+        if grant.slowed_until and grant.slowed_until > clock.now():
+            says = _("Google asks for fewer requests; it goes on by itself at %(at)s UTC.")
+            found.append(Finding("Google", False, says % {"at": f"{grant.slowed_until:%H:%M}"}, is_hint=True))
+    for mirror in Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id"):
+        state = doctor.mirrored(mirror)
+        found.append(state if not state.is_good else notified(mirror))
+    return found
+
+
+def notified(mirror: Mirror) -> Finding:
+    """Whether Google notifies us of a healthy mirror's changes."""
+    name, target = mirror.calendar.name, str(mirror.uuid)
+    channel = PushChannel.objects.filter(mirror_id=mirror.pk, state="live").order_by("-expires_at").first()
+    if channel is not None:
+        if channel.last_message_at is None:
+            return Finding(
+                name, True, _("Google will notify changes; no notification came yet."), True, "check_now", target
+            )
+        says = _("Google notifies changes; the last notification came on %(at)s UTC.")
+        return Finding(name, True, says % {"at": f"{channel.last_message_at:%Y-%m-%d %H:%M}"})
+    if mirror.push_refused:
+        says = _("Google refuses to notify (%(reason)s); the calendar is checked every few minutes.")
+        return Finding(name, False, says % {"reason": mirror.push_refused}, True, "watch", target)
+    if not settings.PUBLIC_URL:
+        says = _("This installation has no public address, so the calendar is checked every few minutes.")
+        return Finding(name, False, says, True, "check_now", target)
+    says = _("Notifications are not set up; the calendar is checked every few minutes.")
+    return Finding(name, False, says, False, "watch", target)

@@ -1,0 +1,193 @@
+"""Every page as administrator, agent and stranger, light and dark, wide and narrow, in three languages: axe finds nothing
+serious, nothing overflows, hostile content does no harm, and a screenshot is kept."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.test_newcomer import FLAGS, SHOTS
+from tests.processes.test_kill import _connect
+from tests.support.processes import PASSWORD, Installation, running, until
+
+pytestmark = pytest.mark.browser
+ANA = "ana@acme.example"
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+HOSTILE = "<script>document.title='owned'</script><style>*{display:none}</style>\u202egnp.exe\u200b" + "W" * 10_000
+FULLCALENDARS = {"label-content-name-mismatch", "scrollable-region-focusable"}
+"""In the grid of the calendar page: its days are labelled by their full dates, which the short ones shown are no part of,
+and it scrolls with the tiles and days inside, which take the focus."""
+PAGES = (
+    "calendar",
+    "connections",
+    "doctor",
+    "activity",
+    "bookings",
+    "trash",
+    "settings",
+    "help/start",
+    "help/assign",
+    "help/troubleshooting",
+)
+
+
+class Look(NamedTuple):
+    """How a page is looked at."""
+
+    who: str
+    scheme: str
+    width: int
+    language: str
+
+
+LOOKS = (
+    Look("a@acme.example", "light", 1280, "en"),
+    Look("a@acme.example", "dark", 390, "pt-br"),
+    Look("b@acme.example", "dark", 1280, "es"),
+    Look("b@acme.example", "light", 390, "en"),
+)
+
+
+class Place(NamedTuple):
+    installation: Installation
+    token: str
+    connection: str
+    booking_page: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Place]:
+    """An account with a mirrored calendar, hostile events on both sides, an agent and a booking page."""
+    with running(tmp_path_factory.mktemp("pages")) as installation:
+        create = ("--name", "Acme", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
+        made = json.loads(installation.command("create-account", *create, "--api-token"))
+        token = made["api_token"]
+        agent = {"email": "b@acme.example", "name": HOSTILE[:80], "role": "agent"}
+        agent = installation.api("POST", "members", token, agent)
+        installation.at_google("/_emulator/accounts", {"email": ANA, "time_zone": "UTC"})
+        access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
+        times = {"start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
+        event = {"summary": HOSTILE[:1000], "description": HOSTILE[:8000], "location": HOSTILE[:1000], **times}
+        installation.at_google("/calendar/v3/calendars/primary/events", event, token=access)
+        installation.at_google("/_emulator/consent", {"email": ANA})
+        _connect(installation.origin)
+        [connection] = installation.api("GET", "connections", token)["items"]
+        path = f"connections/{connection['id']}/calendars/{ANA}"
+        mirror = installation.api("PUT", path, token, {"mirrored": True})
+        items = [{"kind": "agent", "id": agent["id"], "level": "edit"}]
+        installation.api("PUT", f"calendars/{mirror['calendar']}/assignments", token, {"items": items})
+        until(lambda: installation.api("GET", "mirrors", token)["items"][0]["progress"]["done"])
+        hosts = [{"id": made["member"], "calendar": mirror["calendar"]}]
+        body = {
+            "title": "Demo " + "W" * 60,
+            "description": HOSTILE[:400],
+            "weekly": [[[540, 1020]]] * 7,
+            "hosts": hosts,
+        }
+        page = installation.api("POST", "booking-pages", token, body | {"notice": 0, "is_published": True})
+        way_in = chromium.new_page()
+        _choose_password(way_in, installation, "b@acme.example")
+        way_in.close()
+        yield Place(installation, token, connection["id"], page)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.who[0]}-{look.scheme}-{look.width}-{look.language}")
+def test_members_pages(place: Place, chromium: Browser, look: Look) -> None:
+    page = _opened(chromium, look)
+    page.goto(f"{place.installation.origin}/login")
+    page.locator("input[type=email]").fill(look.who)
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("form button").first.click()
+    page.wait_for_url("**/calendar")
+    page.goto(f"{place.installation.origin}/settings")
+    page.locator('select[name="language"]').select_option(look.language)
+    page.locator('form[action="/settings/profile"] button').first.click()
+    expect(page.locator("html")).to_have_attribute("lang", look.language)
+    troubles = [trouble for name in PAGES for trouble in _looked_at(page, place, name, look)]
+    if look.who.startswith("a@"):
+        further = (f"connections/{place.connection}/calendars", f"connections/{place.connection}/disconnect")
+        further += ("bookings/pages/new", f"bookings/pages/{place.booking_page['id']}/why")
+        troubles += [trouble for name in further for trouble in _looked_at(page, place, name, look)]
+    page.goto(f"{place.installation.origin}/calendar?date=2026-12-01")
+    page.locator(".tile").first.click()
+    expect(page.locator("#event-title")).to_be_visible()
+    troubles += _troubles(page, "event")
+    page.context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+@pytest.mark.parametrize("look", LOOKS[:3], ids=lambda look: f"{look.scheme}-{look.width}-{look.language}")
+def test_strangers_pages(place: Place, chromium: Browser, look: Look) -> None:
+    page = _opened(chromium, look)
+    names = ("login", "password/reset", f"book/{place.booking_page['slug']}")
+    troubles = [trouble for name in names for trouble in _looked_at(page, place, name, look)]
+    page.locator("a[href*='form?start=']").first.click()
+    troubles += _troubles(page, "form")
+    page.context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+def _choose_password(page: Page, installation: Installation, who: str) -> None:
+    """A new member's way in: the link that is mailed to them."""
+    page.goto(f"{installation.origin}/password/reset")
+    page.locator("input[type=email]").fill(who)
+    page.locator("form button").first.click()
+
+    def link() -> str:
+        mails = [path.read_text() for path in (installation.home / "mail").glob("*.eml")]
+        found = [re.search(r"https?://\S+/password/reset/\S+", mail) for mail in mails if f"To: {who}" in mail]
+        return found[-1].group() if found and found[-1] else ""
+
+    page.goto(until(link))
+    for field in page.locator("input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("form button").first.click()
+    expect(page.locator("input[type=password]")).to_have_count(0)
+
+
+def _opened(chromium: Browser, look: Look) -> Page:
+    context = chromium.new_context(
+        viewport={"width": look.width, "height": 860}, color_scheme=look.scheme, locale=look.language
+    )
+    return context.new_page()
+
+
+def _looked_at(page: Page, place: Place, name: str, look: Look) -> list[str]:
+    page.goto(f"{place.installation.origin}/{name}")
+    SHOTS.mkdir(exist_ok=True)
+    title = "booking-page" if name.startswith("book/") else "-".join(re.findall("[a-z]{4,}", name))
+    kept = f"{title}-{look.who[0]}-{look.scheme}-{look.width}-{look.language}"
+    page.screenshot(path=str(SHOTS / f"{kept}.png"))
+    return _troubles(page, name)
+
+
+def _troubles(page: Page, name: str) -> list[str]:
+    """What axe finds serious, what sticks out of the window, what a script of a stranger changed."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    troubles = [
+        f"{name}: {problem['id']}: {node['html'][:160]}"
+        for problem in found["violations"]
+        if problem["impact"] in {"serious", "critical"}
+        for node in problem["nodes"][:3]
+        if not (problem["id"] in FULLCALENDARS and "fc-" in node["html"])
+    ]
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    troubles += [f"{name}: {wide} pixels wide in a window of {window}"] if wide > window else []
+    troubles += [f"{name}: a stranger's script ran"] if page.title() == "owned" else []
+    troubles += [f"{name}: nothing to be seen"] if not page.locator("h1, h2").first.count() else []
+    return troubles
