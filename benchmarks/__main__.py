@@ -35,6 +35,7 @@ def main() -> int:
             _edit_there(scene)
             _month_feed(scene)
             _slots(scene)
+            _bookings(scene)
     _memory_growth()
     emulator.run()
     return 0
@@ -88,6 +89,42 @@ def _slots(scene: dict[str, Any]) -> None:
         print(
             f"slots of 31 days, {count} hosts: {statistics.median(whole) * 1000:.0f} ms, {ratio:.1f} × the bare union"
         )
+
+
+def _bookings(scene: dict[str, Any]) -> None:
+    """Bookings a second while eight threads go for the same times, four visitors for each, ten hosts in turn."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connection
+
+    from conversa_calendar.accounts import selectors as accounts
+    from conversa_calendar.accounts.tenancy import in_tenant, tenant
+    from conversa_calendar.bookings import pages, services
+    from conversa_calendar.kit import clock
+
+    with tenant(scene["account"]):
+        hosts = [{"id": str(member.uuid)} for member in accounts.members().filter(user__email__startswith="h")[:10]]
+        values = {"title": "Rush", "weekly": [[[0, 1440]]] * 7, "host_mode": "round_robin", "hosts": hosts}
+        page = pages.create(owner=scene["member"], values=values | {"notice": 0, "horizon_days": 365})
+    begin = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=60)
+    starts = [begin + timedelta(minutes=30 * n) for n in range(50) for _visitor in range(4)]
+
+    def one(numbered: tuple[int, Any]) -> bool:
+        number, start = numbered
+        visitor = services.Visitor(name="V", email=f"v{number}@else.example", time_zone="UTC")
+        try:
+            in_tenant(scene["account"], lambda: services.book(page, start, 30, visitor))
+        except services.Taken:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    answers: list[bool] = []
+    with ThreadPoolExecutor(8) as crowd:
+        spent_s = seconds(lambda: answers.extend(crowd.map(one, enumerate(starts))))
+    made = sum(answers)
+    print(f"bookings under contention: {made / spent_s:.0f}/s ({made} of {len(starts)} asked for, 8 threads)")
 
 
 def _busy_hosts(account_id: int) -> None:

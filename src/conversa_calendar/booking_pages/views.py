@@ -41,7 +41,12 @@ EMBED_SCRIPT = """(() => {
   const frame = document.createElement("iframe");
   frame.src = page.href;
   frame.title = here.dataset.title || "Book a time";
-  frame.style.cssText = "border:0;width:100%;min-height:" + (parseInt(here.dataset.height, 10) || 760) + "px";
+  frame.style.cssText = "border:0;width:100%;height:" + (parseInt(here.dataset.height, 10) || 760) + "px";
+  window.addEventListener("message", (event) => {
+    const height = event.data && event.data.bookingHeight;
+    if (event.source === frame.contentWindow && event.origin === page.origin && height > 0 && height < 20000)
+      frame.style.height = Math.ceil(height) + "px";
+  });
   here.after(frame);
 })();
 """
@@ -154,6 +159,8 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     with tenant(account_id):
         booking = _booking(UUID(uuid))
         request.embed_origins = booking.page.embed_origins  # type: ignore[attr-defined]
+        if booking.page.language:
+            translation.activate(booking.page.language)
         if (mark := request.GET.get("mail")) and mails.is_from_mail(mark, booking):
             addresses.verify(booking.email)
         context = {"booking": booking, "account": account, "token": token, "error": error}
@@ -305,6 +312,8 @@ def _shown(request: HttpRequest, uuid: UUID) -> BookingPage:
     """The published page; remembers who may frame it. Raises NotFound."""
     shown = _published(uuid)
     request.embed_origins = shown.embed_origins  # type: ignore[attr-defined]
+    if shown.language:
+        translation.activate(shown.language)
     return shown
 
 

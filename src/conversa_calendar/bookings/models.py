@@ -25,7 +25,8 @@ class PageAddress(models.Model):
 
 class BookingPage(TenantModel):
     """What visitors book. Times are minutes; `weekly` is seven lists of [from, to] minutes after midnight, Monday
-    first, `overrides` {date: the same}. A limit of 0 means none."""
+    first, `overrides` {date: the same}. A limit of 0 means none. `language` empty means the visitor's own; `logo` is a
+    picture as a data: address."""
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     key = models.CharField(max_length=80, unique=True)
@@ -56,6 +57,8 @@ class BookingPage(TenantModel):
     reminders = ArrayField(models.IntegerField(), default=list, db_default=[])
     embed_origins = ArrayField(models.TextField(), default=list, db_default=[])
     color = models.CharField(max_length=9, default="#4f46e5")
+    language = models.CharField(max_length=8, default="", db_default="", blank=True)
+    logo = models.TextField(default="", db_default="", blank=True)
     is_published = models.BooleanField(default=False)
     owner = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=clock.now)

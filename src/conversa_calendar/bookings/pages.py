@@ -1,5 +1,7 @@
 """Writing booking pages: every field checked with a sentence for the person, hosts replaced as a whole."""
 
+import base64
+import binascii
 import itertools
 import re
 from datetime import date
@@ -49,6 +51,8 @@ FIELDS = (
     "reminders",
     "embed_origins",
     "color",
+    "language",
+    "logo",
     "is_published",
 )
 """What the API shows of a page as it is stored, and takes the same way."""
@@ -68,6 +72,9 @@ _BOUNDS = {
 NUMBERS = tuple(_BOUNDS)
 """The fields that are whole numbers."""
 _QUESTIONS = ("text", "choice", "email", "phone")
+LOGO_BYTES_MAX = 64 * 1024
+_PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+"""How the kinds of picture that a logo may be begin."""
 DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX, REMINDERS_MAX = 6, 20, 100, 3
 
 
@@ -159,6 +166,12 @@ def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:
 
 
 def _take_public(page: BookingPage, values: dict[str, Any]) -> None:
+    if "language" in values:
+        if values["language"] not in {"", *dict(settings.LANGUAGES)}:
+            raise Invalid("language", _("There is no such language."))
+        page.language = values["language"]
+    if "logo" in values:
+        page.logo = _logo(values["logo"])
     if "stale_policy" in values:
         if values["stale_policy"] not in STALE_POLICIES:
             raise Invalid("stale_policy", _("A host whose calendar cannot be read is hidden (hide) or marked (warn)."))
@@ -173,6 +186,26 @@ def _take_public(page: BookingPage, values: dict[str, Any]) -> None:
         if not isinstance(rows, list) or len(rows) > 20 or not all(_is_origin(row) for row in rows):
             raise Invalid("embed_origins", _("An origin reads like https://www.example.com."))
         page.embed_origins = sorted(set(rows))
+
+
+def picture(kind: str, data: bytes) -> str:
+    """A logo as a data: address. Raises Invalid for what is no small picture."""
+    if len(data) > LOGO_BYTES_MAX:
+        raise Invalid("logo", _("A logo has at most 64 kB."))
+    if kind not in _PICTURES or not data.startswith(_PICTURES[kind]):
+        raise Invalid("logo", _("A logo is a PNG, JPEG or WebP picture."))
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _logo(text: Any) -> str:
+    """A data: address read and written anew, so that nothing but a picture is kept."""
+    if text == "":
+        return ""
+    kind, comma, data = str(text)[: LOGO_BYTES_MAX * 2].removeprefix("data:").partition(";base64,")
+    try:
+        return picture(kind, base64.b64decode(data, validate=True) if comma else b"")
+    except binascii.Error as error:
+        raise Invalid("logo", _("A logo is a PNG, JPEG or WebP picture.")) from error
 
 
 def _is_origin(text: Any) -> bool:

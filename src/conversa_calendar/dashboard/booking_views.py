@@ -177,6 +177,7 @@ def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None
     )
     questions = "\n".join(f"{row['label']}{' *' if row['required'] else ''}" for row in shown.questions)
     return {
+        "languages": settings.LANGUAGES,
         "page": shown,
         "url": presenting.page(shown)["url"] if shown.pk else "",
         "rows": rows,
@@ -220,6 +221,11 @@ def _values(request: MemberRequest) -> dict[str, Any]:
     values["reminders"] = [_whole("reminders", part) for part in posted.get("reminders", "").split(",") if part.strip()]
     values["embed_origins"] = posted.get("embed_origins", "").split()
     values["stale_policy"] = posted.get("stale_policy", "hide")
+    values["language"] = posted.get("language", "")
+    if "remove_logo" in posted:
+        values["logo"] = ""
+    elif (sent := request.FILES.get("logo")) is not None:
+        values["logo"] = pages.picture(sent.content_type or "", sent.read(pages.LOGO_BYTES_MAX + 1))
     for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
         values[name] = name in posted
     return values

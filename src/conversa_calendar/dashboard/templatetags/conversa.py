@@ -35,6 +35,15 @@ def styles(entry: str) -> SafeString:
 
 
 @register.simple_tag
+def script(entry: str) -> SafeString:
+    """Only the script of one entry."""
+    chunk = _manifest().get(entry)
+    return (
+        format_html('<script type="module" src="/static/dist/{}"></script>', chunk["file"]) if chunk else SafeString()
+    )
+
+
+@register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the set, inlined as SVG; decorative, the words beside it speak."""
     return mark_safe(_icon(name))  # our own build's files
