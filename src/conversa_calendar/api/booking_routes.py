@@ -9,6 +9,8 @@ from django.utils import translation
 from ninja import Router
 from ninja.params.functions import Body, Header, Query
 
+from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api.auth import ApiRequest, Caller, scoped
@@ -164,13 +166,13 @@ def get_booking(request: ApiRequest, uuid: str) -> Payload:
     return presenting.booking(selectors.booking(request.caller.member, uuid))
 
 
-@router.patch("/bookings/{uuid}", summary="Move a booking, answer it, or mark that nobody came")
+@router.patch("/bookings/{uuid}", summary="Move a booking, hand it over, answer it, or mark that nobody came")
 @scoped("events.write", in_tenant=False)
 def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         booking = _manageable(request.caller, uuid)
-    if unknown := set(payload) - {"start", "state", "guests"}:
+    if unknown := set(payload) - {"start", "state", "guests", "host"}:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
     start, willing = None, None
     if "start" in payload:
@@ -181,6 +183,8 @@ def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...))
         booking = _manageable(request.caller, uuid)
         if start is not None:
             booking = services.reschedule(booking, start, only=willing)
+        if "host" in payload:
+            booking = services.hand_over(booking, _member(payload["host"]))
         if "guests" in payload:
             booking = services.add_guests(booking, _texts("guests", payload["guests"]))
         return presenting.booking(_in_state(booking, payload.get("state")))
@@ -198,6 +202,13 @@ def _in_state(booking: Booking, state: Any) -> Booking:
             return services.mark_no_show(booking)
         case _:
             raise Problem(422, "invalid", "A booking becomes confirmed, cancelled or no_show.")
+
+
+def _member(uuid: Any) -> Member:
+    for found in accounts.members():
+        if str(found.uuid) == uuid:
+            return found
+    raise Problem(422, "invalid", "host is a member's id.")
 
 
 def _texts(field: str, value: Any) -> list[str]:

@@ -119,6 +119,14 @@ def busy_of(
     return found
 
 
+def is_free(page: BookingPage, host: Host, duration: int, start: datetime, ignored: int | None) -> bool:
+    """Whether nothing else takes a host's time then, buffers included; hours, notice and limits are not asked."""
+    wanted = rules_of(page, duration)
+    begin, end = start - wanted.before, start + wanted.duration + wanted.after
+    busy = busy_of(page, [host], wanted, begin, end, ignored)[host.member.pk]
+    return not any(since < end and until > begin for since, until in busy)
+
+
 def hours_of(page: BookingPage) -> Hours:
     weekly = tuple(tuple((a, b) for a, b in day) for day in page.weekly)
     overrides = {date.fromisoformat(day): tuple((a, b) for a, b in spans) for day, spans in page.overrides.items()}

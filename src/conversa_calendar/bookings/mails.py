@@ -27,6 +27,7 @@ _SUBJECTS = {
     "requested": gettext_lazy("Requested: %(title)s"),
     "confirmed": gettext_lazy("Confirmed: %(title)s"),
     "moved": gettext_lazy("Moved: %(title)s"),
+    "host": gettext_lazy("Another host: %(title)s"),
     "cancelled": gettext_lazy("Cancelled: %(title)s"),
     "link": gettext_lazy("Meeting link: %(title)s"),
     "reminder": gettext_lazy("Reminder: %(title)s"),
@@ -102,6 +103,8 @@ def tell_visitor(booking: Booking, what: str, muted: frozenset[str] = frozenset(
     uri = _uri(booking)
     if what == "requested":
         lines.append(_("%(host)s still has to confirm this time; it is kept for you.") % {"host": booking.host})
+    if what == "host":
+        lines.append(_("%(host)s will meet you at this time.") % {"host": booking.host})
     if booking.state != CANCELLED:
         lines += [line for line in (_place(booking, uri),) if line]
     private = ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}] if booking.state != CANCELLED else []

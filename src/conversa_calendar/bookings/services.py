@@ -327,6 +327,38 @@ def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = No
     return booking
 
 
+def hand_over(booking: Booking, host: Member) -> Booking:
+    """Another host of the page takes a booking over, at its time: the event moves to their calendar and the visitor is
+    told. What is known here of the new host's time decides; the page's notice and limits, which are for visitors, do
+    not. Raises Taken, Invalid."""
+    booking = _locked(booking)
+    _must_be_open(booking)
+    if host.pk == booking.host_id:
+        return booking
+    page, event = booking.page, booking.event
+    if page.host_mode == "all":
+        raise Invalid("host", _("All hosts take part in this booking."))
+    taker = next((one for one in _lock_hosts(page) if one.member.pk == host.pk), None)
+    if taker is None:
+        raise Invalid("host", _("%(name)s cannot be booked through this page.") % {"name": host})
+    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    if not availability.is_free(page, taker, duration, booking.starts_at, booking.event_id):
+        raise Taken
+    with transaction.atomic():
+        BookingClaim.objects.filter(booking=booking).delete()
+        _claim(page, booking, [taker], booking.starts_at, duration)
+    before, booking.host = booking.host, taker.member
+    booking.sequence += 1
+    booking.flag = UNCHECKED if taker.is_stale else ""
+    booking.save()
+    if event is not None and event.deleted_at is None:
+        booking.event = editing.move(event, taker.calendar, actor=before)
+    mails.tell_visitor(booking, "host")
+    mails.tell_host(booking)
+    booking.save()
+    return booking
+
+
 def cancel(booking: Booking, *, by: str, muted: frozenset[str] = frozenset()) -> Booking:
     """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses."""
     booking = _locked(booking)

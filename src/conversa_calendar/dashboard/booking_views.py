@@ -17,7 +17,7 @@ from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.bookings import availability, pages, presenting, selectors, services
-from conversa_calendar.bookings.models import LOCATIONS, BookingHost, BookingPage
+from conversa_calendar.bookings.models import LOCATIONS, Booking, BookingHost, BookingPage
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page
@@ -37,8 +37,10 @@ def overview(request: MemberRequest) -> HttpResponse:
     rows = selectors.bookings(member).filter(ends_at__gt=clock.now() - timedelta(days=30)).order_by("starts_at")
     now = clock.now()
     found = list(rows[:SHOWN])
+    upcoming = [row for row in found if row.ends_at >= now and row.state != "cancelled"]
+    able = {shown: [host.member for host in availability.hosts(shown)] for shown in {row.page for row in upcoming}}
     context = {
-        "upcoming": [row for row in found if row.ends_at >= now and row.state != "cancelled"],
+        "upcoming": [(row, _takers(row, able[row.page])) for row in upcoming],
         "past": [row for row in found[::-1] if row.ends_at < now or row.state == "cancelled"],
         "pages": [(shown, presenting.page(shown)["url"]) for shown in selectors.pages()],
         "may_make": member.may(Permission.OWN_PAGES),
@@ -153,13 +155,27 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
                 services.cancel(booking, by="host")
             case "no-show":
                 services.mark_no_show(booking)
+            case "hand-over":
+                services.hand_over(booking, _taker(request.POST.get("host", "")))
             case _:
                 return HttpResponseBadRequest(_("There is no such action."))
-    except Invalid as error:
-        messages.error(request, error.message)
+    except (Invalid, services.Taken) as error:
+        messages.error(request, getattr(error, "message", "") or _("They are not free at that time."))
         return redirect("bookings")
     messages.success(request, _("Done. The visitor is told by mail.") if action != "no-show" else _("Noted."))
     return redirect("bookings")
+
+
+def _takers(booking: Booking, able: list[Member]) -> list[Member]:
+    """Who else could take a booking over."""
+    return [] if booking.page.host_mode == "all" else [member for member in able if member.pk != booking.host_id]
+
+
+def _taker(uuid: str) -> Member:
+    for found in accounts.members():
+        if str(found.uuid) == uuid:
+            return found
+    raise Invalid("host", _("There is no such member."))
 
 
 def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
@@ -222,6 +238,7 @@ def _values(request: MemberRequest) -> dict[str, Any]:
     values["embed_origins"] = posted.get("embed_origins", "").split()
     values["stale_policy"] = posted.get("stale_policy", "hide")
     values["language"] = posted.get("language", "")
+    values |= {"color": posted["color"]} if posted.get("color") else {}
     if "remove_logo" in posted:
         values["logo"] = ""
     elif (sent := request.FILES.get("logo")) is not None:
