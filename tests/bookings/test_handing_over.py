@@ -171,3 +171,42 @@ def _form_of(browser: Client, page: dict[str, Any]) -> dict[str, Any]:
             "is_published": "on",
         }
     )
+
+
+def test_saving_the_form_keeps_what_was_made_through_the_api(cast: Cast) -> None:
+    questions = [
+        {"label": "Topic", "kind": "choice", "required": True, "options": ["Billing", "Support"]},
+        {"label": "Phone", "kind": "phone", "required": False, "options": []},
+        {"label": "What *is* it?", "kind": "text", "required": False, "options": []},
+    ]
+    page = _shared(cast, questions=questions, alice={"weight": 3}, color="#112233")
+    browser = cast.alice.browser()
+    shown = browser.get(f"/bookings/pages/{page['id']}").content.decode()
+    assert "Topic * [Billing, Support]\nPhone [phone]\nWhat *is* it?</textarea>" in shown
+    fields = _form_of(browser, page) | {"questions": "Topic * [Billing, Support]\r\nPhone [phone]\r\nWhat *is* it?"}
+    fields |= {f"weight-{cast.alice.member.uuid}": "3", "color": "#112233", "host_mode": "one", "language": ""}
+    assert browser.post(f"/bookings/pages/{page['id']}", fields).status_code == 302
+    kept = cast.alice.get(f"booking-pages/{page['id']}")
+    assert kept["questions"] == questions and kept["color"] == "#112233"
+    assert {row["id"]: row["weight"] for row in kept["hosts"]}[str(cast.alice.member.uuid)] == 3
+
+
+def test_a_refused_form_comes_back_as_it_was_filled_in(cast: Cast) -> None:
+    browser, page = cast.alice.browser(), make_page(cast.alice)
+    typed = _form_of(browser, page) | {"day2": "13:00-12:00", "notice": "77", "durations": "45", "embed_origins": "x"}
+    answer = browser.post(f"/bookings/pages/{page['id']}", typed)
+    shown = answer.content.decode()
+    assert answer.status_code == 422 and 'role="alert"' in shown
+    for value in ("13:00-12:00", 'name="notice" value="77"', 'name="durations" value="45"', 'value="x"'):
+        assert value in shown
+    assert cast.alice.get(f"booking-pages/{page['id']}")["durations"] == [30]
+
+
+def test_a_calendar_counts_as_busy_or_not_as_its_owner_says(cast: Cast) -> None:
+    browser = cast.alice.browser()
+    with tenant(cast.account.pk):
+        mine = Calendar.objects.get(owner=cast.alice.member)
+    browser.post(f"/calendars/{mine.uuid}", {"name": "Mine", "switches": "1"})
+    assert cast.alice.get(f"calendars/{mine.uuid}")["counts_busy"] is False
+    browser.post(f"/calendars/{mine.uuid}", {"name": "Mine", "switches": "1", "counts_busy": "on"})
+    assert cast.alice.get(f"calendars/{mine.uuid}")["counts_busy"] is True

@@ -27,6 +27,9 @@ from conversa_calendar.kit import clock
 SHOWN = 200
 OFFERED_DAYS = 10
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TYPED = ("title", "description", "time_zone", "host_mode", "stale_policy", "language", "color")
+_TICKED = ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published")
+_QUESTION = re.compile(r"(?P<label>.*?)\s*(?P<star>\*)?\s*(?:\[(?P<kind>[^\]]*)\])?\s*$")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 
@@ -181,17 +184,18 @@ def _taker(uuid: str) -> Member:
 def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
     hosts, targets = {member for member, _calendar in chosen}, {calendar for _member, calendar in chosen}
     calendars = Calendar.objects.filter(deleted_at=None, is_read_only=False).exclude(owner=None).order_by("name")
+    weights = dict(BookingHost.objects.filter(page=shown).values_list("member_id", "weight")) if shown.pk else {}
     rows = []
     is_manager = viewer.may(Permission.BOOKINGS)
     for member in accounts.members() if is_manager else [viewer]:
         mine = [(found, found.pk in targets) for found in calendars if found.owner_id == member.pk]
-        rows.append((member, member.pk in hosts, mine))
+        rows.append((member, member.pk in hosts, mine, weights.get(member.pk, 1)))
     days = [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
     hours = [(number, days[number], _hours_text(shown.weekly[number])) for number in range(7)]
     overrides = "\n".join(
         f"{day} {_hours_text(spans) or _('closed')}" for day, spans in sorted(shown.overrides.items())
     )
-    questions = "\n".join(f"{row['label']}{' *' if row['required'] else ''}" for row in shown.questions)
+    questions = "\n".join(map(_question_text, shown.questions))
     return {
         "languages": settings.LANGUAGES,
         "page": shown,
@@ -213,12 +217,23 @@ def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None
 
 
 def _again(request: MemberRequest, shown: BookingPage | None, error: Invalid) -> dict[str, Any]:
-    """The form once more with what the person typed where it can be kept, and what is wrong."""
+    """The form once more as the person filled it in, and what is wrong; nothing of it is stored."""
+    posted = request.POST
     draft = shown or BookingPage(time_zone="UTC", durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
-    draft.title = request.POST.get("title", draft.title)
-    draft.description = request.POST.get("description", draft.description)
-    member = request.member
-    return _form(member, draft, []) | {"error": error}
+    for name in (*_TYPED, *pages.NUMBERS):
+        setattr(draft, name, posted.get(name, getattr(draft, name)))
+    for name in _TICKED:
+        setattr(draft, name, name in posted)
+    draft.location = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
+    uuids, targets = set(posted.getlist("hosts")), {value for name, value in posted.items() if "calendar-" in name}
+    members = {member.pk: str(member.uuid) for member in accounts.members()}
+    calendars = [row.pk for row in Calendar.objects.filter(deleted_at=None) if str(row.uuid) in targets]
+    chosen: list[tuple[int, int | None]] = [(pk, None) for pk, uuid in members.items() if uuid in uuids]
+    context = _form(request.member, draft, chosen + [(0, pk) for pk in calendars])
+    context["hours"] = [(number, day, posted.get(f"day{number}", "")) for number, day, _text in context["hours"]]
+    texts = {"overrides": "overrides", "questions": "questions", "durations": "durations", "reminders": "reminders"}
+    context |= {key: posted.get(name, "") for key, name in (texts | {"origins": "embed_origins"}).items()}
+    return context | {"error": error}
 
 
 def _values(request: MemberRequest) -> dict[str, Any]:
@@ -229,11 +244,17 @@ def _values(request: MemberRequest) -> dict[str, Any]:
     values["durations"] = [_whole("durations", part) for part in posted.get("durations", "").split(",") if part.strip()]
     values["weekly"] = [_spans("weekly", posted.get(f"day{number}", "")) for number in range(7)]
     values["overrides"] = _overrides(posted.get("overrides", ""))
-    lines = [line.strip() for line in posted.get("questions", "").splitlines() if line.strip()]
-    values["questions"] = [{"label": line.rstrip("* "), "required": line.endswith("*")} for line in lines]
+    values["questions"] = [_question(line) for line in posted.get("questions", "").splitlines() if line.strip()]
     values["location"] = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
     values["team"], values["inbox"] = posted.get("team") or None, posted.get("inbox") or None
-    values["hosts"] = [{"id": m, "calendar": posted.get(f"calendar-{m}") or None} for m in posted.getlist("hosts")]
+    values["hosts"] = [
+        {
+            "id": m,
+            "calendar": posted.get(f"calendar-{m}") or None,
+            "weight": _whole("hosts", posted.get(f"weight-{m}", "1")),
+        }
+        for m in posted.getlist("hosts")
+    ]
     values["reminders"] = [_whole("reminders", part) for part in posted.get("reminders", "").split(",") if part.strip()]
     values["embed_origins"] = posted.get("embed_origins", "").split()
     values["stale_policy"] = posted.get("stale_policy", "hide")
@@ -243,9 +264,25 @@ def _values(request: MemberRequest) -> dict[str, Any]:
         values["logo"] = ""
     elif (sent := request.FILES.get("logo")) is not None:
         values["logo"] = pages.picture(sent.content_type or "", sent.read(pages.LOGO_BYTES_MAX + 1))
-    for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
+    for name in _TICKED:
         values[name] = name in posted
     return values
+
+
+def _question(line: str) -> dict[str, Any]:
+    """`Topic * [Billing, Support]`: a star makes it required; in brackets its options, or email or phone."""
+    found = _QUESTION.match(line.strip())
+    assert found is not None  # the pattern takes any line
+    label, star, kind = found.group("label").strip(), found.group("star"), (found.group("kind") or "").strip()
+    if kind in {"", "email", "phone"}:
+        return {"label": label, "required": bool(star), "kind": kind or "text"}
+    options = [option.strip() for option in kind.split(",") if option.strip()]
+    return {"label": label, "required": bool(star), "kind": "choice", "options": options}
+
+
+def _question_text(row: dict[str, Any]) -> str:
+    kind = ", ".join(row.get("options") or []) if row["kind"] == "choice" else row["kind"]
+    return f"{row['label']}{' *' if row['required'] else ''}{f' [{kind}]' if kind != 'text' else ''}"
 
 
 def _overrides(text: str) -> dict[str, Any]:

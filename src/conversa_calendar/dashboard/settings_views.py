@@ -31,6 +31,8 @@ from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
 
 ACCOUNT = Permission.ACCOUNT
+HIDEABLE = ("workingLocation", "focusTime", "birthday")
+"""Kinds of Google events that each calendar shows or hides."""
 SENSITIVE = {"member", "role", "token"}
 
 
@@ -126,8 +128,10 @@ def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
                 calendar_services.delete_calendar(found)
             else:
                 values: dict[str, Any] = {name: post[name] for name in ("name", "color") if post.get(name)}
-                hidden = [t for t in ("workingLocation", "focusTime", "birthday") if not post.get(f"show:{t}")]
-                values |= {"hidden_types": hidden} if found.is_mirrored and "types" in post else {}
+                if "switches" in post:
+                    hidden = [kind for kind in HIDEABLE if not post.get(f"show:{kind}")]
+                    values |= {"counts_busy": "counts_busy" in post}
+                    values |= {"hidden_types": hidden} if found.is_mirrored else {}
                 calendar_services.change_calendar(found, values=values)
     except Invalid as error:
         messages.error(request, error.message)
