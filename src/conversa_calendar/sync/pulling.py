@@ -348,10 +348,11 @@ def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Ev
     """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
     there is no link yet; answers the rest."""
     series = {event.pk: remote_id for remote_id, event in masters.items()}
-    rows = Event.objects.select_related("series", "calendar", "author").filter(
-        series__in=series, original_key__in={remote.original_key for remote in overrides}, deleted_at=None
-    )
-    mine = {(series[row.series_id or 0], row.original_key): row for row in rows} if series else {}
+    keys = {remote.original_key for remote in overrides}
+    here = Event.objects.filter(series__in=series, original_key__in=keys, deleted_at=None).values_list("pk", flat=True)
+    found = list(here) if series else []
+    rows = Event.objects.select_related("series", "calendar", "author").filter(pk__in=found) if found else ()
+    mine = {(series[row.series_id or 0], row.original_key): row for row in rows}
     rest = []
     for remote in overrides:
         event = mine.get((remote.series_id, remote.original_key))
@@ -379,14 +380,11 @@ def _content(remote: RemoteEvent) -> Content:
 def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
     if not remote_ids:
         return {}
-    rows = Link.objects.filter(
-        mirror=session.mirror,
-        remote_id__in=remote_ids,
-        event__kind="series",
-        event__deleted_at=None,  # one that was deleted here meanwhile takes no new occurrences: they would outlive it
-        tombstoned_at=None,
-    )
-    return {link.remote_id: link.event for link in rows.select_related("event") if link.event is not None}
+    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids, tombstoned_at=None).exclude(event=None)
+    named = dict(rows.values_list("event_id", "remote_id"))
+    # one that was deleted here meanwhile takes no new occurrences: they would outlive it
+    living = Event.objects.filter(pk__in=named, kind="series", deleted_at=None)
+    return {named[event.pk]: event for event in living}
 
 
 def _overrides(

@@ -7,7 +7,20 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 
-from gcal_emulator import errors, events, listing, push, quick_add, render, schemas, selection, shapes, sharing
+from gcal_emulator import (
+    bodies,
+    errors,
+    events,
+    finding,
+    listing,
+    push,
+    quick_add,
+    render,
+    schemas,
+    selection,
+    shapes,
+    sharing,
+)
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, Token, World
 
@@ -94,8 +107,8 @@ def blueprint(world: World) -> Blueprint:
         if not {PREFIX + scope for scope in scopes} & g.token.scopes:
             raise errors.scope_insufficient(method)
 
-    def params() -> events.Params:
-        return events.Params(request.args.to_dict(), request.headers.get("If-Match", ""))
+    def params() -> bodies.Params:
+        return bodies.Params(request.args.to_dict(), request.headers.get("If-Match", ""))
 
     def shown(calendar: Calendar, event: Any) -> Response:
         zone = request.args.get("timeZone") or calendar.time_zone
@@ -199,7 +212,7 @@ def blueprint(world: World) -> Blueprint:
         if not calendar.is_primary:
             raise errors.invalid()
         for event in [e for e in calendar.events.values() if not e.is_exception and not e.is_cancelled]:
-            events.delete(world, calendar, g.token.email, event.id, events.Params())
+            events.delete(world, calendar, g.token.email, event.id, bodies.Params())
         return Response(status=204)
 
     @api.get("/calendars/<path:calendar_id>/events")
@@ -251,7 +264,7 @@ def blueprint(world: World) -> Blueprint:
     def get_event(calendar_id: str, event_id: str) -> Response:
         allow("Events.Get", (*_READ_EVENTS, "calendar.events.freebusy"))
         calendar = calendar_of(calendar_id)
-        return shown(calendar, events.find(world, calendar, event_id))
+        return shown(calendar, finding.find(world, calendar, event_id))
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PUT"])
     def update_event(calendar_id: str, event_id: str) -> Response:

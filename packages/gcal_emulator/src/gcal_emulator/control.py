@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from gcal_emulator import api, events, moments, oauth, push, schemas
+from gcal_emulator import api, bodies, events, moments, oauth, push, schemas
 from gcal_emulator.faults import Fault
 from gcal_emulator.world import Client, World
 
@@ -189,7 +189,7 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         calendar = world.calendars[body["calendar_id"]]
         original = calendar.events[body["event_id"]]
         copied = _wire(original, calendar)
-        return jsonify(id=events.insert(world, calendar, calendar.owner, copied, events.Params()).id)
+        return jsonify(id=events.insert(world, calendar, calendar.owner, copied, bodies.Params()).id)
 
     @control.errorhandler(KeyError)
     def missing(error: KeyError) -> Response:
@@ -225,7 +225,7 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
     tail |= changes
     until = until_before(original)
     lines = [trimmed(line, until) for line in master.data["recurrence"]]
-    params = events.Params()
+    params = bodies.Params()
     events.patch(world, calendar, calendar.owner, event_id, {"recurrence": lines}, params)
     created = events.insert(world, calendar, calendar.owner, tail, params)
     if not is_retimed:
@@ -238,7 +238,7 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
 
 
 def edit_all(
-    world: World, calendar_id: str, event_id: str, changes: dict[str, Any], params: events.Params | None = None
+    world: World, calendar_id: str, event_id: str, changes: dict[str, Any], params: bodies.Params | None = None
 ) -> None:
     """ "All events" as Google's own page does it: the series, its continuations, and the exceptions' same fields."""
     calendar = world.calendars[calendar_id]
@@ -251,7 +251,7 @@ def edit_all(
                 {n: v for n, v in changes.items() if n not in {"start", "end", "recurrence"}} if is_linked else changes
             )
             if member is master or (is_linked and kept):
-                events.patch(world, calendar, calendar.owner, member.id, kept, params or events.Params())
+                events.patch(world, calendar, calendar.owner, member.id, kept, params or bodies.Params())
     finally:
         world.behaviours.master_edit = policy
 
@@ -304,7 +304,7 @@ def _load_event(world: World, calendar: Any, body: dict[str, Any]) -> None:
     granted = calendar.acl.get(actor)
     calendar.acl[actor] = "owner"
     try:
-        params = events.Params({"conferenceDataVersion": "1"})
+        params = bodies.Params({"conferenceDataVersion": "1"})
         if body.get("recurringEventId"):
             body = {n: v for n, v in body.items() if n not in {"recurringEventId", "recurrence"}}
             events.patch(world, calendar, actor, body["id"], body, params)
@@ -318,7 +318,7 @@ def _load_event(world: World, calendar: Any, body: dict[str, Any]) -> None:
 
 
 def _wire(event: Any, calendar: Any) -> dict[str, Any]:
-    body = {n: v for n, v in event.data.items() if n in events.WRITABLE or n in {"eventType", "recurringEventId"}}
+    body = {n: v for n, v in event.data.items() if n in bodies.WRITABLE or n in {"eventType", "recurringEventId"}}
     for name in ("start", "end"):
         body[name] = moments.render(event.data[name], event.data[name].get("zone") or calendar.time_zone)
     body.pop("sequence", None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gcal_emulator import errors, events, moments, render
+from gcal_emulator import errors, finding, moments, render
 from gcal_emulator.world import Calendar, Event, Listed, World, text_of_us
 
 _FORBIDDEN_WITH_TOKEN = (
@@ -134,7 +134,7 @@ def listed(world: World, calendar: Calendar, email: str, query: Query, effect: d
 
 def instances(world: World, calendar: Calendar, email: str, event_id: str, query: Query) -> bytes:
     """The answer of events.instances."""
-    master = events.find(world, calendar, event_id)
+    master = finding.find(world, calendar, event_id)
     if query.page_token:
         return _page(world, calendar, email, query, _snapshot_of(world, query, calendar, email, master.id), {})
     zone = query.one("timeZone") or calendar.time_zone
@@ -164,7 +164,7 @@ def expanded(
     early, skipped = since - length if since else None, world.behaviours.skipped_hour
     for original in moments.expand(master.data["start"], master.data["recurrence"], early, until, skipped):
         exception = changed.pop(moments.suffix(original), None)
-        yield exception or events.instance(world, master, original)
+        yield exception or finding.instance(world, master, original)
     for exception in changed.values():
         if not exception.is_stub and _overlaps(calendar, exception, since, until):
             yield exception

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from gcal_emulator import api, control, events, listing, moments, oauth
+from gcal_emulator import api, bodies, control, events, finding, listing, moments, oauth
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.faults import CODES, MESSAGES, Fault
 from gcal_emulator.world import ROLES, Calendar, Event, World
@@ -47,7 +47,7 @@ def blueprint(world: World) -> Blueprint:
         if request.method == "POST":
             try:
                 target = world.calendars[values["calendar"]]
-                events.insert(world, target, email, _body_of(values), events.Params({"sendUpdates": "all"}))
+                events.insert(world, target, email, _body_of(values), bodies.Params({"sendUpdates": "all"}))
                 return redirect(f"/ui/{email}")
             except (GoogleError, ValueError, KeyError) as problem:
                 error = str(problem)
@@ -61,7 +61,7 @@ def blueprint(world: World) -> Blueprint:
         if email not in world.accounts:
             abort(404)
         try:
-            event = events.find(world, calendar, event_id)
+            event = finding.find(world, calendar, event_id)
         except GoogleError:
             abort(404)
         values, error = _values_of(event, calendar), ""
@@ -174,7 +174,7 @@ def _strike(world: World, values: dict[str, str]) -> None:
 
 def _apply(world: World, calendar: Calendar, email: str, event: Event, values: dict[str, str]) -> None:
     """Carries out one submitted form as Google's own page would: mailing guests, in the chosen scope."""
-    params = events.Params({"sendUpdates": "all"})
+    params = bodies.Params({"sendUpdates": "all"})
     scope, action = values.get("scope", "this"), values.get("do", "save")
     master_id = event.data.get("recurringEventId") or event.id
     if action in {"accepted", "tentative", "declined"}:
@@ -205,7 +205,7 @@ def _change_following(world: World, calendar: Calendar, event: Event, master_id:
 
 
 def _delete(
-    world: World, calendar: Calendar, email: str, event: Event, scope: str, master_id: str, params: events.Params
+    world: World, calendar: Calendar, email: str, event: Event, scope: str, master_id: str, params: bodies.Params
 ) -> None:
     if scope == "following" and event.is_exception:
         master = calendar.events[master_id]

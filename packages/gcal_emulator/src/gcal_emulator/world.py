@@ -124,6 +124,19 @@ class Calendar:
         known = self.families.get(event.family or event.id, set())
         return [self.events[name] for name in sorted(known) if name in self.events]
 
+    def store(self, event: Event) -> None:
+        """Keeps an event under its id, its family and its iCalUID."""
+        self.events[event.id] = event
+        self.families.setdefault(event.family or event.id, set()).add(event.id)
+        if not event.is_exception:
+            self.uids[event.data["iCalUID"]] = event.id
+
+    def drop_exceptions(self, master: Event) -> None:
+        """Forgets the changed occurrences of a series, as its deletion does."""
+        for name in [e.id for e in self.events.values() if e.data.get("recurringEventId") == master.id]:
+            self.events.pop(name, None)
+            self.changes.pop(name, None)
+
 
 @dataclass
 class Listed:
