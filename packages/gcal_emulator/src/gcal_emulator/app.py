@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from gcal_emulator import api, batch, control, discovery, oauth, push, web
+from gcal_emulator import api, batch, control, discovery, gate, oauth, push, web
 from gcal_emulator.world import World
 
 
@@ -16,7 +16,7 @@ def create_app(world: World | None = None, deliver: push.Deliver = push.post) ->
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     app.extensions["world"] = world
-    api.install_hooks(app, world)
+    gate.install_hooks(app, world)
     app.register_blueprint(oauth.blueprint(world))
     app.register_blueprint(api.blueprint(world))
     app.register_blueprint(batch.blueprint(app, world))

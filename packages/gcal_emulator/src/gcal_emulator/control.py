@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from gcal_emulator import api, bodies, events, moments, oauth, push, schemas
+from gcal_emulator import bodies, calendars, events, moments, oauth, push, schemas
 from gcal_emulator.faults import Fault
 from gcal_emulator.world import Client, World
 
@@ -166,7 +166,7 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
 
     @control.post("/delete-calendar")
     def delete_calendar() -> Any:
-        api.remove_calendar(world, world.calendars[request.get_json()["calendar_id"]])
+        calendars.remove_calendar(world, world.calendars[request.get_json()["calendar_id"]])
         return jsonify({})
 
     @control.post("/ui/split-series")

@@ -1,69 +1,59 @@
 """ACL rules and settings of Calendar API v3: reading, changing, paging by sync token, watching."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import errors, listing, push, shapes
+from gcal_emulator import calls, errors, listing, push, shapes
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, World
 
-Allow = Callable[[str, tuple[str, ...]], None]
-CalendarOf = Callable[..., Calendar]
 _ACL = ("calendar", "calendar.acls")
 _ACL_READ = (*_ACL, "calendar.acls.readonly")
 _SETTINGS = ("calendar", "calendar.readonly", "calendar.settings", "calendar.settings.readonly")
 _TYPES = ("user", "group", "domain", "default")
 
 
-def add_routes(
-    api: Blueprint,
-    world: World,
-    allow: Allow,
-    calendar_of: CalendarOf,
-    body_of: Callable[[shapes.Shape], dict[str, Any]],
-    answer: Callable[[dict[str, Any]], Response],
-) -> None:
-    """Adds the routes of `acl` and `settings` to the API's blueprint."""
+def add_acl_routes(api: Blueprint, world: World) -> None:
+    """Adds the routes of `acl`."""
 
     @api.get("/calendars/<path:calendar_id>/acl")
     def list_acl(calendar_id: str) -> Response:
-        allow("Acl.List", _ACL_READ)
-        return answer(_rules(world, calendar_of(calendar_id, "writer"), g.token.email))
+        calls.allow("Acl.List", _ACL_READ)
+        return calls.answer(_rules(world, calls.calendar_of(world, calendar_id, "writer"), g.token.email))
 
     @api.get("/calendars/<path:calendar_id>/acl/<rule_id>")
     def get_acl(calendar_id: str, rule_id: str) -> Response:
-        allow("Acl.Get", _ACL_READ)
-        calendar, name = calendar_of(calendar_id, "writer"), _name_of(rule_id)
+        calls.allow("Acl.Get", _ACL_READ)
+        calendar, name = calls.calendar_of(world, calendar_id, "writer"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
-        return answer(rule(calendar, name))
+        return calls.answer(rule(calendar, name))
 
     @api.post("/calendars/<path:calendar_id>/acl")
     def add_acl(calendar_id: str) -> Response:
-        allow("Acl.Insert", _ACL)
-        calendar, body = calendar_of(calendar_id, "owner"), body_of(shapes.RULE)
+        calls.allow("Acl.Insert", _ACL)
+        calendar, body = calls.calendar_of(world, calendar_id, "owner"), calls.body(shapes.RULE)
         scope = body.get("scope") or {}
         if scope.get("type") not in _TYPES:
             raise errors.required("Missing scope type.")
         name = "default" if scope["type"] == "default" else scope.get("value") or ""
         if not name:
             raise errors.invalid("Invalid scope value.")
-        return answer(_share(world, calendar, name, body.get("role")))
+        return calls.answer(_share(world, calendar, name, body.get("role")))
 
     @api.route("/calendars/<path:calendar_id>/acl/<rule_id>", methods=["PATCH", "PUT"])
     def change_acl(calendar_id: str, rule_id: str) -> Response:
-        allow("Acl.Patch" if request.method == "PATCH" else "Acl.Update", _ACL)
-        calendar, name = calendar_of(calendar_id, "owner"), _name_of(rule_id)
+        calls.allow("Acl.Patch" if request.method == "PATCH" else "Acl.Update", _ACL)
+        calendar, name = calls.calendar_of(world, calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
-        return answer(_share(world, calendar, name, body_of(shapes.RULE).get("role") or calendar.acl[name]))
+        return calls.answer(_share(world, calendar, name, calls.body(shapes.RULE).get("role") or calendar.acl[name]))
 
     @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
     def remove_acl(calendar_id: str, rule_id: str) -> Response:
-        allow("Acl.Delete", _ACL)
-        calendar, name = calendar_of(calendar_id, "owner"), _name_of(rule_id)
+        calls.allow("Acl.Delete", _ACL)
+        calendar, name = calls.calendar_of(world, calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
         _share(world, calendar, name, "none")
@@ -71,38 +61,44 @@ def add_routes(
 
     @api.post("/calendars/<path:calendar_id>/acl/watch")
     def watch_acl(calendar_id: str) -> Response:
-        allow("Acl.Watch", _ACL_READ)
-        calendar = calendar_of(calendar_id, "writer")
+        calls.allow("Acl.Watch", _ACL_READ)
+        calendar = calls.calendar_of(world, calendar_id, "writer")
         uri = f"https://www.googleapis.com/calendar/v3/calendars/{calendar_id}/acl?alt=json"
-        return answer(
+        return calls.answer(
             push.watch(
-                world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, body_of(shapes.CHANNEL), True
+                world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, calls.body(shapes.CHANNEL), True
             )
         )
 
+
+def add_settings_routes(api: Blueprint, world: World) -> None:
+    """Adds the routes of `settings`."""
+
     @api.get("/users/me/settings")
     def list_settings() -> Response:
-        allow("Settings.List", _SETTINGS)
+        calls.allow("Settings.List", _SETTINGS)
         rows = [_setting(name, value) for name, value in world.settings_of(g.token.email).items()]
         since = list_token(world, request.args.get("syncToken"), g.token.email)
         items = [] if since is not None and since >= world.settings_seq.get(g.token.email, 0) else rows
         body: dict[str, Any] = {"kind": "calendar#settings", "etag": f'"p{world.seq:x}"', "items": items}
-        return answer(body | {"nextSyncToken": f"{world.seq}:{g.token.email}"})
+        return calls.answer(body | {"nextSyncToken": f"{world.seq}:{g.token.email}"})
 
     @api.get("/users/me/settings/<name>")
     def get_setting(name: str) -> Response:
-        allow("Settings.Get", _SETTINGS)
+        calls.allow("Settings.Get", _SETTINGS)
         known = world.settings_of(g.token.email)
         if name not in known:
             raise errors.not_found()
-        return answer(_setting(name, known[name]))
+        return calls.answer(_setting(name, known[name]))
 
     @api.post("/users/me/settings/watch")
     def watch_settings() -> Response:
-        allow("Settings.Watch", _SETTINGS)
+        calls.allow("Settings.Watch", _SETTINGS)
         uri = "https://www.googleapis.com/calendar/v3/users/me/settings?alt=json"
         name = f"settings:{g.token.email}"
-        return answer(push.watch(world, g.token.email, g.token.client_id, name, uri, body_of(shapes.CHANNEL), True))
+        return calls.answer(
+            push.watch(world, g.token.email, g.token.client_id, name, uri, calls.body(shapes.CHANNEL), True)
+        )
 
 
 def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from gcal_emulator import api, bodies, control, events, finding, listing, moments, oauth
+from gcal_emulator import bodies, calendars, control, events, finding, listing, moments, oauth
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.faults import CODES, MESSAGES, Fault
 from gcal_emulator.world import ROLES, Calendar, Event, World
@@ -129,7 +129,7 @@ def _share(world: World, email: str, values: dict[str, str]) -> str:
     if action == "remove":
         if calendar.is_primary or calendar.owner != email:
             return "Only its data owner deletes a calendar, and nobody a primary one."
-        api.remove_calendar(world, calendar)
+        calendars.remove_calendar(world, calendar)
         return ""
     person = values.get("person", "").strip()
     if person == calendar.owner or ("@" not in person and person != "default"):
