@@ -198,7 +198,7 @@ def _first_sync(scene: dict[str, Any]) -> None:
 
     _download_floor(scene)  # so that the emulator's own encoding of the pages is not what is measured
     spent_s = seconds(lambda: [running.run(scene["mirror"].pk) for _ in range(3)])
-    floor_s = _download_floor(scene) + _copy_floor()
+    floor_s = statistics.median(_download_floor(scene) + _copy_floor() for _ in range(3))
     _gather_statistics()
     ratio = floor_s / spent_s
     print(
