@@ -13,6 +13,23 @@ from gcal_emulator.world import Client, World
 def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
     """The control routes of one world; `deliver` posts flushed notifications."""
     control = Blueprint("control", __name__, url_prefix="/_emulator")
+    _add_worlds(control, world)
+    _add_people(control, world)
+    _add_reports(control, world)
+    _add_switches(control, world, deliver)
+    _add_deeds(control, world)
+
+    @control.errorhandler(KeyError)
+    def missing(error: KeyError) -> Response:
+        response = jsonify(error=f"unknown or missing: {error}")
+        response.status_code = 400
+        return response
+
+    return control
+
+
+def _add_worlds(control: Blueprint, world: World) -> None:
+    """Whole worlds: reset, snapshots, load and dump."""
 
     @control.post("/reset")
     def reset() -> Any:
@@ -38,6 +55,10 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
             load(world, request.get_json())
         return jsonify(dump(world))
 
+
+def _add_people(control: Blueprint, world: World) -> None:
+    """Accounts, tokens, consent, and what a person may take back."""
+
     @control.post("/accounts")
     def add_account() -> Any:
         body = request.get_json()
@@ -58,6 +79,15 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         body = request.get_json()
         world.consents = [body] if body.get("email") else []
         return jsonify({})
+
+    @control.post("/revoke")
+    def revoke() -> Any:
+        oauth.revoke_grant(world, request.get_json()["email"], "demo-project")
+        return jsonify({})
+
+
+def _add_reports(control: Blueprint, world: World) -> None:
+    """What happened: requests, mails, channels, answers out of shape."""
 
     @control.get("/journal")
     def journal() -> Any:
@@ -87,6 +117,10 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
             for c in world.channels.values()
         ]
         return jsonify(channels=rows)
+
+
+def _add_switches(control: Blueprint, world: World, deliver: push.Deliver) -> None:
+    """How Google behaves: open questions, the clock, faults, notifications."""
 
     @control.route("/behaviours", methods=["GET", "PUT"])
     def behaviours() -> Any:
@@ -135,11 +169,6 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
     def flush() -> Any:
         return jsonify(delivered=push.deliver_due(world, deliver, is_forced=True))
 
-    @control.post("/revoke")
-    def revoke() -> Any:
-        oauth.revoke_grant(world, request.get_json()["email"], "demo-project")
-        return jsonify({})
-
     @control.post("/expire-sync-tokens")
     def expire() -> Any:
         only = (request.get_json(silent=True) or {}).get("calendar_id")
@@ -149,6 +178,10 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         if only is None:
             world.list_token_floor = world.next_seq()
         return jsonify({})
+
+
+def _add_deeds(control: Blueprint, world: World) -> None:
+    """What people do at Google that the API has no call for."""
 
     @control.post("/share")
     def share() -> Any:
@@ -190,14 +223,6 @@ def blueprint(world: World, deliver: push.Deliver) -> Blueprint:
         original = calendar.events[body["event_id"]]
         copied = _wire(original, calendar)
         return jsonify(id=events.insert(world, calendar, calendar.owner, copied, bodies.Params()).id)
-
-    @control.errorhandler(KeyError)
-    def missing(error: KeyError) -> Response:
-        response = jsonify(error=f"unknown or missing: {error}")
-        response.status_code = 400
-        return response
-
-    return control
 
 
 def split_series(world: World, calendar_id: str, event_id: str, original_start: str, changes: dict[str, Any]) -> str:
