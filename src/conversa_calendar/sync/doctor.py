@@ -1,12 +1,14 @@
 """The doctor: the chain from the database to the notification address, link by link, each with what helps."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import urllib3
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account
@@ -51,6 +53,11 @@ def examine() -> list[Finding]:
     return found
 
 
+def at(moment: datetime) -> str:
+    """A moment as whoever asks reads it, in their own time zone."""
+    return date_format(timezone.localtime(moment), "j M Y H:i")
+
+
 def installation() -> list[Finding]:
     """What all accounts share. Asks the public address, so it may not run inside a transaction."""
     found = [_database()]
@@ -92,11 +99,11 @@ def mirrored(shown: Mirror) -> Finding:
         return Finding(name, True, says)
     run = MirrorRun.objects.filter(mirror_id=shown.pk).first()
     last = shown.last_sync_at
-    if run is not None and run.is_active and (last is None or last < clock.now() - LATE):
+    if last is None or (run is not None and run.is_active and last < clock.now() - LATE):
         return Finding(name, False, _("was not checked for two hours"), action="check_now", target=target)
     if shown.state not in {"live", "polling"}:
         return Finding(name, False, _("is not available at Google"), action="check_now", target=target)
-    return Finding(name, True, _("works; last checked %(at)s UTC") % {"at": f"{last:%Y-%m-%d %H:%M}"})
+    return Finding(name, True, _("works; last checked %(at)s") % {"at": at(last)})
 
 
 def workers() -> Finding:
@@ -125,7 +132,9 @@ def public_address() -> Finding:
         says = _("PUBLIC_URL is not set: Google cannot notify, so calendars are checked every few minutes.")
         return Finding(what, False, says, is_hint=True)
     if not address.startswith("https://"):
-        says = _("%(address)s is not https: Google refuses to notify it, so calendars are checked every few minutes.")
+        says = _(
+            "%(address)s is not https; Google notifies https addresses only and else has to be asked every few minutes."
+        )
         return Finding(what, False, says % {"address": address}, is_hint=True)
     if not _answers(f"{address}/healthz"):
         return Finding(what, False, _("%(address)s does not answer from here.") % {"address": address})

@@ -14,7 +14,7 @@ from conversa_calendar.calendars.models import Assignment, Calendar, Event
 from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import doctor
-from conversa_calendar.sync.doctor import Finding
+from conversa_calendar.sync.doctor import Finding, at
 from conversa_calendar.sync.models import Mirror, PushChannel
 
 DOUBLES_MAX = 10
@@ -81,7 +81,7 @@ def vanished_or_doubled(viewer: Viewer) -> list[Finding]:
         if mirror.last_proven_at is None:
             says = _("was never compared with Google event by event")
         else:
-            says = _("was proven equal on %(at)s UTC") % {"at": f"{mirror.last_proven_at:%Y-%m-%d %H:%M}"}
+            says = _("was proven equal on %(at)s") % {"at": at(mirror.last_proven_at)}
         found.append(
             Finding(mirror.calendar.name, mirror.last_proven_at is not None, says, True, "deep_check", str(mirror.uuid))
         )
@@ -117,9 +117,9 @@ def _doubles(viewer: Viewer) -> list[Finding]:
 
 def _double(calendar: Calendar, event: Event, count: int) -> Finding:
     says = _(
-        "stands %(count)s times in %(calendar)s at %(at)s UTC. Each is an event of its own at Google: somebody made it twice."
+        "stands %(count)s times in %(calendar)s at %(at)s. Each is an event of its own at Google: somebody made it twice."
     )
-    values = {"count": count, "calendar": calendar.name, "at": f"{event.starts_at:%Y-%m-%d %H:%M}"}
+    values = {"count": count, "calendar": calendar.name, "at": at(event.starts_at)}
     return Finding(event.summary, False, says % values, action="remove_copy", target=str(event.uuid))
 
 
@@ -129,8 +129,8 @@ def updates_stopped() -> list[Finding]:
     subs = Connection.objects.values_list("sub", flat=True)
     for grant in Grant.objects.filter(sub__in=list(subs)):
         if grant.slowed_until and grant.slowed_until > clock.now():
-            says = _("Google asks for fewer requests; it goes on by itself at %(at)s UTC.")
-            found.append(Finding("Google", False, says % {"at": f"{grant.slowed_until:%H:%M}"}, is_hint=True))
+            says = _("Google asks for fewer requests; it goes on by itself at %(at)s.")
+            found.append(Finding("Google", False, says % {"at": at(grant.slowed_until)}, is_hint=True))
     for mirror in Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id"):
         state = doctor.mirrored(mirror)
         found.append(state if not state.is_good else notified(mirror))
@@ -146,8 +146,8 @@ def notified(mirror: Mirror) -> Finding:
             return Finding(
                 name, True, _("Google will notify changes; no notification came yet."), True, "check_now", target
             )
-        says = _("Google notifies changes; the last notification came on %(at)s UTC.")
-        return Finding(name, True, says % {"at": f"{channel.last_message_at:%Y-%m-%d %H:%M}"})
+        says = _("Google notifies changes; the last notification came on %(at)s.")
+        return Finding(name, True, says % {"at": at(channel.last_message_at)})
     if mirror.push_refused:
         says = _("Google refuses to notify (%(reason)s); the calendar is checked every few minutes.")
         return Finding(name, False, says % {"reason": mirror.push_refused}, True, "watch", target)

@@ -8,6 +8,7 @@ from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import presenting
+from conversa_calendar.sync.doctor import at
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 
 OWN_KINDS = ("workingLocation", "birthday")
@@ -40,17 +41,17 @@ def answers(event: Event, calendar: Calendar, content: Content, viewer: access.V
 
 def _origin(event: Event, calendar: Calendar) -> str:
     link = Link.objects.filter(event=event, tombstoned_at=None).first()
-    values = {"at": f"{event.created_at:%Y-%m-%d %H:%M}", "calendar": calendar.name, "place": calendar.place}
+    values = {"at": at(event.created_at), "calendar": calendar.name, "place": calendar.place}
     if event.author is not None:
-        return _("%(who)s made it here on %(at)s UTC.") % (values | {"who": event.author})
+        return _("%(who)s made it here on %(at)s.") % (values | {"who": event.author})
     if link is not None and not link.is_ours:
         organizer = event.facts.organizer
         if organizer is not None and not organizer.self:
             return _(
-                "%(organizer)s invited this Google account; it came in with %(calendar)s (%(place)s) on %(at)s UTC."
+                "%(organizer)s invited this Google account; it came in with %(calendar)s (%(place)s) on %(at)s."
             ) % (values | {"organizer": organizer.email})
-        return _("It came from Google with %(calendar)s (%(place)s) on %(at)s UTC.") % values
-    return _("It was made here on %(at)s UTC.") % values
+        return _("It came from Google with %(calendar)s (%(place)s) on %(at)s.") % values
+    return _("It was made here on %(at)s.") % values
 
 
 def _busy(event: Event, calendar: Calendar, content: Content) -> Answer:
@@ -73,9 +74,7 @@ def _at_google(event: Event, mirror: Mirror) -> Answer:
     if event.sync_state == "synced":
         says = _("Both sides are the same.")
         if mirror.last_proven_at is not None:
-            says += " " + _("The calendar was last proven equal on %(at)s UTC.") % {
-                "at": f"{mirror.last_proven_at:%Y-%m-%d %H:%M}"
-            }
+            says += " " + _("The calendar was last proven equal on %(at)s.") % {"at": at(mirror.last_proven_at)}
         return Answer(_("Is it the same at Google?"), says)
     return Answer(_("Why is it not yet the same at Google?"), _waits(event, mirror))
 
@@ -93,7 +92,7 @@ def _waits(event: Event, mirror: Mirror) -> str:
         return presenting.in_language(mirror.error_message)
     run = MirrorRun.objects.filter(mirror_id=mirror.pk).first()
     if run is not None and run.next_attempt_at and run.next_attempt_at > clock.now():
-        return _("Google had trouble; it is tried again at %(at)s UTC.") % {"at": f"{run.next_attempt_at:%H:%M:%S}"}
+        return _("Google had trouble; it is tried again at %(at)s.") % {"at": at(run.next_attempt_at)}
     return _("The change is on its way; this takes seconds.")
 
 
