@@ -1,16 +1,20 @@
 """The doctor's page: each troubleshooting question of the guide is provoked, named, and repaired by its button."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
+import conversa_calendar
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.dashboard.templatetags.conversa import cause_words
 from conversa_calendar.kit import clock
+from conversa_calendar.sync import held
 from conversa_calendar.sync.models import Mirror
 from tests.support.cast import Cast
 from tests.support.google import Google, at
@@ -70,11 +74,33 @@ def test_an_event_doubled_by_hand_loses_its_copy_on_both_sides(scene: Scene) -> 
     scene.google.check()
     browser = scene.alice.browser()
     mails = len(scene.google.world.mails)
-    _press(browser, _finding(_page(browser), "vanished", "stands 2 times"))
+    _press(browser, _finding(_page(browser), "vanished", "stands twice"))
     scene.google.settle()
     assert [e["summary"] for e in scene.here()] == ["Review"]
-    assert "stands 2 times" not in _page(browser) and len(scene.google.world.mails) == mails
+    assert "stands twice" not in _page(browser) and len(scene.google.world.mails) == mails
     scene.assert_equal()
+
+
+def test_what_concerns_others_is_no_copy_to_be_taken_away(scene: Scene) -> None:
+    times = {"start": at("2026-12-03T09:00:00"), "end": at("2026-12-03T10:00:00")}
+    for room in ("A", "B"):
+        scene.ana.insert(summary="Shift", location=room, **times)
+        scene.ana.insert(summary="Talk", attendees=[{"email": "guest@else.example"}], **times)
+        scene.create("Booked", references=[{"kind": "booking", "id": room, "title": "", "url": ""}])
+    scene.google.check()
+    assert "stands twice" not in _page(scene.alice.browser())
+
+
+def test_the_last_one_stays_though_an_old_page_still_calls_it_a_copy(scene: Scene) -> None:
+    made = [scene.create("Review"), scene.create("Review")]
+    browser = scene.alice.browser()
+    finding = _finding(_page(browser), "vanished", "stands twice")
+    [kept] = [event["id"] for event in made if event["id"] in finding]
+    [gone] = [event["id"] for event in made if event["id"] != kept]
+    scene.alice.call("DELETE", f"events/{gone}")
+    _press(browser, finding)
+    assert [event["id"] for event in scene.here()] == [kept]
+    assert "so it stays" in _page(browser)
 
 
 def test_a_private_event_doubled_is_not_named(scene: Scene) -> None:
@@ -117,7 +143,11 @@ def test_a_paused_calendar_is_resumed(scene: Scene) -> None:
     assert "was paused by a person" not in _page(browser)
 
 
-def test_the_diagnostic_file_holds_no_secret_no_address_and_no_text(scene: Scene) -> None:
+def test_the_diagnostic_file_holds_no_secret_no_address_and_no_text(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "PUBLIC_URL", "https://calendar.example")
+    monkeypatch.setattr("conversa_calendar.sync.doctor._answers", lambda address: True)
     scene.create("CANARY", description="CANARY", location="CANARY")
     with tenant(scene.alice.account_id):
         connection = Connection.objects.get()
@@ -125,7 +155,7 @@ def test_the_diagnostic_file_holds_no_secret_no_address_and_no_text(scene: Scene
         names = [scene.mirror.calendar.name, ANA, connection.sub]
     text = scene.alice.browser().get("/doctor/file").content.decode()
     assert str(scene.mirror.uuid) in text and '"is_good"' in text
-    assert not [word for word in ["CANARY", *secrets, *names] if word in text]
+    assert not [word for word in ["CANARY", "calendar.example", *secrets, *names] if word in text]
 
 
 def test_why_an_event_is_here_busy_and_not_yet_at_google(scene: Scene) -> None:
@@ -136,6 +166,13 @@ def test_why_an_event_is_here_busy_and_not_yet_at_google(scene: Scene) -> None:
     browser.post(f"/mirrors/{scene.mirror.uuid}/pause")
     scene.patch(made["id"], {"summary": "Later"}, settle=False)
     assert "Its calendar is paused." in browser.get(f"/events/{made['id']}").content.decode()
+
+
+def test_everything_that_happens_to_events_has_words() -> None:
+    sources = Path(conversa_calendar.__file__).parent.rglob("*.py")
+    causes = {cause for path in sources for cause in re.findall(r'\bcause="([^"]+)"', path.read_text())}
+    causes |= {f"held: {action}" for action in held.ACTIONS} | {"created", "parked", "refused"}
+    assert len(causes) > 15 and [cause for cause in causes if cause_words(cause) == cause] == []
 
 
 def test_activity_shows_what_each_member_may_see(scene: Scene) -> None:

@@ -370,11 +370,13 @@ def test_a_new_member_chooses_their_first_password_by_a_link_that_works_once(cas
     assert b"used already" in again.content and b"<input" not in again.content.partition(b"<main")[2]
 
 
-def test_nobody_gives_a_member_who_has_a_password_another(cast: Cast) -> None:
+def test_nobody_gives_a_member_of_another_account_a_password(cast: Cast) -> None:
     foreign = cast.charlie.post("members", {"email": "alice@acme.example", "role": "agent"})
     assert foreign["first_password_url"] is None
     nina = cast.alice.post("members", {"email": "nina@acme.example", "role": "agent"})
     assert nina["first_password_url"].startswith("http://testserver/password/reset/")
+    again = cast.charlie.post("members", {"email": "nina@acme.example", "role": "administrator"})
+    assert again["first_password_url"] is None, "her way in belongs to her, whoever adds her next"
 
 
 @pytest.mark.parametrize(

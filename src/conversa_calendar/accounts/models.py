@@ -24,6 +24,8 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody who can sign in; what they may do is said by their memberships."""
 
+    is_new = False
+    """Whether this very object was just created; nobody else can hold an account of theirs yet."""
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)

@@ -57,7 +57,10 @@ def add_member(
     """Gives a person a place in the scope's account; an existing user keeps their password."""
     if built_in not in permissions.BUILT_IN:
         raise Refused(_("There is no role “%(role)s”.") % {"role": built_in})
-    user = User.objects.filter(email=email.lower()).first() or User.objects.create_user(email, password, name)
+    user = User.objects.filter(email=email.lower()).first()
+    if user is None:
+        user = User.objects.create_user(email, password, name)
+        user.is_new = True
     if Member.objects.filter(user=user).exists():
         raise Refused(_("%(email)s is already a member.") % {"email": email})
     member = Member(user=user, built_in=built_in, external_id=external_id)

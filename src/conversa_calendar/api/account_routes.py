@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 from ninja import Router
 from ninja.params.functions import Body, Query
 
@@ -77,8 +76,7 @@ def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, 
         email=_text(payload, "email"), name=str(payload.get("name", "")), built_in=str(payload.get("role", "agent"))
     )
     path = sign_in.first_address(member.user)
-    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    return 201, person(member) | {"first_password_url": f"{origin}{path}" if path else None}
+    return 201, person(member) | {"first_password_url": f"{sign_in.origin(request)}{path}" if path else None}
 
 
 @router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")

@@ -124,7 +124,7 @@ def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: 
     rows = rows.filter(page=selectors.page(page)) if page else rows
     rows = rows.filter(state=state) if state else rows
     rows = rows.order_by("-pk")
-    if cursor.isdigit():
+    if cursor.isdecimal():
         rows = rows.filter(pk__lt=int(cursor))
     found = list(rows[: PAGE + 1])
     more = str(found[PAGE - 1].pk) if len(found) > PAGE else None

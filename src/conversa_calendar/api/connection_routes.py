@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from django.conf import settings
 from ninja import Router
 from ninja.params.functions import Body, Query
 
+from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -41,8 +41,7 @@ def authorize(request: ApiRequest, payload: Payload | None = Body(None)) -> Payl
     if member is None:
         raise NotFound
     ticket = consent.issue_ticket(member=member)
-    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    return {"authorization_url": f"{origin}/connections/google/start?ticket={ticket}"}
+    return {"authorization_url": f"{sign_in.origin(request)}/connections/google/start?ticket={ticket}"}
 
 
 @router.get("/connections/{uuid}", summary="One connection")

@@ -294,7 +294,7 @@ def _after(cursor: str) -> tuple[str, int, str]:
         return ("", 0, "")
     at, _, rest = cursor.partition("|")
     number, _, key = rest.partition("|")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise Problem(422, "invalid", "This cursor is not one of ours.")
     return (at.replace(" ", "+"), int(number), key)
 

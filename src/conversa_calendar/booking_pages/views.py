@@ -189,7 +189,7 @@ def _booked(
     repeats = request.POST.get("repeats", "1")
     visitor = Visitor(
         language=translation.get_language() or "",
-        repeats=int(repeats) if repeats.isdigit() and len(repeats) < 3 else 1,
+        repeats=int(repeats) if repeats.isdecimal() and len(repeats) < 3 else 1,
         name=request.POST.get("name", ""),
         email=request.POST.get("email", ""),
         time_zone=zone,
@@ -339,7 +339,7 @@ def _zone(request: HttpRequest, shown: BookingPage) -> str:
 
 def _duration(request: HttpRequest, shown: BookingPage) -> int:
     wanted = request.POST.get("duration") or request.GET.get("duration") or ""
-    return int(wanted) if wanted.isdigit() and int(wanted) in shown.durations else int(shown.durations[0])
+    return int(wanted) if wanted.isdecimal() and int(wanted) in shown.durations else int(shown.durations[0])
 
 
 def _today(zone: str) -> date:

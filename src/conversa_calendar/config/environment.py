@@ -112,6 +112,6 @@ def _kept_secret(data_dir: Path, name: str) -> str:
 
 def _number(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
-    if not text.isdigit():
+    if not text.isdecimal():
         raise SettingsError(f"{name} must be a number, not “{text}”.")
     return int(text)

@@ -22,7 +22,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     if (side and side not in SIDES) or (calendar and calendar not in {str(found.uuid) for found in calendars}):
         raise NotFound
     rows = selectors.activity(
-        viewer(request), side=side, calendar=calendar, before=int(before) if before.isdigit() else 0, limit=PAGE
+        viewer(request), side=side, calendar=calendar, before=int(before) if before.isdecimal() else 0, limit=PAGE
     )
     context = {"rows": rows, "calendars": calendars, "who": side, "chosen": calendar}
     context["next"] = rows[-1][0].pk if len(rows) == PAGE else None

@@ -116,7 +116,7 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     shown = selectors.page(uuid)
     posted = request.POST if request.method == "POST" else request.GET
     zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
-    duration = int(posted.get("duration") or 0) if (posted.get("duration") or "").isdigit() else 0
+    duration = int(posted.get("duration") or 0) if (posted.get("duration") or "").isdecimal() else 0
     duration = duration if duration in shown.durations else shown.durations[0]
     made, error = None, ""
     if request.method == "POST":
@@ -297,7 +297,7 @@ def _overrides(text: str) -> dict[str, Any]:
 def _spans(field: str, text: str) -> list[list[int]]:
     """`09:00-12:00, 13:00-17:00` as minutes; nothing, or a word, means closed."""
     found = [[int(a) * 60 + int(b), int(c) * 60 + int(d)] for a, b, c, d in _TIME.findall(text)]
-    if not found and any(character.isdigit() for character in text):
+    if not found and any(character.isdecimal() for character in text):
         raise Invalid(field, _("Hours read like 09:00-12:00, 13:00-17:00."))
     return found
 
@@ -307,6 +307,6 @@ def _hours_text(spans: list[list[int]]) -> str:
 
 
 def _whole(field: str, text: str) -> int:
-    if not text.strip().isdigit():
+    if not text.strip().isdecimal():
         raise Invalid(field, _("“%(text)s” is not a whole number.") % {"text": text[:20]})
     return int(text)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from conversa_calendar.accounts import selectors as accounts
+from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -75,7 +76,7 @@ def start(request: MemberRequest) -> HttpResponse:
         secret = secrets.token_urlsafe(32)
         browser = _browser(request, secret)
         address = consent.begin(
-            member=member, browser=browser, reconnect=card, invitation=invitation, origin=_origin(request)
+            member=member, browser=browser, reconnect=card, invitation=invitation, origin=sign_in.origin(request)
         )
     except Refused as refusal:
         return _refused(request, refusal)
@@ -94,7 +95,7 @@ def callback(request: MemberRequest) -> HttpResponse:
             code=request.GET.get("code", ""),
             error=request.GET.get("error", ""),
             browser=_browser(request, request.COOKIES.get(COOKIE, "")),
-            origin=_origin(request),
+            origin=sign_in.origin(request),
         )
     except Refused as refusal:
         return _refused(request, refusal)
@@ -248,7 +249,7 @@ def invite(request: MemberRequest) -> HttpResponse:
         messages.error(request, _("Choose a member to invite."))
         return redirect("connections")
     _invitation, secret = consent.invite(member=member, invited_by=request.member)
-    address = f"{_origin(request)}{reverse('accept_invitation', args=[secret])}"
+    address = f"{sign_in.origin(request)}{reverse('accept_invitation', args=[secret])}"
     mail = OutgoingMail(
         to=member.user.email,
         reply_to=request.user.email,
@@ -376,10 +377,6 @@ def _browser(request: MemberRequest, secret: str) -> Browser:
     if not request.session.session_key:
         request.session.create()
     return Browser(secret or "none", request.session.session_key or "", request.user)
-
-
-def _origin(request: MemberRequest) -> str:
-    return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
 
 
 def _permissions() -> list[tuple[str, bool]]:

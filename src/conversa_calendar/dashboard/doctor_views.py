@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -86,6 +87,8 @@ def _remove_copy(request: MemberRequest, target: UUID) -> None:
     event, calendar, level = selectors.event(viewer(request), target)
     if reason := access.read_only_reason(event, calendar, level):
         raise Invalid("event", reason)
+    if not questions.is_copy(event):
+        raise Invalid("event", _("It does not stand twice any more, so it stays."))
     editing.delete(event, actor=request.member)
 
 
@@ -115,7 +118,8 @@ def diagnostic_file(request: MemberRequest) -> HttpResponse:
 
 
 def _told(finding: Finding) -> dict[str, Any]:
-    return {"what": finding.what, "is_good": finding.is_good, "says": finding.says}
+    says = finding.says.replace(settings.PUBLIC_URL, "PUBLIC_URL") if settings.PUBLIC_URL else finding.says
+    return {"what": finding.what, "is_good": finding.is_good, "says": says}
 
 
 def _bare(mirror: Mirror) -> dict[str, Any]:

@@ -375,7 +375,7 @@ def _reminders(text: str) -> dict[str, Any]:
     minutes = [part.strip() for part in text.split(",") if part.strip()]
     if not minutes:
         return {"use_default": True, "overrides": []}
-    if not all(part.isdigit() for part in minutes):
+    if not all(part.isdecimal() for part in minutes):
         raise Invalid("reminders", _("Reminders are minutes before, separated by commas."))
     return {"use_default": False, "overrides": [{"method": "popup", "minutes": int(part)} for part in minutes]}
 

@@ -228,13 +228,13 @@ def _member(request: MemberRequest) -> None:
 def _invite(request: MemberRequest, added: Member) -> None:
     """Mails a new member the way in; the link is shown too, for where mail does not work."""
     path = sign_in.first_address(added.user)
-    origin = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    origin = sign_in.origin(request)
     if path:
         lines = [_("Choose your password here. The link works once, for an hour:"), f"{origin}{path}"]
-        lines += ["", _("Later, ask for a new one here:"), f"{origin}{reverse('account_reset_password')}"]
         messages.info(request, _("The link, to pass on yourself: %(url)s") % {"url": f"{origin}{path}"})
     else:
         lines = [_("Sign in with your password:"), f"{origin}{reverse('account_login')}"]
+    lines += ["", _("Without one, or later, ask for a new one here:"), f"{origin}{reverse('account_reset_password')}"]
     mail = OutgoingMail(
         to=added.user.email,
         reply_to=request.user.email,

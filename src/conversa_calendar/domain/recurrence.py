@@ -340,4 +340,4 @@ def _without(rule: str, *names: str) -> str:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(item) for item in text.split(",") if item.lstrip("+-").isdigit()]
+    return [int(item) for item in text.split(",") if item.lstrip("+-").isdecimal()]

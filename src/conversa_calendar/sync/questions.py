@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import access, selectors, services
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import Assignment, Calendar, Event
+from conversa_calendar.calendars.models import Assignment, Event
 from conversa_calendar.connections.models import Connection, Grant
+from conversa_calendar.domain.event import changed_units
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import doctor
 from conversa_calendar.sync.doctor import Finding, at
@@ -89,7 +90,7 @@ def vanished_or_doubled(viewer: Viewer) -> list[Finding]:
 
 
 _DOUBLES = """
-    SELECT calendar_id, max(id), count(*) FROM calendars_event
+    SELECT array_agg(id) FROM calendars_event
     WHERE account_id = %(account)s AND calendar_id = ANY(%(calendars)s) AND deleted_at IS NULL AND kind <> 'override'
       AND NOT is_private AND summary <> '' AND (starts_at > %(since)s OR kind = 'series')
     GROUP BY calendar_id, kind, summary, starts_at, ends_at HAVING count(*) > 1
@@ -98,8 +99,7 @@ _DOUBLES = """
 
 
 def _doubles(viewer: Viewer) -> list[Finding]:
-    """Events with the same title and time twice in one calendar that the viewer may change: made twice by somebody, as
-    sync itself cannot make them."""
+    """Events that stand twice in one calendar which the viewer may change, and that one button can take away."""
     calendars = {shown.pk: shown for shown, level in selectors.visible(viewer) if level == "edit"}
     values: dict[str, Any] = {
         "account": current_account(),
@@ -109,17 +109,27 @@ def _doubles(viewer: Viewer) -> list[Finding]:
     }
     with database.cursor() as cursor:
         cursor.execute(_DOUBLES, values)
-        rows = cursor.fetchall()
-    return [
-        _double(calendars[calendar_id], Event.objects.get(pk=event_id), count) for calendar_id, event_id, count in rows
-    ]
+        groups = [pks for (pks,) in cursor.fetchall()]
+    rows = Event.objects.select_related("calendar").filter(pk__in=[pk for pks in groups for pk in pks])
+    events = {event.pk: event for event in rows}
+    copies = ([event for pk in sorted(pks, reverse=True) if is_copy(event := events[pk])] for pks in groups)
+    return [_double(found[0]) for found in copies if found]
 
 
-def _double(calendar: Calendar, event: Event, count: int) -> Finding:
-    says = _(
-        "stands %(count)s times in %(calendar)s at %(at)s. Each is an event of its own at Google: somebody made it twice."
+def is_copy(event: Event) -> bool:
+    """Whether an event stands in its calendar once more, the same in everything that people see, and nobody is concerned
+    by its going: no guest, no booking, no organiser elsewhere. Somebody made it twice; sync itself cannot."""
+    if event.content.attendees or event.references or not event.facts.is_own_copy or event.kind == "override":
+        return False
+    twins = Event.objects.filter(
+        calendar=event.calendar_id, kind=event.kind, summary=event.summary, starts_at=event.starts_at, deleted_at=None
     )
-    values = {"count": count, "calendar": calendar.name, "at": at(event.starts_at)}
+    return any(not changed_units(event.content, twin.content) for twin in twins.exclude(pk=event.pk))
+
+
+def _double(event: Event) -> Finding:
+    says = _("stands twice in %(calendar)s at %(at)s, the same in everything. Each is an event of its own at Google.")
+    values = {"calendar": event.calendar.name, "at": at(event.starts_at)}
     return Finding(event.summary, False, says % values, action="remove_copy", target=str(event.uuid))
 
 

@@ -57,7 +57,7 @@ def of(response: Response, *, is_write: bool, had_precondition: bool = False) ->
     return kind(
         envelope.error.message or f"Google answered {response.status}.",
         reason=reason or str(response.status),
-        retry_after_s=float(retry_after) if retry_after.isdigit() else None,
+        retry_after_s=float(retry_after) if retry_after.isdecimal() else None,
     )
 
 
