@@ -19,8 +19,11 @@ def blueprint(world: World) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix=calls.BASE)
     calendars.add_list_routes(api, world)
     calendars.add_calendar_routes(api, world)
+    calendars.add_removal_routes(api, world)
+    calendars.add_color_routes(api)
     _add_event_reads(api, world)
-    _add_event_writes(api, world)
+    _add_event_inserts(api, world)
+    _add_event_changes(api, world)
     sharing.add_acl_routes(api, world)
     sharing.add_settings_routes(api, world)
 
@@ -79,8 +82,8 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
         return calls.answer(listing.free_busy(world, g.token.email, calls.body(shapes.FREE_BUSY)))
 
 
-def _add_event_writes(api: Blueprint, world: World) -> None:
-    """Events made, changed, moved and deleted."""
+def _add_event_inserts(api: Blueprint, world: World) -> None:
+    """Events made: inserted, imported, out of one line of text."""
 
     @api.post("/calendars/<path:calendar_id>/events")
     def insert_event(calendar_id: str) -> Response:
@@ -107,6 +110,10 @@ def _add_event_writes(api: Blueprint, world: World) -> None:
             raise errors.required("Required")
         body = quick_add.parse(text, world.clock.now(), calendar.time_zone)
         return calls.shown(world, calendar, events.insert(world, calendar, g.token.email, body, calls.params()))
+
+
+def _add_event_changes(api: Blueprint, world: World) -> None:
+    """Events changed, moved and deleted."""
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PUT"])
     def update_event(calendar_id: str, event_id: str) -> Response:

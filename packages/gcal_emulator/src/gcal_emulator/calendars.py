@@ -117,7 +117,7 @@ def add_list_routes(api: Blueprint, world: World) -> None:
 
 
 def add_calendar_routes(api: Blueprint, world: World) -> None:
-    """Adds the routes of `calendars` and `colors`."""
+    """Adds the routes of `calendars`: made, read, changed."""
 
     @api.post("/calendars")
     def create_calendar() -> Response:
@@ -147,6 +147,16 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
         calendar.description = body.get("description") or calendar.description
         return calls.answer(_calendar(calendar))
 
+    @api.post("/calendars/<path:calendar_id>/transferOwnership")
+    def transfer_ownership(calendar_id: str) -> Response:
+        calls.allow("Calendars.TransferOwnership", ("calendar", "calendar.calendars"))
+        calls.calendar_of(world, calendar_id, "owner")
+        raise errors.forbidden("Only administrators of a Workspace domain may transfer ownership.")
+
+
+def add_removal_routes(api: Blueprint, world: World) -> None:
+    """Adds the routes that delete and empty calendars."""
+
     @api.delete("/calendars/<path:calendar_id>")
     def delete_calendar(calendar_id: str) -> Response:
         calls.allow("Calendars.Delete", _CALENDARS)
@@ -168,6 +178,10 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
             events.delete(world, calendar, g.token.email, event.id, bodies.Params())
         return Response(status=204)
 
+
+def add_color_routes(api: Blueprint) -> None:
+    """Adds the route of `colors`."""
+
     @api.get("/colors")
     def colors() -> Response:
         calls.allow("Colors.Get", _COLORS)
@@ -179,12 +193,6 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
                 "event": {n: {"background": f"#{c}", "foreground": "#1d1d1d"} for n, c in EVENT_COLORS.items()},
             }
         )
-
-    @api.post("/calendars/<path:calendar_id>/transferOwnership")
-    def transfer_ownership(calendar_id: str) -> Response:
-        calls.allow("Calendars.TransferOwnership", ("calendar", "calendar.calendars"))
-        calls.calendar_of(world, calendar_id, "owner")
-        raise errors.forbidden("Only administrators of a Workspace domain may transfer ownership.")
 
 
 def list_entry(world: World, email: str, entry: ListEntry) -> dict[str, Any]:

@@ -57,6 +57,21 @@ def blueprint(world: World) -> Blueprint:
     """The OAuth and OIDC routes of one world."""
     routes = Blueprint("oauth", __name__)
     key = signing_key()
+    _add_consent(routes, world)
+    _add_tokens(routes, world, key)
+    _add_identity(routes, world, key)
+
+    @routes.errorhandler(OAuthError)
+    def refused(error: OAuthError) -> Any:
+        g.reason = error.error
+        body = {"error": error.error} | ({"error_description": error.description} if error.description else {})
+        return jsonify(body), error.status
+
+    return routes
+
+
+def _add_consent(routes: Blueprint, world: World) -> None:
+    """The pages on which a person chooses an account and what to permit."""
 
     @routes.get("/o/oauth2/v2/auth")
     def authorize() -> Any:
@@ -80,6 +95,10 @@ def blueprint(world: World) -> Blueprint:
         granted = None if chosen is None or (asked and not chosen) else {*chosen, *identity}
         return _decide(world, values, values["authuser"], granted)
 
+
+def _add_tokens(routes: Blueprint, world: World, key: jwk.RSAKey) -> None:
+    """Codes and refresh tokens redeemed, grants revoked."""
+
     @routes.post("/token")
     def token() -> Any:
         values = request.form.to_dict()
@@ -99,6 +118,10 @@ def blueprint(world: World) -> Blueprint:
             raise OAuthError(400, world.behaviours.revoke_unknown, "Token expired or revoked")
         revoke_grant(world, held.email, world.clients[held.client_id].project)
         return "", 200
+
+
+def _add_identity(routes: Blueprint, world: World, key: jwk.RSAKey) -> None:
+    """Who signed in, the keys of id tokens, and where everything is."""
 
     @routes.get("/v1/userinfo")
     def userinfo() -> Any:
@@ -127,14 +150,6 @@ def blueprint(world: World) -> Blueprint:
             id_token_signing_alg_values_supported=["RS256"],
             code_challenge_methods_supported=["plain", "S256"],
         )
-
-    @routes.errorhandler(OAuthError)
-    def refused(error: OAuthError) -> Any:
-        g.reason = error.error
-        body = {"error": error.error} | ({"error_description": error.description} if error.description else {})
-        return jsonify(body), error.status
-
-    return routes
 
 
 @cache

@@ -20,11 +20,19 @@ _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def blueprint(world: World) -> Blueprint:
     """The pages under `/ui`; `/` leads to the first account."""
     ui = Blueprint("web", __name__)
+    _add_calendar(ui, world)
+    _add_event(ui, world)
     _add_inspector(ui, world)
     _add_sharing(ui, world)
+    return ui
 
-    def page(template: str, title: str, **values: Any) -> str:
-        return render_template(template, title=title, accounts=list(world.accounts), **values)
+
+def _page(world: World, template: str, title: str, **values: Any) -> str:
+    return render_template(template, title=title, accounts=list(world.accounts), **values)
+
+
+def _add_calendar(ui: Blueprint, world: World) -> None:
+    """An account by week and month, and the form of a new event."""
 
     @ui.get("/")
     def home() -> Any:
@@ -36,12 +44,12 @@ def blueprint(world: World) -> Blueprint:
         account = world.accounts.get(email) or abort(404)
         shown = _span(request.args, world.clock.now().astimezone(ZoneInfo(account.time_zone)).date())
         tiles = _tiles(world, email, account.time_zone, shown["rows"][0][0], shown["rows"][-1][-1] + timedelta(days=1))
-        return page("days.html", email, email=email, tiles=tiles, names=_NAMES, **shown)
+        return _page(world, "days.html", email, email=email, tiles=tiles, names=_NAMES, **shown)
 
     @ui.route("/ui/<email>/new", methods=["GET", "POST"])
     def create(email: str) -> Any:
         account = world.accounts.get(email) or abort(404)
-        calendars = [c for c in _visible(world, email) if world.role_of(email, c) in {"writer", "owner"}]
+        choices = [c for c in _visible(world, email) if world.role_of(email, c) in {"writer", "owner"}]
         values = request.form.to_dict() or _blank(world, account.time_zone, request.args.get("day", ""))
         error = ""
         if request.method == "POST":
@@ -51,9 +59,13 @@ def blueprint(world: World) -> Blueprint:
                 return redirect(f"/ui/{email}")
             except (GoogleError, ValueError, KeyError) as problem:
                 error = str(problem)
-        return page(
-            "event.html", "Create event", event=None, calendars=calendars, calendar_id=email, v=values, error=error
+        return _page(
+            world, "event.html", "Create event", event=None, calendars=choices, calendar_id=email, v=values, error=error
         )
+
+
+def _add_event(ui: Blueprint, world: World) -> None:
+    """One event: shown, changed, answered, deleted."""
 
     @ui.route("/ui/<email>/<calendar_id>/<event_id>", methods=["GET", "POST"])
     def edit(email: str, calendar_id: str, event_id: str) -> Any:
@@ -72,7 +84,8 @@ def blueprint(world: World) -> Blueprint:
             except (GoogleError, ValueError, KeyError) as problem:
                 values, error = request.form.to_dict(), str(problem)
         guests = event.data.get("attendees") or []
-        return page(
+        return _page(
+            world,
             "event.html",
             "Edit event",
             event=event,
@@ -84,8 +97,6 @@ def blueprint(world: World) -> Blueprint:
             is_series=event.is_exception or event.is_master,
             can_answer=email in {row["email"] for row in guests},
         )
-
-    return ui
 
 
 def _add_sharing(ui: Blueprint, world: World) -> None:
