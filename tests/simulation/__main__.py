@@ -126,10 +126,15 @@ def _play_on(asked: argparse.Namespace) -> int:
     counts: Counter[str] = Counter()
     seed = asked.first
     while time.monotonic() < ends_at:
-        report = scenario.play(Config.drawn(seed, asked.mode))
+        config = Config.drawn(seed, asked.mode)
+        try:
+            report = scenario.play(config)
+        except Exception as error:  # whatever it is, the seed has to be told
+            report = scenario.Report(config, [f"{type(error).__name__}: {error}"], [])
         counts.update(report.counts + Counter(scenarios=1, violated=int(bool(report.violations))))
         if report.violations:
-            print(f"SEED={seed} MODE={report.config.mode}: {report.violations[0]}", flush=True)
+            again = f"make simulate SEED={seed}" + (f" MODE={asked.mode}" if asked.mode else "")
+            print(f"{again} ({config.mode}): {report.violations[0]}", flush=True)
         seed += 1
     print(json.dumps(counts), flush=True)
     return 0

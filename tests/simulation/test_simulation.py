@@ -30,6 +30,10 @@ RECORDED = (
     102041,
     105005,
     120012,
+    1796478182,
+    1796478204,
+    1795479811,
+    1796479879,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6

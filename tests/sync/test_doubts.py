@@ -4,6 +4,7 @@ from typing import Any
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import discovery
+from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from tests.sync.conftest import ANA, Scene
 
@@ -82,3 +83,20 @@ def test_an_event_moved_on_after_the_answer_to_its_first_move_was_lost_arrives_o
     assert [i["summary"] for i in scene.ana.list(ids[1])] == ["Walk"]
     assert scene.ana.list(ids[0]) == [] and scene.ana.list() == []
     assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_event_on_its_way_to_another_calendar_is_not_taken_for_a_new_one_where_it_still_stands(
+    scene: Scene,
+) -> None:
+    """It is edited at Google after the move here and before the move there, and its former calendar is pulled first."""
+    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    event = scene.create("Walk")
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    scene.ana.patch(scene.remote_id(event["id"]), location="Park")
+    MirrorRun.objects.filter(mirror_id=scene.mirror.pk).update(next_check_at=None)
+    running.run(scene.mirror.pk)
+    assert scene.here() == []
+    scene.google.settle()
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(item["id"], item["location"]) for item in items] == [(event["id"], "Park")]
+    assert [item["location"] for item in scene.ana.list(target.remote_id)] == ["Park"] and scene.ana.list() == []

@@ -296,7 +296,7 @@ def test_an_occurrence_changed_at_google_does_not_outlive_a_series_deleted_here_
     scene.assert_equal()
 
 
-@pytest.mark.parametrize("there", ["edited", "cancelled"])
+@pytest.mark.parametrize("there", ["edited", "renamed", "cancelled"])
 def test_an_occurrence_changed_on_both_sides_before_the_first_send(scene: Scene, there: str) -> None:
     """After a failure the pull comes first: it meets a change of ours that has no link yet."""
     rule = ["RRULE:FREQ=DAILY;COUNT=4"]
@@ -308,12 +308,41 @@ def test_an_occurrence_changed_on_both_sides_before_the_first_send(scene: Scene,
     instance = f"{series}_20261202T120000Z"
     if there == "edited":
         scene.ana.patch(instance, location="Attic")
+    elif there == "renamed":
+        scene.ana.patch(instance, summary="theirs")
     else:
         scene.ana.delete(instance)
     with tenant(scene.alice.account_id):
         Mirror.objects.update(failures=1)
     scene.google.check()
     shown = [(item["summary"], item["location"]) for item in scene.here()]
-    assert shown.count(("S", "")) == 3 and len(shown) == (4 if there == "edited" else 3)
-    assert (("mine", "Attic") in shown) == (there == "edited")
+    own = {"edited": [("mine", "Attic")], "renamed": [("theirs", "")], "cancelled": []}[there]
+    assert sorted(shown) == sorted([("S", "")] * 3 + own)
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+@pytest.mark.parametrize("listing", ["changes", "full"])
+def test_an_occurrence_changed_at_google_goes_with_a_series_whose_deletion_is_not_sent_yet(
+    scene: Scene, listing: str, is_restored: bool
+) -> None:
+    """A full listing once made it an event of its own, which then stood only here."""
+    start, end = at("2026-12-01T09:00:00"), at("2026-12-01T10:00:00")
+    there = scene.ana.insert(summary="S", start=start, end=end, recurrence=["RRULE:FREQ=DAILY;COUNT=4"])["id"]
+    scene.google.check()
+    series = scene.here()[0]["id"]
+    assert scene.alice.call("DELETE", f"events/{series}?scope=all").status_code == 204
+    scene.ana.patch(f"{there}_20261202T120000Z", summary="special")
+    if listing == "full":
+        scene.google.control("expire-sync-tokens", {})
+    with tenant(scene.alice.account_id):
+        Mirror.objects.update(failures=1)  # after a failure the pull comes first
+    if is_restored:
+        scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": {"status": 503}, "times": 1})
+        scene.google.settle_once()
+        scene.alice.post(f"trash/{series}/restore")
+    scene.google.check()
+    shown = sorted(item["summary"] for item in scene.here())
+    assert shown == (["S", "S", "S", "special"] if is_restored else [])
+    assert sorted(item["summary"] for item in scene.there()) == shown
     scene.assert_equal()

@@ -10,7 +10,7 @@ from ninja.params.functions import Body, Header, Query
 from conversa_calendar.api import idempotency
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.calendars import access, editing, history, parsing, presenting, selectors, services
+from conversa_calendar.calendars import access, editing, history, occurrences, parsing, presenting, selectors, services
 from conversa_calendar.calendars.editing import Split
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
@@ -253,7 +253,7 @@ def _shown(event: Event, caller: Any) -> Payload:
 
 def _occurrence(event: Event, row: selectors.Row, viewer: access.Viewer, level: str) -> Payload:
     key = row[1]
-    content = selectors.content_at(event, key) if key else event.content
+    content = occurrences.content_at(event.content, key) if key and event.is_series else event.content
     shown = presenting.event(event, event.calendar, viewer, level, content)
     return shown | {"occurrence": times.original_start(key) if key else None}
 

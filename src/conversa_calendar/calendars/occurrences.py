@@ -74,9 +74,14 @@ def timed_starts(
 
 def occurrence_content(master: Content, key: str) -> Content:
     """A master's content at one occurrence, without its rules. Raises ValueError when the rules do not yield it."""
-    start = times.moment_of_key(key, master.start)
-    if not recurrence.is_occurrence(master.start, master.recurrence, start):
+    if not recurrence.is_occurrence(master.start, master.recurrence, times.moment_of_key(key, master.start)):
         raise ValueError("This series has no occurrence at that time.")
+    return content_at(master, key)
+
+
+def content_at(master: Content, key: str) -> Content:
+    """The same for a key that was read from an occurrence's row, which is not looked up in the rules once more."""
+    start = times.moment_of_key(key, master.start)
     end = times.shift(start, times.duration(master.start, master.end))
     return msgspec.structs.replace(master, start=start, end=end, recurrence=())
 

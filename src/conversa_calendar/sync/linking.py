@@ -52,11 +52,18 @@ def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
 
 
 def merge_remote(
-    session: Session, event: Event, link: Link, remote: RemoteEvent, attempts: Sequence[Content] = ()
+    session: Session,
+    event: Event,
+    link: Link,
+    remote: RemoteEvent,
+    attempts: Sequence[Content] = (),
+    *,
+    is_listed: bool = False,
 ) -> None:
     """Merges a changed remote event into the one here, unit by unit; within the caller's transaction.
 
-    `attempts` is what unresolved writes of ours meant to send; units that arrived count as agreed.
+    `attempts` is what unresolved writes of ours meant to send; units that arrived count as agreed. An occurrence that
+    `is_listed` is one of its own at the provider; one that was asked for may be as its series has it.
     """
     theirs = remote.content
     if theirs is None:
@@ -74,7 +81,7 @@ def merge_remote(
     merged = engine.merge(base, before, theirs, is_when_announced=_is_announced(event))
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
-    is_first = event.kind == "override" and not link.raw
+    is_first = event.kind == "override" and not link.raw and not is_listed
     if is_first and not to_remote and not _has_landed(base, attempts, theirs):
         _give_way(session, event, link, merged.content, lost)
         return

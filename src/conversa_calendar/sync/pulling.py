@@ -168,6 +168,7 @@ def _end_listing(session: Session, cursor: str) -> None:
     was_full = mirror.listing in {"first", "full"}
     mirror.cursor, mirror.cursor_owner, mirror.listing = cursor, session.connection.uuid, ""
     mirror.first_synced_at = mirror.first_synced_at or clock.now()
+    _bring_in_waiting(session)
     if was_full:
         _adopt_orphans(session)
         _mark_unseen(session)
@@ -287,7 +288,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
         _apply_stranded(session, link, remote)
         return
     if not remote.is_cancelled:
-        linking.merge_remote(session, event, link, remote, linking.attempts_of(link))
+        linking.merge_remote(session, event, link, remote, linking.attempts_of(link), is_listed=True)
         return
     if event.kind == "override" and remote.original_key:
         linking.cancel_occurrence(session, event, link, remote)
@@ -317,7 +318,7 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
 
 def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     """Creates events for remote ones that have no link: masters before overrides."""
-    remotes = _adopted(session, remotes)
+    remotes = _adopted(session, _staying(session, remotes))
     living = [remote for remote in remotes if remote.content is not None and not remote.original_key]
     overrides = [remote for remote in remotes if remote.original_key]
     if not living and not overrides:
@@ -344,6 +345,17 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     return len(new) + len(made)
 
 
+def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
+    """Without those that were moved here to another calendar and are on their way there at the provider: the answer to
+    that move brings whatever was changed meanwhile."""
+    names = {remote.series_id or remote.id for remote in remotes}
+    leaving = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
+    leaving = leaving.filter(tombstoned_at=None).exclude(moving_from="")
+    place = session.mirror.remote_id
+    gone = {link.remote_id for link in leaving if place in (link.moving_from, *(link.intent or {}).get("places", ()))}
+    return [remote for remote in remotes if (remote.series_id or remote.id) not in gone] if gone else remotes
+
+
 def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
     """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
     there is no link yet; answers the rest."""
@@ -368,7 +380,7 @@ def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Ev
         if remote.is_cancelled:
             linking.cancel_occurrence(session, event, link, remote)
         else:
-            linking.merge_remote(session, event, link, remote)
+            linking.merge_remote(session, event, link, remote, is_listed=True)
     return rest
 
 
@@ -503,12 +515,24 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     history.announce(session.calendar, [(event.uuid, "restored")])
 
 
+def _bring_in_waiting(session: Session) -> None:
+    """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
+    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER)
+    series = set(parked.values_list("series_remote_id", flat=True))
+    remotes = _waiting(session, sorted(_masters(session, series))) if series else []
+    if remotes:
+        _create(session, remotes)
+
+
 def _adopt_orphans(session: Session) -> None:
     """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4). Those
-    that it did not show have gone with their series."""
+    that it did not show have gone with their series, and those whose series stands there still, but was deleted here,
+    go with it."""
     parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
     parked.filter(seen_generation__lt=session.mirror.generation).delete()
-    for link in list(parked):
+    standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
+    series = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None).values("remote_id")
+    for link in list(parked.exclude(series_remote_id__in=series)):
         remote = mapping.read(link.raw.encode(), link.zone)
         if isinstance(remote, RemoteEvent) and remote.content is not None:
             Link.objects.filter(pk=link.pk).delete()
