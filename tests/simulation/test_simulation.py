@@ -34,6 +34,8 @@ RECORDED = (
     1796478204,
     1795479811,
     1796479879,
+    1795479863,
+    1796479857,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6

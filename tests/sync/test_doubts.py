@@ -100,3 +100,34 @@ def test_an_event_on_its_way_to_another_calendar_is_not_taken_for_a_new_one_wher
     items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
     assert [(item["id"], item["location"]) for item in items] == [(event["id"], "Park")]
     assert [item["location"] for item in scene.ana.list(target.remote_id)] == ["Park"] and scene.ana.list() == []
+
+
+def test_a_full_listing_of_its_new_calendar_does_not_take_an_event_on_its_way_for_deleted(scene: Scene) -> None:
+    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    series = scene.create("Walk", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    scene.patch(series["id"], {"summary": "Run"}, "?scope=this&occurrence=2026-12-02T12:00:00Z")
+    scene.patch(series["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=target.pk).update(failures=1)  # after a failure the pull comes first
+    MirrorRun.objects.filter(mirror_id=target.pk).update(next_check_at=None)
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.settle()
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert sorted(item["summary"] for item in items) == ["Run", "Walk", "Walk"]
+    assert sorted(item["summary"] for item in scene.ana.list(target.remote_id)) == ["Run", "Walk"]
+    assert scene.ana.list() == [] and scene.alice.get("trash")["items"] == []
+
+
+def test_an_event_moved_at_google_and_here_and_back_is_not_taken_for_deleted(scene: Scene) -> None:
+    """Its former calendar says that it is gone, while the person here wants it there again."""
+    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    event = scene.create("Walk")
+    home, remote_id = scene.calendar, scene.remote_id(event["id"])
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}", {})
+    scene.patch(event["id"], {"calendar": home}, settle=False)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.update(failures=1)
+    scene.google.check()
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == home
+    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []

@@ -293,6 +293,8 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
     if event.kind == "override" and remote.original_key:
         linking.cancel_occurrence(session, event, link, remote)
         return
+    if link.moving_from:
+        return  # gone from where it is being moved to: the move, which looks at every place, finds out
     link.etag = remote.etag
     link.remote_deleted_at = link.remote_deleted_at or clock.now()
     link.save(update_fields=["etag", "remote_deleted_at", "seen_generation"])
@@ -541,11 +543,14 @@ def _adopt_orphans(session: Session) -> None:
 
 
 def _mark_unseen(session: Session) -> None:
-    """What a complete listing did not show is a candidate for deletion, not more. Our own unsent creates are not."""
+    """What a complete listing did not show is a candidate for deletion, not more. Our own unsent creates are not, nor is
+    what is on its way here from another calendar."""
     rows = Link.objects.filter(
         mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
     )
-    rows = rows.exclude(event=None).filter(intent__isnull=True).exclude(raw="")
+    rows = rows.exclude(event=None).filter(intent__isnull=True, moving_from="").exclude(raw="")
+    coming = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(moving_from="")
+    rows = rows.exclude(series_remote_id__in=coming.values("remote_id"))
     if rows.update(remote_deleted_at=clock.now(), is_held=False):
         session.has_deletions = True
 
@@ -574,7 +579,7 @@ def carry_out_deletions(session: Session) -> None:
 
 def _candidates(session: Session) -> list[Link]:
     rows = Link.objects.filter(
-        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False
+        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False, moving_from=""
     )
     return list(rows.exclude(event=None).select_related("event").order_by("id"))
 
