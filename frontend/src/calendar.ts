@@ -10,15 +10,17 @@ import 'fullcalendar/skeleton.css'
 import 'fullcalendar/themes/breezy/theme.css'
 import 'fullcalendar/themes/breezy/palettes/indigo.css'
 import './calendar.css'
-import htmx from 'htmx.org'
+import { isOpen, open } from './dialog'
+import { MiniMonth } from './mini'
 import { show } from './notice'
 import { post } from './request'
 
 const root = document.getElementById('grid') as HTMLElement
-const dialog = document.getElementById('dialog') as HTMLDialogElement
 const scopes = document.getElementById('scopes') as HTMLDialogElement
 const isPhone = window.matchMedia('(max-width: 720px)').matches
 const kept = localStorage.getItem('view')
+const zone = root.dataset.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+const mini = new MiniMonth(document.getElementById('mini') as HTMLElement, (day) => calendar.gotoDate(day))
 
 interface Tile {
   event: string
@@ -30,6 +32,17 @@ interface Tile {
   free: boolean
   declined: boolean
   state: string
+  guests: boolean
+}
+
+interface Moved {
+  event: EventApi
+  revert: () => void
+}
+
+interface Choice {
+  scope: string
+  notify: string
 }
 
 const calendar = new Calendar(root, {
@@ -40,7 +53,7 @@ const calendar = new Calendar(root, {
     ? { left: 'prev,next', center: 'title', right: 'today' }
     : { left: 'today prev,next title', center: '', right: 'dayGridMonth,timeGridWeek,timeGridDay,listWeek' },
   footerToolbar: isPhone ? { center: 'dayGridMonth,timeGridDay,listWeek' } : false,
-  timeZone: root.dataset.zone ?? 'local',
+  timeZone: zone,
   locales: [es, ptBr],
   locale: document.documentElement.lang || 'en',
   firstDay: 1,
@@ -53,6 +66,7 @@ const calendar = new Calendar(root, {
   dayMaxEvents: true,
   eventTimeFormat: { hour: '2-digit', minute: '2-digit', hour12: false },
   slotHeaderFormat: { hour: '2-digit', minute: '2-digit', hour12: false },
+  slotHeaderContent: (info: { date: Date; text: string }) => secondTime(info),
   events: (range, done, failed) => {
     const query = new URLSearchParams({ start: range.startStr, end: range.endStr })
     for (const name of ['agent', 'team', 'inbox']) {
@@ -86,63 +100,108 @@ const calendar = new Calendar(root, {
     open(`/events/new?${query}`)
     calendar.unselect()
   },
-  eventDrop: (info: { event: EventApi; revert: () => void }) => void reschedule(info),
-  eventResize: (info: { event: EventApi; revert: () => void }) => void reschedule(info),
-  datesSet: (info: { view: { type: string } }) => localStorage.setItem('view', info.view.type),
+  eventDrop: (info: Moved) => void reschedule(info),
+  eventResize: (info: Moved) => void reschedule(info),
+  datesSet: (info: { view: { type: string; currentStart: Date; currentEnd: Date }; start: Date; end: Date }) => {
+    localStorage.setItem('view', info.view.type)
+    const { currentStart, currentEnd } = info.view
+    mini.show(dayOf(currentStart), dayOf(currentEnd), dayOf(new Date()))
+    const day = dayOf(calendar.getDate())
+    for (const link of document.querySelectorAll<HTMLAnchorElement>('[data-team]')) link.href = `${link.href.split('?')[0]}?date=${day}`
+  },
 } as ConstructorParameters<typeof Calendar>[1])
 calendar.render()
 const wanted = new URLSearchParams(location.search).get('event')
 if (wanted) open(`/events/${encodeURIComponent(wanted)}`)
 
-/** Loads a server-rendered form or event into the dialog. */
-function open(url: string): void {
-  void htmx.ajax('GET', url, { target: '#dialog-body', swap: 'innerHTML' }).then(() => {
-    if (!dialog.open) dialog.showModal()
-  })
+/** The civil day that an instant falls on in the calendar's zone, as YYYY-MM-DD. */
+function dayOf(at: Date): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(at)
 }
 
-/** Saves a dragged or resized tile; in a series asks which part, and puts the tile back when refused. */
-async function reschedule(info: { event: EventApi; revert: () => void }): Promise<void> {
+/** The hours of a second zone, when one is chosen, under those of the calendar's own. */
+function secondTime(info: { date: Date; text: string }): string | { html: string } {
+  const other = localStorage.getItem('second-zone')
+  if (!other) return info.text
+  const own = document.createElement('span')
+  own.textContent = info.text
+  const place = document.createElement('span')
+  place.className = 'second-time'
+  place.title = other
+  place.textContent = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: other }).format(info.date)
+  return { html: own.outerHTML + place.outerHTML }
+}
+
+/** Saves a dragged or resized tile; asks which part of a series and whom to tell, and puts the tile back when refused. */
+async function reschedule(info: Moved): Promise<void> {
   const tile = info.event.extendedProps as Tile
-  const scope = tile.kind === 'series' ? await askScope() : 'this'
-  if (!scope) {
+  const choice = await ask(tile)
+  if (!choice) {
     info.revert()
     return
   }
-  const strip = (text: string): string => text
   const start = info.event.startStr
-  const end = info.event.endStr || start
-  const body = { start: strip(start), end: strip(end), all_day: info.event.allDay, occurrence: tile.occurrence, scope }
+  const body = { start, end: info.event.endStr || start, all_day: info.event.allDay, occurrence: tile.occurrence, ...choice }
   const answer = await post(`/events/${tile.event}/reschedule`, body)
+  const said = (await answer.json().catch(() => ({}))) as { message?: string; undo?: { url: string; body: unknown } }
   if (answer.ok) {
-    show(root.dataset.moved ?? 'Moved.')
+    show(root.dataset.moved ?? 'Moved.', said.undo?.url, undefined, said.undo?.body)
   } else {
     info.revert()
-    const problem = (await answer.json().catch(() => ({}))) as { message?: string }
-    show(problem.message ?? `Error ${answer.status}`)
+    show(said.message ?? `Error ${answer.status}`)
   }
   calendar.refetchEvents()
 }
 
-function askScope(): Promise<string> {
+/** What a move concerns: asked only where there is a series or somebody to tell. */
+function ask(tile: Tile): Promise<Choice | null> {
+  const isSeries = tile.kind === 'series'
+  if (!isSeries && !tile.guests) return Promise.resolve({ scope: 'this', notify: 'none' })
+  for (const part of scopes.querySelectorAll<HTMLElement>('[data-ask]')) {
+    const wanted = { series: isSeries, single: !isSeries, guests: tile.guests }
+    part.hidden = !wanted[part.dataset.ask as keyof typeof wanted]
+  }
+  const notify = scopes.querySelector('select') as HTMLSelectElement
   return new Promise((resolve) => {
     scopes.returnValue = ''
-    scopes.addEventListener('close', () => resolve(scopes.returnValue), { once: true })
+    const answered = (): void => {
+      const scope = scopes.returnValue
+      resolve(scope ? { scope, notify: tile.guests ? notify.value : 'none' } : null)
+    }
+    scopes.addEventListener('close', answered, { once: true })
     scopes.showModal()
   })
 }
 
 document.body.addEventListener('live', () => calendar.refetchEvents())
 document.body.addEventListener('calendar:done', () => {
-  dialog.close()
   calendar.refetchEvents()
+  const quick = document.getElementById('quick') as HTMLInputElement | null
+  if (quick) quick.value = ''
+  document.getElementById('quick-shown')?.replaceChildren()
 })
-document.addEventListener('click', (event) => {
-  const target = event.target as HTMLElement
-  if (target.closest('[data-close]')) dialog.close()
-  const opener = target.closest<HTMLElement>('[data-open]')
-  if (opener?.dataset.open) open(opener.dataset.open)
+document.querySelector('[data-print]')?.addEventListener('click', () => window.print())
+const sheet = document.querySelector<HTMLElement>('[data-sheet]')
+sheet?.addEventListener('click', () => {
+  const isShown = document.getElementById('sheet')?.classList.toggle('is-open') ?? false
+  sheet.setAttribute('aria-expanded', String(isShown))
 })
+const second = document.getElementById('second-zone') as HTMLInputElement | null
+if (second) {
+  second.value = localStorage.getItem('second-zone') ?? ''
+  const zones = Intl.supportedValuesOf('timeZone')
+  second.addEventListener('focus', () => {
+    const list = document.getElementById('all-zones')
+    if (list && !list.childElementCount) list.append(...zones.map((zone) => new Option('', zone)))
+  })
+  second.addEventListener('change', () => {
+    if (second.value && !zones.includes(second.value)) return second.setCustomValidity(second.value)
+    second.setCustomValidity('')
+    localStorage.setItem('second-zone', second.value)
+    calendar.render()
+    calendar.setOption('slotHeaderContent', (info: { date: Date; text: string }) => secondTime(info))
+  })
+}
 for (const filter of document.querySelectorAll<HTMLSelectElement>('[data-filter]')) {
   filter.addEventListener('change', () => calendar.refetchEvents())
 }
@@ -154,7 +213,7 @@ for (const box of document.querySelectorAll<HTMLInputElement>('[data-toggle]')) 
 }
 document.addEventListener('keydown', (event) => {
   const target = event.target as HTMLElement
-  if (dialog.open || target.matches('input, textarea, select') || event.ctrlKey || event.metaKey || event.altKey) return
+  if (isOpen() || target.matches('input, textarea, select') || event.ctrlKey || event.metaKey || event.altKey) return
   const actions: Record<string, () => void> = {
     n: () => open('/events/new'),
     t: () => calendar.today(),
@@ -164,6 +223,7 @@ document.addEventListener('keydown', (event) => {
     w: () => calendar.changeView('timeGridWeek'),
     d: () => calendar.changeView('timeGridDay'),
     l: () => calendar.changeView('listWeek'),
+    q: () => document.getElementById('quick')?.focus(),
     '/': () => document.getElementById('search')?.focus(),
   }
   const action = actions[event.key]

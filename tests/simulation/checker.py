@@ -47,6 +47,8 @@ class Outcome:
     quiet_writes: list[dict[str, Any]]
     mails: list[dict[str, Any]]
     worker_errors: list[str]
+    broken_off: set[tuple[int, int]] = field(default_factory=set)
+    """Runs, by mirror and fence, that a person's move ended: a request that such a run was sending may go out still."""
     states: list[str] = field(default_factory=list)
 
 
@@ -234,7 +236,7 @@ def _writes(outcome: Outcome) -> list[str]:
         if not is_insert and not write["is_known_etag"]:
             found.append(f"I-07 {write['method']} {write['path']} with If-Match “{write['if_match']}”")
         mirror, fence = int(write["mirror"]), int(write["fence"])
-        if fence < fences.get(mirror, 0):
+        if fence < fences.get(mirror, 0) and (mirror, fence) not in outcome.broken_off:
             found.append(f"I-12 {write['method']} {write['path']} with fence {fence} after {fences[mirror]}")
         fences[mirror] = max(fence, fences.get(mirror, 0))
     return found

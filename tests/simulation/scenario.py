@@ -126,13 +126,15 @@ class Scenario:
         self.wire = Wire(self.google.world, self.google.app, stage, time, random.Random(f"wire {config.seed}"))
         self.counts: Counter[str] = Counter()
         self.restless: list[str] = []
+        self.broken_off: set[tuple[int, int]] = set()
         gateway.use(self.wire)
         self.people = self._installation()
 
     def run(self) -> Report:
         stage, late = self.stage, []
         self._take = leases.take
-        leases.take = self._taken  # the fence of each run, for the checker
+        self._break_off = leases.break_off
+        leases.take, leases.break_off = self._taken, self._broken_off  # the fence of each run, for the checker
         try:
             self._settle("first sync")
             for _turn in range(self.dice.randint(3, 9)):
@@ -153,7 +155,7 @@ class Scenario:
             self._next_checks(10 if self.config.seed % 10 == 0 else 3)
             outcome = self._outcome(quiet_from)
         finally:
-            leases.take = self._take
+            leases.take, leases.break_off = self._take, self._break_off
         self.counts.update(self.wire.struck)
         self.counts["boundaries"] = stage.boundaries
         return Report(self.config, [*late, *checker.violations(outcome)], stage.trace, self.counts)
@@ -340,6 +342,7 @@ class Scenario:
             self.wire.writes[quiet_from:],
             self.google.world.mails,
             self.stage.errors,
+            self.broken_off,
             [*states, *(f"never after “{what}”" for what in self.restless)],
         )
 
@@ -349,6 +352,11 @@ class Scenario:
         if lease is not None and isinstance(worker, Worker):
             worker.mirror, worker.fence = mirror_id, lease.fence
         return lease
+
+    def _broken_off(self, mirror_id: int) -> None:
+        """A person's move ends a run: what that run was about to send may go out still, as a late request does."""
+        self.broken_off.add((mirror_id, self.time.fence(mirror_id)))
+        self._break_off(mirror_id)
 
     def _log(self, text: str) -> None:
         self.stage.trace.append(text)

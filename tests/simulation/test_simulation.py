@@ -36,6 +36,9 @@ RECORDED = (
     1796479879,
     1795479863,
     1796479857,
+    1795484789,
+    1795484857,
+    1795484915,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6

@@ -10,13 +10,13 @@ from django.db import connection
 from conversa_calendar.accounts.models import InboxMember, Member, TeamMember
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
 from conversa_calendar.calendars.models import LONG_SPAN, Calendar
+from conversa_calendar.calendars.selectors import FREE_TYPES
 from conversa_calendar.calendars.signals import staleness_asked
 from conversa_calendar.domain import availability as rules
 from conversa_calendar.domain.availability import Busy, Hours, Rules
 from conversa_calendar.kit import clock
 
 RANGE_MAX = timedelta(days=62)
-FREE_TYPES = ("workingLocation", "birthday")
 
 
 class Host(msgspec.Struct, frozen=True):

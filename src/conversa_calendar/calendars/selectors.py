@@ -17,6 +17,8 @@ from conversa_calendar.kit import clock
 
 RANGE_MAX = timedelta(days=400)
 OUTSIDE_SERIES_MAX = 2000
+FREE_TYPES = ("workingLocation", "birthday")
+"""Kinds of events that never take time."""
 
 _SPANS = """
     SELECT o.event_id, o.original_key, o.starts_at, o.ends_at, o.start_date, o.end_date
@@ -102,6 +104,25 @@ def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row
     with connection.cursor() as cursor:
         cursor.execute(_SPANS, values)
         return list(cursor.fetchall())
+
+
+def busy_spans(calendar_ids: list[int], since: datetime, until: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
+    """What takes time in [since, until), by calendar id; working location and birthdays do not."""
+    query = """
+        SELECT o.calendar_id, o.starts_at, o.ends_at
+        FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id AND e.account_id = o.account_id
+        WHERE o.account_id = %(account)s AND o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND e.deleted_at IS NULL
+          AND NOT e.event_type = ANY(%(free)s) AND o.starts_at < %(until)s AND o.ends_at > %(since)s
+          AND (o.starts_at >= %(early)s OR o.is_long)
+    """
+    values: dict[str, Any] = {"account": current_account(), "calendars": calendar_ids, "since": since, "until": until}
+    values |= {"early": since - LONG_SPAN, "free": list(FREE_TYPES)}
+    found: dict[int, list[tuple[datetime, datetime]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        for calendar_id, starts_at, ends_at in cursor.fetchall():
+            found.setdefault(calendar_id, []).append((starts_at, ends_at))
+    return found
 
 
 def between(calendars: list[Calendar], since: datetime, until: datetime) -> list[tuple[Event, Row]]:

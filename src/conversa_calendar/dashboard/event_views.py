@@ -1,56 +1,103 @@
 """The event dialog: open, create, change, move, delete with undo, answer, history."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import available_timezones
 
 import msgspec
 import nh3
-from django.http import HttpResponse, JsonResponse, QueryDict
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.calendars import access, editing, parsing, presenting, selectors, services
+from conversa_calendar.calendars import access, editing, parsing, presenting, selectors, services, wording
 from conversa_calendar.calendars.editing import Changed, Split
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.dashboard import event_forms, feed, team
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
-from conversa_calendar.domain import times
+from conversa_calendar.domain import phrase, recurrence, times
 from conversa_calendar.domain.event import Content
-from conversa_calendar.domain.times import Day, Timed
+from conversa_calendar.domain.recurrence import BadRule
+from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import why
 
 TAGS = {"a", "b", "i", "em", "strong", "u", "ul", "ol", "li", "br", "p", "span"}
-REPEATS = {
-    "": (),
-    "daily": ("RRULE:FREQ=DAILY",),
-    "weekdays": ("RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",),
-    "weekly": ("RRULE:FREQ=WEEKLY",),
-    "monthly": ("RRULE:FREQ=MONTHLY",),
-    "yearly": ("RRULE:FREQ=YEARLY",),
-}
 
 
 @require_http_methods(["GET", "POST"])
 @page()
 def create(request: MemberRequest) -> HttpResponse:
     """A form for a new event, filled from the selected time; posting creates it."""
-    pairs = [(c, level) for c, level in selectors.visible(viewer(request)) if level == "edit" and not c.is_read_only]
+    pairs = _writable(request)
     if request.method == "GET":
-        return _form(request, None, pairs, _new_values(request, pairs))
+        return _form(
+            request, None, pairs, event_forms.new_values(request.member, [c for c, _level in pairs], request.GET)
+        )
     try:
         calendar, level = selectors.calendar(viewer(request), request.POST.get("calendar", ""))
         if reason := access.read_only_reason(None, calendar, level):
             raise Invalid("calendar", reason)
-        content = parsing.new_content(_body(request.POST, calendar), calendar)
+        content = parsing.new_content(event_forms.body(request.POST, calendar), calendar)
         event = editing.create(calendar, content, actor=request.member, notify=request.POST.get("notify", "none"))
     except (Invalid, NotFound) as error:
-        return _form(request, None, pairs, request.POST.dict(), error)
+        return _form(request, None, pairs, event_forms.typed(request.POST), error)
     services.remember_calendar(request.member, calendar)
     return _done(_("Created."), event=event)
+
+
+@require_http_methods(["GET", "POST"])
+@page()
+def quick(request: MemberRequest) -> HttpResponse:
+    """A typed sentence: what it will become while it is typed, and the event itself when it is sent. One that names
+    guests opens the form instead, which asks whom to tell."""
+    text = (request.POST or request.GET).get("text", "").strip()[:500]
+    writable = [calendar for calendar, _level in _writable(request)]
+    calendar = event_forms.default_calendar(request.member, writable)
+    if not text or calendar is None:
+        return HttpResponse("" if calendar else _("There is no calendar that you may write to."))
+    found = phrase.read(text, event_forms.civil_now(request.member))
+    zone = event_forms.zone_of(request.member)
+    content = parsing.new_content(event_forms.phrase_body(found, zone), calendar)
+    if request.method == "GET":
+        context = {"found": found, "when": wording.when_in_words(content), "calendar": calendar}
+        return render(request, "dashboard/quick.html", context)
+    if found.guests:
+        address = f"{reverse('event_new')}?{urlencode(event_forms.phrase_query(found))}"
+        response = HttpResponse(status=204)
+        response["HX-Trigger"] = json.dumps({"calendar:open": {"url": address}})
+        return response
+    try:
+        event = editing.create(calendar, content, actor=request.member)
+    except Invalid as error:
+        return HttpResponse(error.message, status=422)
+    when = wording.when_in_words(content)
+    return _done(
+        _("Created: %(when)s.") % {"when": when}, event=event, undo_by=reverse("event_delete", args=[event.uuid])
+    )
+
+
+@require_POST
+@page()
+def repeats(request: MemberRequest) -> HttpResponse:
+    """The form's recurrence in words, with the first times."""
+    try:
+        start = parsing.moment(event_forms.body(request.POST, Calendar(time_zone="UTC"))["start"], "start", "UTC")
+        lines = event_forms.rules(request.POST, start)
+        recurrence.check(start, lines)
+    except (Invalid, BadRule) as error:
+        return render(request, "dashboard/repeats.html", {"error": getattr(error, "message", "") or str(error)})
+    starts = [wording.day_in_words(at.date()) for at in wording.next_starts(start, lines)] if lines else []
+    return render(
+        request, "dashboard/repeats.html", {"words": wording.repeats_in_words(start, lines), "starts": starts}
+    )
 
 
 @require_GET
@@ -61,13 +108,16 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
     key = request.GET.get("occurrence", "")
     content = selectors.content_at(event, key)
     shown = presenting.event(event, calendar, viewer(request), level, content)
+    master = (event.series or event).content
     context = {
         "event": event,
         "calendar": calendar,
         "shown": shown,
         "content": content,
         "key": key,
-        "when": _in_words(content),
+        "when": wording.when_in_words(content),
+        "repeats": wording.repeats_in_words(master.start, master.recurrence),
+        "unconnected": team.unconnected(content),
         "description": nh3.clean(
             shown["description"].replace("\n", "<br>"), tags=TAGS, link_rel="noopener nofollow ugc"
         ),
@@ -87,9 +137,9 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     key = (request.POST or request.GET).get("occurrence", "")
     if reason := access.read_only_reason(event, calendar, level):
         return HttpResponse(reason, status=403)
-    pairs = [(c, lv) for c, lv in selectors.visible(viewer(request)) if lv == "edit" and not c.is_read_only]
+    pairs = _writable(request)
     if request.method == "GET":
-        return _form(request, event, pairs, _values(event, selectors.content_at(event, key), key))
+        return _form(request, event, pairs, event_forms.values(event, selectors.content_at(event, key), key))
     try:
         return _save(request, event, calendar, key)
     except Changed as conflict:
@@ -101,13 +151,14 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
         }
         return render(request, "dashboard/conflict.html", context, status=409)
     except (Invalid, NotFound) as error:
-        return _form(request, event, pairs, request.POST.dict() | {"occurrence": key}, error)
+        return _form(request, event, pairs, event_forms.typed(request.POST) | {"occurrence": key}, error)
 
 
 @require_POST
 @page()
 def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
-    """A tile was dragged or resized: JSON {start, end, all_day, occurrence, scope}."""
+    """A tile was dragged or resized: JSON {start, end, all_day, occurrence, scope, notify}; the answer says how to put it
+    back, where one more such change can."""
     event, calendar, level = selectors.event(viewer(request), uuid)
     if reason := access.read_only_reason(event, calendar, level):
         return JsonResponse({"message": reason}, status=403)
@@ -118,12 +169,13 @@ def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
             side: {"date": body[side][:10]} if body.get("all_day") else {"date_time": body[side], "time_zone": zone}
             for side in ("start", "end")
         }
-        changed = _apply(
-            request, event, calendar, times_body, body.get("occurrence", ""), body.get("scope") or "this", "none"
-        )
+        key, scope = body.get("occurrence", ""), body.get("scope") or "this"
+        before = event.content if scope == "all" else selectors.content_at(event, key)
+        changed = _apply(request, event, calendar, times_body, key, scope, body.get("notify") or "none")
     except (Invalid, ValueError, KeyError, TypeError) as error:
         return JsonResponse({"message": str(error)}, status=422)
-    return JsonResponse({"event": str(changed.uuid)})
+    undo = None if scope == "following" else _way_back(changed, before, body.get("notify") or "none")
+    return JsonResponse({"event": str(changed.uuid), "undo": undo})
 
 
 @require_POST
@@ -199,7 +251,7 @@ def _save(request: MemberRequest, event: Event, calendar: Calendar, key: str) ->
             raise Invalid("calendar", reason)
         event = editing.move(event, target, actor=request.member, if_match=etag)
         calendar, etag = target, ""
-    body = _body(request.POST, calendar)
+    body = event_forms.body(request.POST, calendar, (event.series or event).content)
     if scope == "this" or event.kind == "override":
         body.pop("recurrence", None)
     notify = request.POST.get("notify", "none")
@@ -257,18 +309,23 @@ def _form(
         "v": values,
         "key": values.get("occurrence", ""),
         "error": error if isinstance(error, Invalid) else None,
-        "repeats": REPEATS,
+        "freqs": _freqs(),
+        "weekdays": [(day, date_format(wording.MONDAY + timedelta(days=day), "D")) for day in range(7)],
+        "colors": feed.EVENT_COLORS,
+        "colleagues": team.colleagues(),
+        "zones": sorted(available_timezones()),
+        "is_occurrence": event is not None and event.kind == "override",
         "is_past": bool(event and event.ends_at < clock.now() and not event.is_series),
-        "has_guests": bool(values.get("guests")),
+        "has_guests": bool(values.get("guests") or values.get("optional")),
     }
     return render(request, "dashboard/event_form.html", context, status=422 if error else 200)
 
 
-def _done(message: str, event: Event | None = None, undo: Event | None = None) -> HttpResponse:
+def _done(message: str, event: Event | None = None, undo: Event | None = None, undo_by: str = "") -> HttpResponse:
     """Closes the dialog, refreshes the grid and shows a notice, by one event that the page's script hears."""
     news: dict[str, Any] = {"message": message}
-    if undo is not None:
-        news["undo"] = f"/trash/{undo.uuid}/restore"
+    if undo is not None or undo_by:
+        news["undo"] = reverse("restore", args=[undo.uuid]) if undo is not None else undo_by
     if event is not None:
         news["event"] = str(event.uuid)
     response = HttpResponse(status=204)
@@ -276,123 +333,28 @@ def _done(message: str, event: Event | None = None, undo: Event | None = None) -
     return response
 
 
-def _new_values(request: MemberRequest, pairs: list[tuple[Calendar, str]]) -> dict[str, Any]:
-    zone = request.user.time_zone or request.member.account.time_zone
-    last = services.preference_of(request.member).last_calendar
-    chosen = last if last is not None and any(c.pk == last.pk for c, _level in pairs) else None
-    mirrored = next((c for c, _level in pairs if c.is_mirrored and c.owner_id == request.member.pk), None)
-    calendar = chosen or mirrored or (pairs[0][0] if pairs else None)
-    begin = clock.now().astimezone(times.zone_of(zone)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
-    start, end = begin + timedelta(hours=1), begin + timedelta(hours=2)
-    is_all_day = request.GET.get("all_day") == "true"
-    try:
-        start = datetime.fromisoformat(request.GET["start"]).replace(tzinfo=None)
-        end = datetime.fromisoformat(request.GET["end"]).replace(tzinfo=None)
-    except (KeyError, ValueError):
-        pass
-    if is_all_day:
-        end -= timedelta(days=1)
-    return {
-        "calendar": str(calendar.uuid) if calendar else "",
-        "start_date": f"{start:%Y-%m-%d}",
-        "end_date": f"{end:%Y-%m-%d}",
-        "start_time": f"{start:%H:%M}" if not is_all_day else "09:00",
-        "end_time": f"{end:%H:%M}" if not is_all_day else "10:00",
-        "all_day": is_all_day,
-        "zone": zone,
-        "notify": "all",
-    }
+def _writable(request: MemberRequest) -> list[tuple[Calendar, str]]:
+    """The calendars that a member may put events into."""
+    return [(c, level) for c, level in selectors.visible(viewer(request)) if level == "edit" and not c.is_read_only]
 
 
-def _values(event: Event, content: Content, key: str) -> dict[str, Any]:
-    start, end = times.civil(content.start), times.civil(content.end)
-    if content.is_all_day:
-        end -= timedelta(days=1)
-    is_past = event.ends_at < clock.now() and not event.is_series
-    lines = event.content.recurrence
-    repeat = next((name for name, rules in REPEATS.items() if rules == lines), "custom")
-    return {
-        "calendar": str(event.calendar.uuid),
-        "summary": content.summary,
-        "description": content.description,
-        "location": content.location,
-        "start_date": f"{start:%Y-%m-%d}",
-        "end_date": f"{end:%Y-%m-%d}",
-        "start_time": f"{start:%H:%M}",
-        "end_time": f"{end:%H:%M}",
-        "all_day": content.is_all_day,
-        "zone": content.start.zone if isinstance(content.start, Timed) else event.calendar.time_zone,
-        "guests": ", ".join(guest.email for guest in content.attendees),
-        "repeat": repeat,
-        "rules": "\n".join(lines),
-        "transparency": content.transparency,
-        "visibility": content.visibility,
-        "color": content.color,
-        "reminders": ", ".join(str(r.minutes) for r in content.reminders.overrides),
-        "meet": content.conference.state not in {"none", "failed"},
-        "notify": "none" if is_past else "all",
-        "occurrence": key,
-        "etag": event.etag,
-    }
+def _way_back(changed: Event, before: Content, notify: str) -> dict[str, Any]:
+    """The request that undoes a move; whoever was told of it hears of its undoing too."""
+    sides = {name: times.civil(getattr(before, name)).isoformat() for name in ("start", "end")}
+    body = {**sides, "all_day": before.is_all_day, "occurrence": "", "scope": "all", "notify": notify}
+    return {"url": reverse("event_reschedule", args=[changed.uuid]), "body": body}
 
 
-def _body(form: QueryDict, calendar: Calendar) -> dict[str, Any]:
-    """The dialog's fields as the body that parsing understands. Raises Invalid."""
-    zone = form.get("zone") or calendar.time_zone
-    texts = ("summary", "description", "location")
-    body: dict[str, Any] = {name: form.get(name, "").replace("\r\n", "\n") for name in texts}
-    body["start"] = _moment(form, "start", zone)
-    body["end"] = _moment(form, "end", zone)
-    body["attendees"] = [{"email": e.strip()} for e in form.get("guests", "").replace(";", ",").split(",") if e.strip()]
-    for name in ("transparency", "visibility", "color"):
-        if name in form:
-            body[name] = form[name]
-    repeat = form.get("repeat", "")
-    if repeat == "custom":
-        body["recurrence"] = [line.strip() for line in form.get("rules", "").splitlines() if line.strip()]
-    elif "repeat" in form:
-        body["recurrence"] = list(REPEATS.get(repeat, ()))
-    reminders = form.get("reminders")
-    if reminders is not None and reminders != form.get("reminders_before"):
-        body["reminders"] = _reminders(reminders)
-    body["conference"] = {"request": bool(form.get("meet"))}
-    return body
-
-
-def _moment(form: QueryDict, side: str, zone: str) -> dict[str, str]:
-    day = form.get(f"{side}_date", "")
-    if not form.get("all_day"):
-        return {"date_time": f"{day}T{form.get(f'{side}_time', '') or '00:00'}:00", "time_zone": zone}
-    if side == "end":
-        try:
-            day = (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
-        except ValueError:
-            raise Invalid("end", _("This is not a date or time.")) from None
-    return {"date": day}
-
-
-def _reminders(text: str) -> dict[str, Any]:
-    minutes = [part.strip() for part in text.split(",") if part.strip()]
-    if not minutes:
-        return {"use_default": True, "overrides": []}
-    if not all(part.isdecimal() for part in minutes):
-        raise Invalid("reminders", _("Reminders are minutes before, separated by commas."))
-    return {"use_default": False, "overrides": [{"method": "popup", "minutes": int(part)} for part in minutes]}
+def _freqs() -> list[tuple[str, str, str]]:
+    """Each frequency of the editor with its name and its unit."""
+    return [
+        ("DAILY", _("Daily"), _("days")),
+        ("WEEKLY", _("Weekly"), _("weeks")),
+        ("MONTHLY", _("Monthly"), _("months")),
+        ("YEARLY", _("Yearly"), _("years")),
+    ]
 
 
 def _zone_of(event: Event, calendar: Calendar) -> str:
     start = event.content.start
     return start.zone if isinstance(start, Timed) else calendar.time_zone
-
-
-def _in_words(content: Content) -> str:
-    if isinstance(content.start, Day) and isinstance(content.end, Day):
-        last = content.end.date - timedelta(days=1)
-        if last <= content.start.date:
-            return f"{content.start.date:%A, %d %B %Y}"
-        return f"{content.start.date:%d %B} – {last:%d %B %Y}"
-    start, end = times.civil(content.start), times.civil(content.end)
-    zone = "" if isinstance(content.start, Day) else content.start.zone
-    if start.date() == end.date():
-        return f"{start:%A, %d %B %Y · %H:%M}–{end:%H:%M} ({zone})"
-    return f"{start:%d %B %Y %H:%M} – {end:%d %B %Y %H:%M} ({zone})"

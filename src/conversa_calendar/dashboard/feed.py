@@ -39,14 +39,20 @@ _QUERY = """
     SELECT s.original_key, s.starts_at, s.ends_at, s.start_date, s.end_date, e.uuid, e.calendar_id, e.kind, e.summary,
            e.is_private, e.author_id, e.ical_uid, e.event_type, e.sync_state, e.original_key,
            substring(e.content_json from '"color":"(\\d+)"'), e.content_json LIKE '%%"transparency":"transparent"%%',
-           e.facts_json LIKE '%%"organizer":{%%"self":true%%', e.content_json LIKE '%%"self":true%%"declined"%%'
+           e.facts_json LIKE '%%"organizer":{%%"self":true%%', e.content_json LIKE '%%"self":true%%"declined"%%',
+           e.content_json LIKE '%%"attendees":[{%%'
     FROM spans s JOIN calendars_event e ON e.id = s.event_id AND e.account_id = %(account)s
     ORDER BY s.starts_at, e.id
 """
 
 
 def events(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime) -> bytes:
-    """JSON for FullCalendar: {id, title, start, end, allDay, …} with what the tile shows and whether it can be moved."""
+    """The tiles as JSON for FullCalendar."""
+    return msgspec.json.encode(tiles(viewer, pairs, since, until))
+
+
+def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """One tile for each meeting: {id, title, start, end, allDay, …}, what it shows and whether it can be moved."""
     levels = {calendar.pk: level for calendar, level in pairs}
     calendars = {calendar.pk: calendar for calendar, _level in pairs}
     values: dict[str, Any] = {
@@ -59,20 +65,20 @@ def events(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, u
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, values)
         rows = cursor.fetchall()
-    tiles: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         calendar = calendars[row[6]]
         if row[12] in calendar.hidden_types:
             continue
         tile = _tile(row, calendar, levels[calendar.pk], viewer)
         key = (row[11] or str(row[5]), row[14] or row[0] or row[1].isoformat())
-        known = tiles.get(key)
+        known = found.get(key)
         if known is None:
-            tiles[key] = tile
+            found[key] = tile
         else:
             _join(known, tile)
     far = _beyond(viewer, pairs, since, until)
-    return msgspec.json.encode([*tiles.values(), *far])
+    return [*found.values(), *far]
 
 
 def _tile(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) -> dict[str, Any]:
@@ -97,6 +103,7 @@ def _tile(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) 
         "declined": bool(row[18]),
         "state": row[13],
         "own": bool(row[17]),
+        "guests": bool(row[19]) and not is_masked,
     }
 
 
@@ -125,6 +132,11 @@ def _beyond(
             continue
         values = (row[1], *row[2:6], event.uuid, event.calendar_id, event.kind, event.summary, event.is_private)
         more = (event.author_id, event.ical_uid, event.event_type, event.sync_state, "", event.content.color)
-        flags = (event.content.transparency == "transparent", event.facts.is_own_copy, False)
+        flags = (
+            event.content.transparency == "transparent",
+            event.facts.is_own_copy,
+            False,
+            bool(event.content.attendees),
+        )
         found.append(_tile((*values, *more, *flags), event.calendar, levels[event.calendar_id], viewer))
     return found

@@ -15,6 +15,7 @@ from conversa_calendar.dashboard import (
     sessions,
     settings_views,
     setup_views,
+    team_views,
 )
 
 urlpatterns = [
@@ -39,6 +40,10 @@ urlpatterns = [
     path("calendars/<str:uuid>/toggle", calendar_views.toggle, name="toggle"),
     path("calendars/<str:uuid>/assign", connection_views.assign, name="assign"),
     path("calendars/<str:uuid>", settings_views.calendar, name="calendar_settings"),
+    path("calendar/team", team_views.day, name="team"),
+    path("calendar/find", team_views.find, name="find_time"),
+    path("events/quick", event_views.quick, name="event_quick"),
+    path("events/repeats", event_views.repeats, name="event_repeats"),
     path("events/new", event_views.create, name="event_new"),
     path("events/<str:uuid>", event_views.show, name="event"),
     path("events/<str:uuid>/edit", event_views.edit, name="event_edit"),

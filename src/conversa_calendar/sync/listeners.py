@@ -48,7 +48,9 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     )
     names = list(links.values_list("remote_id", flat=True))
     taken = Link.objects.filter(mirror=destination, remote_id__in=names)
-    if can_move and destination is not None and not taken.filter(tombstoned_at=None).exists():
+    # an id that lives there, or one that a late create may have left there and that we delete, cannot come back
+    unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw=""))
+    if can_move and destination is not None and not unusable.exists():
         taken.delete()
         unanswered = links.filter(event=event, etag="").first()
         for link in links.filter(event=event):

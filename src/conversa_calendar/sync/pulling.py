@@ -579,7 +579,7 @@ def carry_out_deletions(session: Session) -> None:
 
 def _candidates(session: Session) -> list[Link]:
     rows = Link.objects.filter(
-        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False, moving_from=""
+        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False
     )
     return list(rows.exclude(event=None).select_related("event").order_by("id"))
 

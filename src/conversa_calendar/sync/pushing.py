@@ -140,7 +140,7 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
     """The first change of one occurrence is a patch of its instance, guarded by the series' etag."""
     assert event.series is not None
     master = linking.link_of(session, event.series)
-    if master is None or master.intent or not master.etag:
+    if master is None or master.intent or master.moving_from or not master.etag:
         _skip(session, event)
         return None
     remote_id = f"{master.remote_id}_{event.original_key}"

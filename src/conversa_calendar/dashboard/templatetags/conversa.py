@@ -49,6 +49,14 @@ def icon(name: str) -> SafeString:
     return mark_safe(_icon(name))  # our own build's files
 
 
+@register.simple_tag(takes_context=True)
+def querystring_with(context: Any, name: str, value: Any) -> str:
+    """The page's query with one value changed, so that what was chosen stays chosen."""
+    query = context["request"].GET.copy()
+    query[name] = str(value)
+    return str(query.urlencode())
+
+
 @register.filter
 def level_words(level: str) -> str:
     return {"busy": _("busy only"), "details": _("details"), "edit": _("edit")}.get(level, level)

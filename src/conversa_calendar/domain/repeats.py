@@ -1,0 +1,115 @@
+"""The rules that an editor shows as fields: daily, weekly on days, monthly by day or by weekday, yearly; with an end.
+
+Everything else (RFC 5545 has more) stays a rule of its own, kept as written.
+"""
+
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from conversa_calendar.domain import times
+from conversa_calendar.domain.times import Moment, Timed
+
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+MONTHLY_ON_DAY = 0
+_KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "WKST"}
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """`freq` is RFC 5545's; `days` are weekdays, Monday 0, of a weekly one; `monthly` is 0 for the day of the month or
+    which weekday of it: 1 to 4, -1 for the last. It ends after `count` times, with the day `until`, or never."""
+
+    freq: str
+    every: int = 1
+    days: tuple[int, ...] = ()
+    monthly: int = MONTHLY_ON_DAY
+    count: int = 0
+    until: date | None = None
+
+
+def repeat_of(start: Moment, lines: tuple[str, ...]) -> Repeat | None:
+    """The fields of a rule; None when they cannot show all of it."""
+    if len(lines) != 1 or not lines[0].upper().startswith("RRULE:"):
+        return None
+    pairs = [part.partition("=") for part in lines[0][6:].upper().split(";") if part]
+    parts = {name: value for name, _sign, value in pairs}
+    try:
+        found = _read(start, parts)
+    except (ValueError, KeyError, IndexError):
+        return None
+    return found if found is not None and not set(parts) - _KNOWN else None
+
+
+def lines_of(start: Moment, repeat: Repeat) -> tuple[str, ...]:
+    """The rule of an editor's fields; what the start says already is not said again."""
+    at = times.civil(start)
+    parts = [f"FREQ={repeat.freq}"]
+    if repeat.every > 1:
+        parts.append(f"INTERVAL={repeat.every}")
+    if repeat.freq == "WEEKLY" and repeat.days and repeat.days != (at.weekday(),):
+        parts.append("BYDAY=" + ",".join(DAYS[day] for day in repeat.days))
+    if repeat.freq == "MONTHLY" and repeat.monthly != MONTHLY_ON_DAY:
+        parts.append(f"BYDAY={repeat.monthly}{DAYS[at.weekday()]}")
+    if repeat.count:
+        parts.append(f"COUNT={repeat.count}")
+    elif repeat.until:
+        parts.append(f"UNTIL={_until(start, repeat.until)}")
+    return ("RRULE:" + ";".join(parts),)
+
+
+def place_in_month(day: date) -> int:
+    """Which weekday of its month a day is: 1 to 4, or -1 for a fifth, which not every month has."""
+    place = (day.day - 1) // 7 + 1
+    return place if place <= 4 else -1
+
+
+def _read(start: Moment, parts: dict[str, str]) -> Repeat | None:
+    at = times.civil(start)
+    freq, every = parts["FREQ"], int(parts.get("INTERVAL", "1"))
+    count = int(parts.get("COUNT", "0"))
+    until = _until_day(parts["UNTIL"], start) if "UNTIL" in parts else None
+    if (count and until) or every < 1:
+        return None
+    days: tuple[int, ...] = ()
+    monthly = MONTHLY_ON_DAY
+    by_day = parts.get("BYDAY", "")
+    if freq == "WEEKLY" and by_day:
+        days = tuple(sorted(DAYS.index(name) for name in by_day.split(",")))
+    elif freq == "MONTHLY" and by_day:
+        monthly = int(by_day[:-2])
+        if DAYS[at.weekday()] != by_day[-2:] or monthly not in {1, 2, 3, 4, -1}:
+            return None
+        if monthly not in {(at.day - 1) // 7 + 1, -1 if (at + timedelta(days=7)).month != at.month else 0}:
+            return None
+    elif by_day:
+        return None
+    if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
+        return None
+    says_start = {"BYMONTHDAY": str(at.day), "BYMONTH": str(at.month)}
+    if any(parts[name] != value for name, value in says_start.items() if name in parts):
+        return None
+    if by_day and "BYMONTHDAY" in parts:
+        return None
+    if "BYMONTH" in parts and freq != "YEARLY":
+        return None
+    if freq in {"DAILY", "WEEKLY"} and "BYMONTHDAY" in parts:
+        return None
+    return Repeat(freq, every, days, monthly, count, until)
+
+
+def _until_day(text: str, start: Moment) -> date:
+    """The last day, in the series' own zone."""
+    if "T" not in text:
+        return datetime.strptime(text, "%Y%m%d").date()
+    at = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S")
+    if text.endswith("Z") and isinstance(start, Timed):
+        return times.civil(times.timed(at.replace(tzinfo=times.zone_of("UTC")), start.zone)).date()
+    return at.date()
+
+
+def _until(start: Moment, day: date) -> str:
+    """UNTIL as RFC 5545 wants it: a date for all-day events, else the end of that day in UTC."""
+    if not isinstance(start, Timed):
+        return f"{day:%Y%m%d}"
+    end = times.instant(Timed(datetime(day.year, day.month, day.day, 23, 59, 59), start.zone))
+    return f"{end:%Y%m%dT%H%M%SZ}"
