@@ -39,6 +39,7 @@ RECORDED = (
     1795484789,
     1795484857,
     1795484915,
+    1796484743,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6

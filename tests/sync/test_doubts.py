@@ -131,3 +131,41 @@ def test_an_event_moved_at_google_and_here_and_back_is_not_taken_for_deleted(sce
     scene.google.check()
     assert scene.alice.get(f"events/{event['id']}")["calendar"] == home
     assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
+
+
+def test_an_event_moved_on_both_sides_and_then_deleted_at_google_is_deleted_here(scene: Scene) -> None:
+    """The answer to our own move is lost; the new calendar's list shows that it has arrived."""
+    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    event = scene.create("Walk")
+    remote_id = scene.remote_id(event["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}", {})
+    match = {"method": "POST", "path": "*/move"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "before"}, "times": 1})
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    scene.google.settle_once()
+    scene.google.check()
+    scene.ana.call("DELETE", f"calendars/{target.remote_id}/events/{remote_id}")
+    scene.google.check()
+    scene.google.check()
+    assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
+
+
+def test_an_event_whose_late_create_was_cleared_away_is_made_anew_when_it_comes_back(scene: Scene) -> None:
+    """Created with a lost answer, moved on, cleared away where it had arrived after all, and moved back before it was
+    sent: the id that we deleted there ourselves is not taken for a deletion by a person."""
+    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **times})
+    home = scene.calendar
+    scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    MirrorRun.objects.filter(mirror_id=scene.mirror.pk).update(next_check_at=None, next_attempt_at=None)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    running.run(scene.mirror.pk)
+    scene.patch(event["id"], {"calendar": home}, settle=False)
+    scene.google.settle()
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == home
+    assert [item["summary"] for item in scene.ana.list()] == ["Walk"] and scene.ana.list(target.remote_id) == []

@@ -288,6 +288,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
         _apply_stranded(session, link, remote)
         return
     if not remote.is_cancelled:
+        link.moving_from = ""  # it stands here: whoever moved it, it has arrived
         linking.merge_remote(session, event, link, remote, linking.attempts_of(link), is_listed=True)
         return
     if event.kind == "override" and remote.original_key:
