@@ -1,4 +1,4 @@
-"""`make bench`: first sync, quiet check, one edit each way, month feed; each beside its floor."""
+"""`make bench`: first sync, quiet check, one edit each way, month feed and page; each beside its floor."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks import emulator
+from benchmarks import calendar_page, emulator
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -38,6 +38,7 @@ def main() -> int:
             _bookings(scene)
     _memory_growth()
     emulator.run()
+    calendar_page.run()
     return 0
 
 

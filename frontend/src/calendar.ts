@@ -26,7 +26,6 @@ interface Tile {
   event: string
   occurrence: string
   kind: string
-  calendar: string
   calendars: string[]
   masked: boolean
   free: boolean

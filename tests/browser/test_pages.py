@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from django.core import signing
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from conversa_calendar.dashboard.setup_views import SALT
 from tests.browser.test_newcomer import FLAGS, SHOTS
 from tests.processes.test_kill import _connect
 from tests.support.processes import PASSWORD, Installation, running, until
@@ -24,6 +26,8 @@ FULLCALENDARS = {"label-content-name-mismatch", "scrollable-region-focusable"}
 and it scrolls with the tiles and days inside, which take the focus."""
 PAGES = (
     "calendar",
+    "calendar/team",
+    "calendar/find",
     "connections",
     "doctor",
     "activity",
@@ -107,12 +111,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.who[0]}-{look.scheme}-{look.width}-{look.language}")
 def test_members_pages(place: Place, chromium: Browser, look: Look) -> None:
-    page = _opened(chromium, look)
-    page.goto(f"{place.installation.origin}/login")
-    page.locator("input[type=email]").fill(look.who)
-    page.locator("input[type=password]").fill(PASSWORD)
-    page.locator("form button").first.click()
-    page.wait_for_url("**/calendar")
+    page = _signed_in(chromium, place, look)
     page.goto(f"{place.installation.origin}/settings")
     page.locator('select[name="language"]').select_option(look.language)
     page.locator('form[action="/settings/profile"] button').first.click()
@@ -157,6 +156,116 @@ def test_strangers_pages(place: Place, chromium: Browser, look: Look) -> None:
     assert not troubles, "\n".join(troubles)
 
 
+def test_a_first_account_is_set_up(place: Place, chromium: Browser, tmp_path: Path) -> None:
+    with running(tmp_path) as empty:
+        token = signing.dumps("setup", key=(tmp_path / "secret_key").read_text().strip(), salt=SALT)
+        page = _opened(chromium, LOOKS[0])
+        troubles = _looked_at(page, place._replace(installation=empty), f"setup/{token}", LOOKS[0])
+        page.context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+def test_an_event_is_typed_repeated_and_moved_with_undo(place: Place, chromium: Browser) -> None:
+    """By keyboard as far as a person would: a sentence, then the editor with a colleague and a rule, then a drag."""
+    page = _signed_in(chromium, place, LOOKS[0])
+    page.goto(f"{place.installation.origin}/calendar?date=2027-03-09")
+    page.keyboard.press("q")
+    page.keyboard.type("Plan 2027-03-10 10:00-11:00")
+    expect(page.locator("#quick-shown")).to_contain_text("10:00–11:00")
+    page.keyboard.press("Enter")
+    tile = page.locator("[data-event]", has_text="Plan").first
+    expect(tile).to_be_visible()
+    tile.click()
+    page.get_by_role("button", name="Edit").click()
+    page.locator("select[name=repeat]").select_option("WEEKLY")
+    expect(page.locator("#repeats")).to_contain_text("Every week on Wednesday")
+    page.locator("#guests").press_sequentially("b@ac")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#guests")).to_have_value("b@acme.example, ")
+    assert not _troubles(page, "editor")
+    page.locator("#dialog-body select[name=notify]").select_option("none")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#dialog")).not_to_be_visible()
+    page.goto(f"{place.installation.origin}/calendar?date=2027-03-16")
+    expect(tile).to_be_visible()
+    box = tile.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20, box["y"] + 8 + box["height"], steps=8)
+    page.mouse.up()
+    expect(page.locator("#scopes")).to_be_visible()
+    expect(page.locator("#scopes select")).to_be_visible()
+    assert not _troubles(page, "scopes")
+    page.locator("#scopes select").select_option("none")
+    page.get_by_role("button", name="This event").click()
+    expect(tile).to_contain_text("11:00")
+    page.get_by_role("button", name="Undo").click()
+    expect(tile).to_contain_text("10:00")
+    page.context.close()
+
+
+def test_rare_moments(place: Place, chromium: Browser) -> None:
+    """Invitation, conflict, held deletions, disconnect and its receipt; the last of this module, as it ends the mirror."""
+    installation, look = place.installation, LOOKS[0]
+    page = _signed_in(chromium, place, look)
+    page.goto(f"{installation.origin}/connections")
+    page.get_by_text("Invite someone to connect").click()
+    page.locator("select[name=member]").select_option(index=1)
+    page.locator("form[action$='/invite'] button").click()
+    link = page.locator("[role=status] a").first.get_attribute("href")
+    troubles = _troubles(page, "invited")
+    invited = _signed_in(chromium, place, LOOKS[3])
+    invited.goto(str(link))
+    troubles += _troubles(invited, "invitation")
+    invited.context.close()
+    [calendar, *_] = [c for c in installation.api("GET", "calendars", place.token)["items"] if c["personal"]]
+    times = {"start": {"date_time": "2027-04-06T10:00:00", "time_zone": "UTC"}}
+    event = installation.api("POST", "events", place.token, {"calendar": calendar["id"], "summary": "Both", **times})
+    page.goto(f"{installation.origin}/calendar?event={event['id']}")
+    page.get_by_role("button", name="Edit").click()
+    page.locator("input[name=summary]").fill("Mine")
+    installation.api("PATCH", f"events/{event['id']}", place.token, {"summary": "Theirs " + HOSTILE[:300]})
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#dialog-body")).to_contain_text("Theirs")
+    troubles += _troubles(page, "conflict")
+    access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
+    path = "/calendar/v3/calendars/primary/events"
+    body = {"start": {"date": "2026-12-03"}, "end": {"date": "2026-12-04"}, "summary": HOSTILE[:200]}
+    made = [installation.at_google(path, body, token=access)["id"] for _number in range(24)]
+    [mirror] = installation.api("GET", "mirrors", place.token)["items"]
+    sync = f"mirrors/{mirror['id']}/sync"
+    held = f"mirrors/{mirror['id']}/held"
+    window = f"events?from=2026-12-03T00:00:00Z&to=2026-12-04T00:00:00Z&calendar={mirror['calendar']}"
+    installation.api("POST", sync, place.token)
+    until(lambda: len(installation.api("GET", window, place.token)["items"]) >= 24)
+    for name in made:
+        installation.at_google(f"{path}/{name}", method="DELETE", token=access)
+    installation.api("POST", sync, place.token)
+    until(lambda: installation.api("GET", "mirrors", place.token)["items"][0]["state"] == "held")
+    troubles += _looked_at(page, place, held, look) + _looked_at(page, place, "connections", look)
+    page.goto(f"{installation.origin}/connections/{place.connection}/disconnect")
+    page.locator("main form button.btn-error, main form button.btn-primary").last.click()
+    if page.locator("input[type=password]").count():
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("main form button").first.click()
+    page.wait_for_url("**/receipts/**")
+    troubles += _troubles(page, "receipt")
+    page.context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+def _signed_in(chromium: Browser, place: Place, look: Look) -> Page:
+    page = _opened(chromium, look)
+    page.goto(f"{place.installation.origin}/login")
+    page.locator("input[type=email]").fill(look.who)
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("form button").first.click()
+    page.wait_for_url("**/calendar")
+    return page
+
+
 def _choose_password(page: Page, installation: Installation, who: str) -> None:
     """A new member's way in: the link that is mailed to them."""
     page.goto(f"{installation.origin}/password/reset")
@@ -177,7 +286,10 @@ def _choose_password(page: Page, installation: Installation, who: str) -> None:
 
 def _opened(chromium: Browser, look: Look) -> Page:
     context = chromium.new_context(
-        viewport={"width": look.width, "height": 860}, color_scheme=look.scheme, locale=look.language
+        viewport={"width": look.width, "height": 860},
+        color_scheme=look.scheme,
+        locale=look.language,
+        reduced_motion="reduce",
     )
     return context.new_page()
 

@@ -40,6 +40,7 @@ RECORDED = (
     1795484857,
     1795484915,
     1796484743,
+    1795485887,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 BLOCK = 6

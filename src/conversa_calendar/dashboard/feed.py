@@ -26,6 +26,8 @@ EVENT_COLORS = {
     "10": "#0b8043",
     "11": "#d50000",
 }
+SWITCHES = ("masked", "free", "declined", "own", "guests")
+"""What most tiles are not: sent only where it is so."""
 _QUERY = """
     WITH spans AS (
         SELECT o.event_id, o.original_key, o.starts_at, o.ends_at, o.start_date, o.end_date
@@ -36,23 +38,37 @@ _QUERY = """
         FROM calendars_occurrence o WHERE o.calendar_id = ANY(%(calendars)s)
           AND o.is_long AND o.starts_at < %(early)s AND o.ends_at > %(since)s
     )
-    SELECT s.original_key, s.starts_at, s.ends_at, s.start_date, s.end_date, e.uuid, e.calendar_id, e.kind, e.summary,
+    , facts AS MATERIALIZED (
+        SELECT e.id, e.uuid::text AS uuid, e.calendar_id, e.kind, e.summary, e.is_private, e.author_id, e.ical_uid, e.event_type,
+               e.sync_state, e.original_key, substring(e.content_json from '"color":"(\\d+)"') AS color,
+               e.content_json LIKE '%%"transparency":"transparent"%%' AS is_free,
+               e.facts_json LIKE '%%"organizer":{%%"self":true%%' AS is_own,
+               e.content_json LIKE '%%"self":true%%"declined"%%' AS is_declined,
+               e.content_json LIKE '%%"attendees":[{%%' AS has_guests
+        FROM calendars_event e
+        WHERE e.account_id = %(account)s AND e.id IN (SELECT event_id FROM spans)
+    )
+    SELECT s.original_key, to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+           to_char(s.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.start_date, s.end_date, e.uuid, e.calendar_id, e.kind, e.summary,
            e.is_private, e.author_id, e.ical_uid, e.event_type, e.sync_state, e.original_key,
-           substring(e.content_json from '"color":"(\\d+)"'), e.content_json LIKE '%%"transparency":"transparent"%%',
-           e.facts_json LIKE '%%"organizer":{%%"self":true%%', e.content_json LIKE '%%"self":true%%"declined"%%',
-           e.content_json LIKE '%%"attendees":[{%%'
-    FROM spans s JOIN calendars_event e ON e.id = s.event_id AND e.account_id = %(account)s
+           e.color, e.is_free, e.is_own, e.is_declined, e.has_guests
+    FROM spans s JOIN facts e ON e.id = s.event_id
     ORDER BY s.starts_at, e.id
 """
 
 
 def events(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime) -> bytes:
-    """The tiles as JSON for FullCalendar."""
-    return msgspec.json.encode(tiles(viewer, pairs, since, until))
+    """The tiles as JSON for FullCalendar; what is not so is left out."""
+    found = tiles(viewer, pairs, since, until)
+    for tile in found:
+        for name in SWITCHES:
+            if not tile[name]:
+                del tile[name]
+    return msgspec.json.encode(found)
 
 
 def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, until: datetime) -> list[dict[str, Any]]:
-    """One tile for each meeting: {id, title, start, end, allDay, …}, what it shows and whether it can be moved."""
+    """One tile for each meeting: {event, occurrence, title, start, end, allDay, …}, what it shows and whether it can be moved."""
     levels = {calendar.pk: level for calendar, level in pairs}
     calendars = {calendar.pk: calendar for calendar, _level in pairs}
     values: dict[str, Any] = {
@@ -66,12 +82,16 @@ def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, un
         cursor.execute(_QUERY, values)
         rows = cursor.fetchall()
     found: dict[tuple[str, str], dict[str, Any]] = {}
+    of_event: dict[str, dict[str, Any]] = {}
     for row in rows:
         calendar = calendars[row[6]]
         if row[12] in calendar.hidden_types:
             continue
-        tile = _tile(row, calendar, levels[calendar.pk], viewer)
-        key = (row[11] or str(row[5]), row[14] or row[0] or row[1].isoformat())
+        shown = of_event.get(row[5])
+        if shown is None:
+            shown = of_event[row[5]] = _shown(row, calendar, levels[calendar.pk], viewer)
+        tile = shown | _when(row)
+        key = (row[11] or row[5], row[14] or row[0] or row[1])
         known = found.get(key)
         if known is None:
             found[key] = tile
@@ -81,22 +101,24 @@ def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, un
     return [*found.values(), *far]
 
 
-def _tile(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) -> dict[str, Any]:
-    (key, starts_at, ends_at, start_date, end_date, uuid, _calendar, kind, summary, is_private) = row[:10]
+def _when(row: tuple[Any, ...]) -> dict[str, Any]:
+    """What differs between the occurrences of an event."""
+    key, starts_at, ends_at, start_date, end_date = row[:5]
+    if start_date is None:
+        return {"occurrence": key, "start": starts_at, "end": ends_at, "allDay": False}
+    return {"occurrence": key, "start": start_date.isoformat(), "end": end_date.isoformat(), "allDay": True}
+
+
+def _shown(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) -> dict[str, Any]:
+    """What all occurrences of an event have in common."""
     owner_id = calendar.owner_id if calendar.is_mirrored else (row[10] or calendar.owner_id)
-    is_masked = level == "busy" or (is_private and owner_id != viewer.member.pk)
+    is_masked = level == "busy" or (row[9] and owner_id != viewer.member.pk)
     return {
-        "id": f"{uuid}:{key}",
-        "title": _("Busy") if is_masked else summary or _("(No title)"),
-        "start": start_date.isoformat() if start_date else starts_at.isoformat(),
-        "end": end_date.isoformat() if end_date else ends_at.isoformat(),
-        "allDay": start_date is not None,
+        "title": _("Busy") if is_masked else row[8] or _("(No title)"),
         "color": "#8b8d98" if is_masked else EVENT_COLORS.get(row[15] or "", calendar.color),
         "editable": level == "edit" and not calendar.is_read_only and not is_masked and row[12] == "default",
-        "event": str(uuid),
-        "occurrence": key,
-        "kind": kind,
-        "calendar": str(calendar.uuid),
+        "event": row[5],
+        "kind": row[7],
         "calendars": [calendar.name],
         "masked": is_masked,
         "free": bool(row[16]),
@@ -130,7 +152,18 @@ def _beyond(
         is_inside = now - occurrences.BACK <= row[2] <= now + occurrences.AHEAD
         if event.kind != "series" or is_inside:
             continue
-        values = (row[1], *row[2:6], event.uuid, event.calendar_id, event.kind, event.summary, event.is_private)
+        begin, end = (at.isoformat() for at in row[2:4])
+        values = (
+            row[1],
+            begin,
+            end,
+            *row[4:6],
+            str(event.uuid),
+            event.calendar_id,
+            event.kind,
+            event.summary,
+            event.is_private,
+        )
         more = (event.author_id, event.ical_uid, event.event_type, event.sync_state, "", event.content.color)
         flags = (
             event.content.transparency == "transparent",
@@ -138,5 +171,6 @@ def _beyond(
             False,
             bool(event.content.attendees),
         )
-        found.append(_tile((*values, *more, *flags), event.calendar, levels[event.calendar_id], viewer))
+        whole = (*values, *more, *flags)
+        found.append(_shown(whole, event.calendar, levels[event.calendar_id], viewer) | _when(whole))
     return found

@@ -16,7 +16,6 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import triggers
 from conversa_calendar.sync.models import Link, MirrorRun
 from conversa_calendar.sync.session import Session
 
@@ -175,7 +174,7 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     if twin is not None and not _is_at_rest(twin):
         link.remote_deleted_at = link.remote_deleted_at or clock.now()
         Link.objects.filter(pk=link.pk).update(remote_deleted_at=link.remote_deleted_at, intent=None)
-        triggers.wake([session.mirror.pk], is_pull=True)  # a worker is at its new calendar: looked at again soon
+        session.has_waiting = True  # a worker is at its new calendar: looked at again soon
         return
     Link.objects.filter(pk=link.pk).update(
         tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False
@@ -201,12 +200,13 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
 
 def _moved_twin(event: Event) -> Event | None:
     """The event that this one became, when it was moved at the provider and its new calendar was pulled first: the same
-    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar), and
-    touched by nobody since, so that nothing is lost when it gives way."""
+    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar), younger
+    and touched by nobody since, so that nothing is lost when it gives way, and not itself about to go."""
     if event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
         return None
     rows = Event.objects.filter(ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None)
-    rows = rows.filter(revision=1, is_unsettled=False)
+    leaving = Link.objects.filter(remote_deleted_at__isnull=False, tombstoned_at=None).exclude(event=None)
+    rows = rows.filter(pk__gt=event.pk, revision=1, is_unsettled=False).exclude(pk__in=leaving.values("event"))
     lately = rows.filter(created_at__gt=clock.now() - MOVE_SEEN_WITHIN).exclude(calendar=event.calendar_id)
     return next((twin for twin in lately.select_related("calendar") if twin.facts.is_own_copy), None)
 

@@ -23,6 +23,7 @@ POLL_VIEWED_S, POLL_S = 60.0, 300.0
 CHECK_ACTIVE_S, CHECK_QUIET_S = 900.0, 3600.0
 VIEWED_FOR = timedelta(minutes=3)
 ACTIVE_FOR = timedelta(days=7)
+WAITING_S = 5.0
 LEASE_FULL_WAIT_S = 1.0
 
 
@@ -103,6 +104,7 @@ def _finish(current: Session, has_pulled: bool) -> bool:
             if values["state"] != mirror.state or mirror.error_code:
                 history.wake("connections")
             check_s = _next_check_s(mirror, values["state"]) if has_pulled else None
+    check_s = WAITING_S if current.has_waiting else check_s
     return leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s)
 
 

@@ -45,6 +45,8 @@ class Session:
     has_leftovers: bool = False
     has_deletions: bool = False
     has_held: bool = False
+    has_waiting: bool = False
+    """A deletion waits for a worker that is at another calendar."""
     has_channel: bool = False
 
     @property
