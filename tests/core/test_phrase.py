@@ -70,7 +70,10 @@ def test_addresses_become_guests() -> None:
     assert found.summary == "Demo" and found.guests == ("lia@else.example", "bob@else.example")
 
 
-@pytest.mark.parametrize("text", ["", "99:99", "31/02", "at 45", "25pm", "2026-13-45", "@", "𝕏 " * 500])
+@pytest.mark.parametrize(
+    "text",
+    ["", "99:99", "31/02", "at 45", "25pm", "2026-13-45", "9999-12-31", "31/12/0001", "in 999 weeks", "@", "𝕏 " * 500],
+)
 def test_nonsense_never_breaks(text: str) -> None:
     found = phrase.read(text, NOW)
     assert found.end > found.start

@@ -223,11 +223,25 @@ def test_free_times_leave_out_what_anybody_has(cast: Cast) -> None:
     first_day = page[page.index("All of them are free") :].split("<h3")[1]
     assert re.findall(r">(\d\d:\d\d)–\d\d:\d\d</button>", first_day) == ["10:00", "12:00"]
     assert f"guests={cast.bob.member.user.email.replace('@', '%40')}" in page
+    asked = cast.alice.browser().get(
+        "/calendar/find", query | {"guests": f"lia@else.example, {cast.bob.member.user.email}"}
+    )
+    assert "lia@else.example: no colleagues" in asked.content.decode()
     alone = cast.alice.browser().get("/calendar/find", query | {"agent": str(cast.alice.member.uuid)})
     assert ">11:00–12:00</button>" in alone.content.decode()
 
 
-@pytest.mark.parametrize("query", [{"date": "x"}, {"minutes": "9999"}, {"opens": "23", "closes": "1"}, {"team": "x"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"date": "x"},
+        {"date": "9999-12-31"},
+        {"date": "0001-01-01"},
+        {"minutes": "9999"},
+        {"opens": "23", "closes": "1"},
+        {"team": "x"},
+    ],
+)
 def test_nonsense_in_an_address_falls_back(cast: Cast, query: dict[str, str]) -> None:
     for path in ("/calendar/find", "/calendar/team"):
         assert cast.alice.browser().get(path, query).status_code == 200

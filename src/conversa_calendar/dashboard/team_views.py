@@ -17,6 +17,7 @@ from conversa_calendar.domain.times import Timed
 LENGTHS = (15, 30, 45, 60, 90, 120)
 SHOWN_MAX = 24
 DAYS_SHOWN = 3
+YEARS_MAX = 50
 
 
 @require_GET
@@ -72,6 +73,7 @@ def find(request: MemberRequest) -> HttpResponse:
         row = {"start": at.isoformat(timespec="minutes"), "end": (at + span).isoformat(timespec="minutes")}
         slots.setdefault(at.date(), []).append(row | {"words": f"{at:%H:%M}–{at + span:%H:%M}"})
     days = [first + timedelta(days=number) for number in range(DAYS_SHOWN)]
+    strangers = sorted(addresses - {p.member.user.email.lower() for p in people})
     others = [p.member.user.email for p in people if p.member.pk != request.member.pk]
     context = _context(request, people) | {
         "day": first,
@@ -85,7 +87,8 @@ def find(request: MemberRequest) -> HttpResponse:
             (wording.day_in_words(found), team.strips(people, zone=zone, day=found, hours=(opens, closes)))
             for found in days
         ],
-        "guests": ", ".join([*others, *sorted(addresses - {p.member.user.email.lower() for p in people})]),
+        "guests": ", ".join([*others, *strangers]),
+        "strangers": strangers,
         "unknown": [person for person in people if not person.is_known],
         "is_chosen": bool(known),
     }
@@ -114,10 +117,12 @@ def _people(request: MemberRequest) -> list[team.Colleague]:
 
 
 def _day(request: MemberRequest) -> date:
+    today = event_forms.civil_now(request.member).date()
     try:
-        return date.fromisoformat(request.GET.get("date", ""))
+        found = date.fromisoformat(request.GET.get("date", ""))
     except ValueError:
-        return event_forms.civil_now(request.member).date()
+        return today
+    return found if abs(found.year - today.year) <= YEARS_MAX else today
 
 
 def _midnight(day: date) -> datetime:

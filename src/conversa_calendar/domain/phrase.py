@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 HOUR = timedelta(hours=1)
+YEARS_MAX = 50
+"""Years farther away than this are numbers, not dates."""
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -175,6 +177,8 @@ def _date(year: str | None, month: str, day: str, *, today: date) -> date | None
     number = _MONTH_OF.get(month.lower()) or (int(month) if month.isdecimal() else 0)
     try:
         found = date(int(year) if year else today.year, number, int(day))
+        if abs(found.year - today.year) > YEARS_MAX:
+            return None
         return found if year or found >= today else found.replace(year=today.year + 1)
     except ValueError:
         return None
