@@ -1,6 +1,6 @@
 """Sync hears of local edits, moves, connections and the module switch, inside the transaction of each."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -16,8 +16,8 @@ from conversa_calendar.connections.signals import connection_activated, connecti
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.notices import STALE_AFTER
 
-STALE_AFTER = timedelta(hours=3)
 """Beyond the slowest safety check, with room for a night of trouble at Google."""
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 

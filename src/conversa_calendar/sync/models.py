@@ -49,6 +49,7 @@ class Mirror(TenantModel):
     is_selected = models.BooleanField(default=True)
     push_refused = models.CharField(max_length=60, blank=True)
     push_refused_at = models.DateTimeField(null=True)
+    stale_told_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "provider", "remote_id"], name="mirror_once")]

@@ -23,7 +23,7 @@ from conversa_calendar.kit import clock, digest, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
-from conversa_calendar.sync import bulk, leases, linking
+from conversa_calendar.sync import bulk, leases, linking, notices
 from conversa_calendar.sync.ahead import AFTER_PAGES, PageAhead
 from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import Link, Mirror
@@ -602,7 +602,8 @@ def _hold(session: Session, links: list[Link]) -> None:
         leases.confirm(session.lease)
         Link.objects.filter(pk__in=[link.pk for link in links]).update(is_held=True)
         Event.objects.filter(pk__in=[link.event_id for link in links]).update(sync_state="held")
-        Mirror.objects.filter(pk=session.mirror.pk).update(state="held")
+        if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
+            notices.tell(session.mirror, "held")
         session.has_held = True
         history.wake("connections")
 

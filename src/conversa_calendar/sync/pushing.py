@@ -23,7 +23,7 @@ from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import RemoteEvent, Write
-from conversa_calendar.sync import leases, linking
+from conversa_calendar.sync import leases, linking, notices
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import Session
 
@@ -607,7 +607,8 @@ def _hold_deletions(session: Session) -> None:
     rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True, deleted_at__isnull=False)
     Link.objects.filter(mirror=session.mirror, event__in=rows, tombstoned_at=None).update(is_held=True)
     rows.update(sync_state="held")
-    Mirror.objects.filter(pk=session.mirror.pk).update(state="held")
+    if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
+        notices.tell(session.mirror, "held")
     session.has_held = True
     history.wake("connections")
 

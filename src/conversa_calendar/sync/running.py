@@ -13,7 +13,7 @@ from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import busy, leases, pulling, pushing, session
+from conversa_calendar.sync import busy, leases, notices, pulling, pushing, session
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import CannotRun, Session
@@ -99,7 +99,7 @@ def _finish(current: Session, has_pulled: bool) -> bool:
     check_s = None
     if has_pulled or mirror.failures or mirror.error_code:
         with tenant(current.account_id):
-            values = _healthy(current) | ({"last_sync_at": clock.now()} if has_pulled else {})
+            values = _healthy(current) | ({"last_sync_at": clock.now(), "stale_told_at": None} if has_pulled else {})
             Mirror.objects.filter(pk=mirror.pk).update(**values)
             if values["state"] != mirror.state or mirror.error_code:
                 history.wake("connections")
@@ -148,6 +148,8 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
         if state:
             values["state"] = state
         Mirror.objects.filter(pk=mirror.pk).update(**values)
+        if state in {"unavailable", "access_reduced"} and state != mirror.state:
+            notices.tell(mirror, state)
         until = clock.now() + timedelta(seconds=wait_s)
         if isinstance(error, protocol.RateLimited | protocol.WritesPaused):
             session.slow_down(current, error, until)

@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import channels, checks, disconnecting, leases, running
+from conversa_calendar.sync import channels, checks, disconnecting, leases, notices, running
 
 log = logging.getLogger(__name__)
 RUN_QUEUE, UPKEEP_QUEUE = "runs", "upkeep"
@@ -55,6 +55,13 @@ def dispatch(timestamp: int) -> None:
         enqueue_run(mirror_id)
     for account_id in Account.objects.values_list("pk", flat=True):
         send_mail.defer(account_id=account_id)
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(queue=UPKEEP_QUEUE, queueing_lock="stale")
+def tell_stale(timestamp: int) -> None:
+    """Every hour: mail about mirrors that nobody could read for hours."""
+    notices.tell_stale()
 
 
 @app.periodic(cron="17 3 * * *")
