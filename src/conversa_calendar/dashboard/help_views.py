@@ -4,9 +4,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from markdown_it import MarkdownIt
@@ -34,7 +36,7 @@ def topic(request: MemberRequest, name: str) -> HttpResponse:
         "disconnect": _("Disconnect"),
     }
     context = {"topics": [(key, titles[key]) for key in TOPICS], "topic": name, "title": titles[name]}
-    return render(request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name))})  # our own pages
+    return render(request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name, get_language() or ""))})  # our own pages
 
 
 @require_GET
@@ -48,7 +50,9 @@ def picture(request: MemberRequest, name: str) -> HttpResponse:
 
 
 @lru_cache
-def _rendered(name: str) -> str:
-    text = (GUIDE / f"{name}.md").read_text(encoding="utf-8")
-    html = MarkdownIt("commonmark").enable("table").render(text)
+def _rendered(name: str, language: str) -> str:
+    """A topic in a language that the guide has, else in English."""
+    own = GUIDE / language / f"{name}.md"
+    text = (own if language in dict(settings.LANGUAGES) and own.exists() else GUIDE / f"{name}.md").read_text("utf-8")
+    html = MarkdownIt("commonmark").enable("table").render(text).replace('src="../pictures/', 'src="pictures/')
     return re.sub(r'href="(\w+)\.md"', r'href="\1"', html)
