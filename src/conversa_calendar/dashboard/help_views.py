@@ -36,7 +36,9 @@ def topic(request: MemberRequest, name: str) -> HttpResponse:
         "disconnect": _("Disconnect"),
     }
     context = {"topics": [(key, titles[key]) for key in TOPICS], "topic": name, "title": titles[name]}
-    return render(request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name, get_language() or ""))})  # our own pages
+    return render(
+        request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name, get_language() or ""))}
+    )  # our own pages
 
 
 @require_GET
