@@ -210,7 +210,7 @@ def restore(event: Event, *, actor: Member | None) -> Event:
         return event
     if event.calendar.deleted_at is not None:
         raise Invalid("calendar", _("The event's calendar is gone; it cannot be restored there."))
-    together = Event.objects.filter(series=event, deleted_at=event.deleted_at)
+    together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)
     for one in [event, *together]:
         one.deleted_at, one.deleted_by = None, ""
         one.revision += 1
