@@ -112,10 +112,6 @@ def chromium() -> Iterator[Browser]:
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.who[0]}-{look.scheme}-{look.width}-{look.language}")
 def test_members_pages(place: Place, chromium: Browser, look: Look) -> None:
     page = _signed_in(chromium, place, look)
-    page.goto(f"{place.installation.origin}/settings")
-    page.locator('select[name="language"]').select_option(look.language)
-    page.locator('form[action="/settings/profile"] button').first.click()
-    expect(page.locator("html")).to_have_attribute("lang", look.language)
     troubles = [trouble for name in PAGES for trouble in _looked_at(page, place, name, look)]
     if look.who.startswith("a@"):
         further = (f"connections/{place.connection}/calendars", f"connections/{place.connection}/disconnect")
@@ -257,12 +253,17 @@ def test_rare_moments(place: Place, chromium: Browser) -> None:
 
 
 def _signed_in(chromium: Browser, place: Place, look: Look) -> Page:
+    """A page of somebody who has chosen the language of the look."""
     page = _opened(chromium, look)
     page.goto(f"{place.installation.origin}/login")
     page.locator("input[type=email]").fill(look.who)
     page.locator("input[type=password]").fill(PASSWORD)
     page.locator("form button").first.click()
     page.wait_for_url("**/calendar")
+    page.goto(f"{place.installation.origin}/settings")
+    page.locator('select[name="language"]').select_option(look.language)
+    page.locator('form[action="/settings/profile"] button').first.click()
+    expect(page.locator("html")).to_have_attribute("lang", look.language)
     return page
 
 
