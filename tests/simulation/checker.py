@@ -48,7 +48,7 @@ class Outcome:
     mails: list[dict[str, Any]]
     worker_errors: list[str]
     broken_off: set[tuple[int, int]] = field(default_factory=set)
-    """Runs, by mirror and fence, that a person's move ended: a request that such a run was sending may go out still."""
+    """Runs, by mirror and fence, that a person's move ended: the one request that such a run was sending may go out."""
     states: list[str] = field(default_factory=list)
 
 
@@ -231,12 +231,15 @@ def _writes(outcome: Outcome) -> list[str]:
         if event_id in theirs:
             found.append(f"I-05 {write['method']} to {theirs[event_id]}, which nobody touched here")
     fences: dict[int, int] = {}
+    in_flight = set(outcome.broken_off)
     for write in outcome.writes:
         is_insert = write["method"] == "POST"
         if not is_insert and not write["is_known_etag"]:
             found.append(f"I-07 {write['method']} {write['path']} with If-Match “{write['if_match']}”")
         mirror, fence = int(write["mirror"]), int(write["fence"])
-        if fence < fences.get(mirror, 0) and (mirror, fence) not in outcome.broken_off:
+        if fence < fences.get(mirror, 0) and (mirror, fence) in in_flight:
+            in_flight.discard((mirror, fence))
+        elif fence < fences.get(mirror, 0):
             found.append(f"I-12 {write['method']} {write['path']} with fence {fence} after {fences[mirror]}")
         fences[mirror] = max(fence, fences.get(mirror, 0))
     return found

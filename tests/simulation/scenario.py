@@ -35,6 +35,8 @@ from tests.support.google import Google
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANA, SHARED = "ana@acme.example", "support@group.calendar.google.com"
 MODES = ("safety", "fast", "deaf", "late")
+DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
+"""Jobs that the real queue would hand out at this moment."""
 QUIET_ROUNDS_MAX = 150
 STEPS_MAX = 6_000
 """More boundaries without rest than this are an endless loop."""
@@ -262,10 +264,10 @@ class Scenario:
         return True
 
     def _hand_out(self, worker: Worker) -> None:
-        """The oldest job of the real queue."""
-        query = """
+        """The oldest job of the real queue that is due."""
+        query = f"""
             DELETE FROM procrastinate_jobs WHERE id = (
-                SELECT id FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id LIMIT 1
+                SELECT id FROM procrastinate_jobs WHERE {DUE} ORDER BY id LIMIT 1
             ) RETURNING task_name, args
         """
         with connection.cursor() as cursor:
@@ -297,13 +299,13 @@ class Scenario:
             else:
                 break
             self._deliver()
-            has_jobs = self._sql("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+            has_jobs = self._sql(f"SELECT count(*) FROM procrastinate_jobs WHERE {DUE}")
             if has_jobs:
                 continue
             is_dirty = self._sql(
                 "SELECT count(*) FROM sync_mirrorrun WHERE wanted > done OR pull_wanted > pull_done"
                 " OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL"
-            )
+            ) or self._sql("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
             still = 0 if is_dirty else still + 1
             if still >= 2:
                 return

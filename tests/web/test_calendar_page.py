@@ -244,4 +244,6 @@ def test_free_times_leave_out_what_anybody_has(cast: Cast) -> None:
 )
 def test_nonsense_in_an_address_falls_back(cast: Cast, query: dict[str, str]) -> None:
     for path in ("/calendar/find", "/calendar/team"):
-        assert cast.alice.browser().get(path, query).status_code == 200
+        answer = cast.alice.browser().get(path, query)
+        assert answer.status_code == 200
+        assert ("There is nobody" in answer.content.decode()) == ("team" in query)

@@ -9,7 +9,8 @@ from django.db import connection
 
 from conversa_calendar.accounts.models import InboxMember, Member, TeamMember
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
-from conversa_calendar.calendars.models import LONG_SPAN, Calendar
+from conversa_calendar.calendars import selectors
+from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.selectors import FREE_TYPES
 from conversa_calendar.calendars.signals import staleness_asked
 from conversa_calendar.domain import availability as rules
@@ -167,35 +168,17 @@ def _calendar_spans(
     page: BookingPage, calendars: set[int], begin: datetime, end: datetime, ignored: int | None
 ) -> dict[int, list[Busy]]:
     free = FREE_TYPES if page.focus_time_busy else (*FREE_TYPES, "focusTime")
-    query = """
-        SELECT o.calendar_id, o.starts_at, o.ends_at FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id
-        WHERE o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND NOT e.event_type = ANY(%(free)s) AND e.deleted_at IS NULL
-          AND o.starts_at < %(end)s AND o.ends_at > %(begin)s AND (o.starts_at > %(early)s OR o.is_long)
-          AND e.id <> %(ignored)s {further}
-    """.format(further=" ".join(_further(page)))
-    values: dict[str, Any] = {
-        "calendars": list(calendars),
-        "free": list(free),
-        "begin": begin,
-        "end": end,
-        "early": begin - LONG_SPAN,
-    }
-    values["ignored"] = ignored or 0
-    found: dict[int, list[Busy]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        for calendar_id, starts_at, ends_at in cursor.fetchall():
-            found.setdefault(calendar_id, []).append((starts_at, ends_at))
-    return found
+    conditions = _conditions(page)
+    return selectors.busy_spans(list(calendars), begin, end, free_types=free, ignored=ignored, conditions=conditions)
 
 
-def _further(page: BookingPage) -> Iterator[str]:
-    """What the page does not count beyond the rules that hold everywhere."""
+def _conditions(page: BookingPage) -> Iterator[str]:
+    """What an event has to meet to count on this page, beyond the rules that hold everywhere."""
     if not page.tentative_busy:
-        yield "AND e.content_json::jsonb->>'status' IS DISTINCT FROM 'tentative'"
+        yield "e.content_json::jsonb->>'status' IS DISTINCT FROM 'tentative'"
     if not page.unanswered_busy:
         own = '$.attendees[*] ? (@.self == true && (!exists(@.response) || @.response == "needsAction"))'
-        yield f"AND NOT jsonb_path_exists(e.content_json::jsonb, '{own}')"
+        yield f"NOT jsonb_path_exists(e.content_json::jsonb, '{own}')"
 
 
 def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: int | None) -> dict[int, list[Busy]]:

@@ -8,6 +8,7 @@ from django.core import signing
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
+from conversa_calendar.calendars import wording
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.domain import ics
 from conversa_calendar.domain.event import Content
@@ -69,7 +70,7 @@ def _queue(
         ("REQUEST", True): _("Changed: %(title)s"),
         ("CANCEL", False): _("Cancelled: %(title)s"),
     }
-    lines = [title, ics.when_in_words(content)]
+    lines = [title, wording.when_in_words(content)]
     if content.location:
         lines.append(_one_line(content.location))
     if method == "REQUEST" and settings.PUBLIC_URL:

@@ -106,17 +106,26 @@ def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row
         return list(cursor.fetchall())
 
 
-def busy_spans(calendar_ids: list[int], since: datetime, until: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
-    """What takes time in [since, until), by calendar id; working location and birthdays do not."""
-    query = """
+def busy_spans(
+    calendar_ids: list[int],
+    since: datetime,
+    until: datetime,
+    *,
+    free_types: Iterable[str] = FREE_TYPES,
+    ignored: int | None = None,
+    conditions: Iterable[str] = (),
+) -> dict[int, list[tuple[datetime, datetime]]]:
+    """What takes time in [since, until), by calendar id: everything busy but the `free_types`, the event `ignored` and
+    what does not meet all `conditions` (SQL about the event `e`)."""
+    query = f"""
         SELECT o.calendar_id, o.starts_at, o.ends_at
         FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id AND e.account_id = o.account_id
         WHERE o.account_id = %(account)s AND o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND e.deleted_at IS NULL
           AND NOT e.event_type = ANY(%(free)s) AND o.starts_at < %(until)s AND o.ends_at > %(since)s
-          AND (o.starts_at >= %(early)s OR o.is_long)
+          AND (o.starts_at > %(early)s OR o.is_long) AND {" AND ".join(["e.id <> %(ignored)s", *conditions])}
     """
     values: dict[str, Any] = {"account": current_account(), "calendars": calendar_ids, "since": since, "until": until}
-    values |= {"early": since - LONG_SPAN, "free": list(FREE_TYPES)}
+    values |= {"early": since - LONG_SPAN, "free": list(free_types), "ignored": ignored or 0}
     found: dict[int, list[tuple[datetime, datetime]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(query, values)

@@ -17,7 +17,7 @@ from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, invitations, ringing
+from conversa_calendar.calendars import editing, invitations, ringing, wording
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars import services as calendar_services
 from conversa_calendar.calendars.models import Event, OutgoingMail
@@ -26,7 +26,6 @@ from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
-from conversa_calendar.domain.ics import when_in_words
 from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
 
@@ -168,7 +167,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         context = {
             "event": event,
             "guest": guest,
-            "when": when_in_words(event.content),
+            "when": wording.when_in_words(event.content),
             "is_saved": request.method == "POST",
         }
         return render(request, "dashboard/answer.html", context)

@@ -66,15 +66,6 @@ def bundled(texts: list[str]) -> str:
     return str(calendar.to_ical().decode())
 
 
-def when_in_words(content: Content) -> str:
-    """The time of an event in one plain line."""
-    if isinstance(content.start, Day) and isinstance(content.end, Day):
-        return f"{content.start.date:%d %B %Y}"
-    local = times.civil(content.start)
-    zone = "" if isinstance(content.start, Day) else content.start.zone
-    return f"{local:%d %B %Y %H:%M}–{times.civil(content.end):%H:%M} ({zone})"
-
-
 def _value(moment: Moment) -> object:
     if isinstance(moment, Day):
         return moment.date

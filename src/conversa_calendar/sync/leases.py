@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -110,6 +111,18 @@ def release(
         cursor.execute(query, values)
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def looks_again_at(mirror_id: int) -> datetime | None:
+    """When a mirror that nobody works on is to be run again by itself; None when it rests."""
+    query = """
+        SELECT coalesce(next_attempt_at, next_check_at) FROM sync_mirrorrun
+        WHERE mirror_id = %s AND is_active AND leased_until IS NULL
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [mirror_id])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def break_off(mirror_id: int) -> None:

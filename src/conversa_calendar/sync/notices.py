@@ -68,5 +68,5 @@ def tell_stale() -> None:
             rows = Mirror.objects.filter(is_selected=True, is_paused=False, stale_told_at=None, last_sync_at__lt=late)
             rows = rows.filter(connection__state=ACTIVE).exclude(state__in=["unavailable", "access_reduced"])
             for mirror in rows.select_related("calendar", "connection__owner__user"):
-                Mirror.objects.filter(pk=mirror.pk).update(stale_told_at=clock.now())
-                tell(mirror, "stale")
+                if Mirror.objects.filter(pk=mirror.pk, stale_told_at=None).update(stale_told_at=clock.now()):
+                    tell(mirror, "stale")

@@ -1,6 +1,7 @@
 """Jobs. They only accelerate: every one can be derived from rows again, and each is safe to run twice."""
 
 import logging
+from datetime import timedelta
 
 from django.db import connection as database
 from procrastinate.contrib.django import app
@@ -12,6 +13,7 @@ from conversa_calendar.sync import channels, checks, disconnecting, leases, noti
 log = logging.getLogger(__name__)
 RUN_QUEUE, UPKEEP_QUEUE = "runs", "upkeep"
 AGAIN_MAX = 20
+DISPATCHED_EVERY = timedelta(minutes=1)
 
 
 @app.task(queue=RUN_QUEUE)
@@ -22,6 +24,7 @@ def run_mirror(mirror_id: int) -> None:
             if not running.run(mirror_id):
                 break
         channels.ensure(mirror_id)
+        _look_again(mirror_id)
     finally:
         database.close_if_unusable_or_obsolete()
 
@@ -71,6 +74,13 @@ def nightly(timestamp: int) -> None:
     checks.start_due()
     checks.reread_calendar_lists()
     checks.forget_old_rows()
+
+
+def _look_again(mirror_id: int) -> None:
+    """A wait that ends before the dispatcher's next round is kept to the second."""
+    at, now = leases.looks_again_at(mirror_id), clock.now()
+    if at is not None and now < at < now + DISPATCHED_EVERY:
+        run_mirror.configure(schedule_at=at).defer(mirror_id=mirror_id)
 
 
 def enqueue_run(mirror_id: int) -> None:
