@@ -238,3 +238,16 @@ def test_50_what_a_moved_master_does_to_exceptions_is_a_switch(
     assert exception.data["status"] == left
     hour = "150000Z" if policy == "shift" else "140000Z"
     assert exception.id == f"{series}_20261202T{hour}"
+
+
+def test_50_a_cancelled_occurrence_moves_along_with_its_series_however_often(emulator: Emulator, ana: Caller) -> None:
+    emulator.control("behaviours", {"master_move": "shift"}, "PUT")
+    series = ana.ok("POST", EVENTS, DAILY)["id"]
+    ana.ok("DELETE", f"{EVENTS}/{series}_20261202T140000Z")
+    for hour in (10, 11):
+        times = {"start": {"dateTime": f"2026-12-01T{hour}:00:00", "timeZone": ZONE}}
+        times["end"] = {"dateTime": f"2026-12-01T{hour}:15:00", "timeZone": ZONE}
+        ana.ok("PATCH", f"{EVENTS}/{series}", times)
+        shown = ana.ok("GET", f"{EVENTS}?singleEvents=true")["items"]
+        assert "2026-12-02" not in {event["start"]["dateTime"][:10] for event in shown}
+        assert len(shown) == 4
