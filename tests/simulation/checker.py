@@ -36,10 +36,10 @@ class Op:
 
 @dataclass
 class Outcome:
-    """What the checker looks at. `here` and `there` are keyed by Google's calendar id."""
+    """What the checker looks at. `here` is keyed by the account that looks and Google's calendar id, `there` by the id."""
 
     ops: list[Op]
-    here: dict[str, list[dict[str, Any]]]
+    here: dict[tuple[str, str], list[dict[str, Any]]]
     there: dict[str, list[dict[str, Any]]]
     kept: dict[str, str]
     """Everything that history and trash say about an event, by name."""
@@ -168,10 +168,10 @@ def _utc(at: datetime) -> str:
 def converged(outcome: Outcome) -> list[str]:
     """I-01: both sides show the same occurrences."""
     found = []
-    for calendar, items in outcome.there.items():
-        here, there = Counter(rows_here(outcome.here[calendar])), Counter(rows_there(items))
-        found += [f"I-01 only here in {calendar}: {row} × {n}" for row, n in (here - there).items()]
-        found += [f"I-01 only there in {calendar}: {row} × {n}" for row, n in (there - here).items()]
+    for (desk, calendar), items in outcome.here.items():
+        here, there = Counter(rows_here(items)), Counter(rows_there(outcome.there[calendar]))
+        found += [f"I-01 only at {desk} in {calendar}: {row} × {n}" for row, n in (here - there).items()]
+        found += [f"I-01 only there, not at {desk} in {calendar}: {row} × {n}" for row, n in (there - here).items()]
     return found
 
 
@@ -194,9 +194,12 @@ def _single(outcome: Outcome) -> list[str]:
         if len(items) > 1 and not _did(outcome, name, "split") and name not in chosen:
             found.append(f"I-02 {name} stands {len(items)} times at Google")
     roots_here = Counter(
-        item["description"] for items in outcome.here.values() for item in _roots(items) if not item.get("series")
+        (desk, item["description"])
+        for (desk, _calendar), items in outcome.here.items()
+        for item in _roots(items)
+        if not item.get("series")
     )
-    for name, count in roots_here.items():
+    for (_desk, name), count in roots_here.items():
         if count > 1 and not _did(outcome, name, "split") and name not in chosen:
             found.append(f"I-02 {name} stands {count} times here")
     ids: dict[str, set[str]] = defaultdict(set)
@@ -258,7 +261,9 @@ def _lost(outcome: Outcome) -> list[str]:
     standing = _standing(outcome)
     found = []
     for (name, key, field_), ops in fields.items():
-        if _did(outcome, name, "delete", "restore", "split", "rekey") or (key and _did(outcome, name, "cancel")):
+        if _did(outcome, name, "delete", "hide", "restore", "split", "rekey") or (
+            key and _did(outcome, name, "cancel")
+        ):
             continue
         above = fields.get((name, "", field_), []) if key else []
         final = standing.get((name, key, field_), standing.get((name, "", field_)))

@@ -40,32 +40,69 @@ WEIGHTS = {
 
 
 @dataclass
+class Desk:
+    """One account's people here: what they see, and which of Google's calendars they mirror just now."""
+
+    name: str
+    actor: Actor
+    calendars: dict[str, str]
+    """Uuid here by Google's id."""
+    connection: str
+    is_primary: bool = True
+    closed: set[str] = field(default_factory=set)
+    """Not mirrored just now; its events were kept here as native ones, unless it stands in `emptied` too."""
+    emptied: set[str] = field(default_factory=set)
+
+    def shows(self, calendar: str) -> list[dict[str, Any]]:
+        """What they see in a calendar."""
+        items: list[dict[str, Any]] = self.actor.get(
+            f"events?from={SINCE}&to={UNTIL}&calendar={self.calendars[calendar]}&limit=500"
+        )["items"]
+        return items
+
+    def mirrors(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.actor.get("mirrors")["items"]
+        return [row for row in rows if row["google_calendar_id"] in self.calendars]
+
+    def losers(self, event: str) -> str:
+        """What an event's history offers to use instead."""
+        answer = self.actor.call("GET", f"events/{event}/history")
+        return str([entry["lost"] for entry in answer.json()["items"]]) if answer.status_code == 200 else ""
+
+
+@dataclass
 class People:
-    """Alice works here, Ana at Google; both in the same calendars, keyed by Google's id."""
+    """They work here, at a desk of one account or another, and Ana at Google, all in the same calendars."""
 
     google: Google
-    alice: Actor
+    desks: list[Desk]
     ana: Person
-    calendars: dict[str, str]
     dice: random.Random
     allowed: frozenset[str] = frozenset(WEIGHTS)
     ops: list[Op] = field(default_factory=list)
     count: int = 0
     talked_of: str = ""
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = self.desks[0]
+
+    @property
+    def calendars(self) -> list[str]:
+        return sorted(self.desks[0].calendars)
 
     def act(self, side: str) -> str:
         """One thing done on one side; answers what. A refused one leaves no trace but its word."""
         kinds = [kind for kind in WEIGHTS if kind in self.allowed and not (kind == "restore" and side == "there")]
         kind = self.dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+        if len(self.desks) > 1:
+            self.desk = self.dice.choice(self.desks)
         done = getattr(self, f"_{kind}")(side)
-        return f"{side} {kind} {done}"
+        return f"{side if side == 'there' else self.desk.name} {kind} {done}"
 
-    def here(self, calendar: str) -> list[dict[str, Any]]:
-        """What Alice sees in a calendar."""
-        items: list[dict[str, Any]] = self.alice.get(
-            f"events?from={SINCE}&to={UNTIL}&calendar={self.calendars[calendar]}&limit=500"
-        )["items"]
-        return items
+    def here(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """What everybody sees, by desk and calendar."""
+        return {(desk.name, calendar): desk.shows(calendar) for desk in self.desks for calendar in desk.calendars}
 
     def there(self, calendar: str) -> list[dict[str, Any]]:
         """What Google stores in a calendar, deleted events included."""
@@ -76,30 +113,68 @@ class People:
 
     def kept(self) -> dict[str, str]:
         """What history and trash say, by name of the event."""
-        ids: dict[str, set[str]] = {}
-        for op in self.ops:
-            if op.side == "here" and op.event_id:
-                ids.setdefault(op.name, set()).add(op.event_id)
-        for calendar in self.calendars:
-            for item in self.here(calendar):
-                ids.setdefault(item["description"], set()).update({item["id"], item.get("series") or item["id"]})
-        texts = {name: "".join(self._losers(event) for event in found) for name, found in ids.items()}
-        for item in self.alice.get("trash")["items"]:
-            whole = self.alice.call("GET", f"events/{item['id']}/history").content.decode()
-            texts[item["description"]] = texts.get(item["description"], "") + str(item) + whole
+        texts: dict[str, str] = {}
+        for desk in self.desks:
+            ids: dict[str, set[str]] = {}
+            for op in self.ops:
+                if op.side == "here" and op.event_id:
+                    ids.setdefault(op.name, set()).add(op.event_id)
+            for calendar in desk.calendars:
+                for item in desk.shows(calendar):
+                    ids.setdefault(item["description"], set()).update({item["id"], item.get("series") or item["id"]})
+            for name, found in ids.items():
+                texts[name] = texts.get(name, "") + "".join(desk.losers(event) for event in sorted(found))
+            for item in desk.actor.get("trash")["items"]:
+                whole = desk.actor.call("GET", f"events/{item['id']}/history").content.decode()
+                texts[item["description"]] = texts.get(item["description"], "") + str(item) + whole
         return texts
 
-    def _losers(self, event: str) -> str:
-        """What an event's history offers to use instead."""
-        answer = self.alice.call("GET", f"events/{event}/history")
-        return str([entry["lost"] for entry in answer.json()["items"]]) if answer.status_code == 200 else ""
+    def try_again(self) -> int:
+        """Everybody edits what Google refused before, as its message asks them to; answers how many events."""
+        found = 0
+        for desk in self.desks:
+            self.desk = desk
+            for calendar in desk.calendars:
+                refused: dict[str, dict[str, Any]] = {}
+                for item in desk.shows(calendar):
+                    if item["sync"]["state"] in {"refused", "parked"} and item["editable"]["content"]:
+                        refused.setdefault(item["id"], item)
+                for item in refused.values():
+                    found += 1
+                    self._edit_refused(calendar, item)
+        return found
+
+    def remove_there(self, calendar: str, item: dict[str, Any]) -> None:
+        """Ana deletes an event at Google."""
+        if self._ana("DELETE", f"calendars/{quote(calendar)}/events/{item['id']}") is not None:
+            self._note("there", "delete", (calendar, item))
+
+    def brought_back(self, events: list[str], desk: Desk) -> None:
+        """Somebody at a desk decides that these events stand on both sides again."""
+        for event in events:
+            answer = desk.actor.call("GET", f"events/{event}")
+            found = [answer.json()] if answer.status_code == 200 else []
+            found += [item for item in desk.actor.get("trash")["items"] if item["id"] == event]
+            for item in found[:1]:
+                self._did("here", "restore", item["description"], "", event_id=event)
+
+    def _edit_refused(self, calendar: str, item: dict[str, Any]) -> None:
+        value, key = self._value(), item.get("original_start") if item["kind"] == "override" else ""
+        scope = f"?scope=this&occurrence={quote(key)}" if key else "?scope=all"
+        event = item["series"] if key else item["id"]
+        done = self._call("PATCH", f"events/{event}{scope}", {"location": value})
+        if done is not None:
+            op = self._note("here", "edit", (calendar, item), "location", value, item.get("location", ""))
+            op.key = _key(key) if key else ""
 
     def _create(self, side: str, rule: str = "") -> str:
         name, value, start = self._name(), self._value(), self._time()
-        calendar = self._calendar()
+        calendar = self._calendar(side)
+        if not calendar:
+            return "nothing"
         end = start + timedelta(minutes=30)
         if side == "here":
-            body = {"calendar": self.calendars[calendar], "summary": value, "description": name}
+            body = {"calendar": self.desk.calendars[calendar], "summary": value, "description": name}
             body |= {"start": _local(start), "end": _local(end)} | ({"recurrence": [rule]} if rule else {})
             body |= {"attendees": [{"email": GUEST}]} if self.count % 4 == 0 else {}
             found = self._call("POST", "events", body)
@@ -151,7 +226,7 @@ class People:
         else:
             done = self._ana("DELETE", f"calendars/{quote(calendar)}/events/{item['id']}")
         if done is not None:
-            self._note(side, "delete", found)
+            self._note(side, "hide" if side == "here" and calendar in self.desk.closed else "delete", found)
         return item["description"] if done is not None else "refused"
 
     def _edit_occurrence(self, side: str) -> str:
@@ -217,13 +292,14 @@ class People:
 
     def _move(self, side: str) -> str:
         found = self._root(side)
-        others = [name for name in self.calendars if found and name != found[0]]
-        if found is None or not others:
+        places = self.desk.calendars if side == "here" else self.calendars
+        others = [name for name in sorted(places) if found and name != found[0]]
+        if found is None or not others or self.desk.closed:
             return "nothing"
         calendar, item = found
         target = self.dice.choice(others)
         if side == "here":
-            done = self._call("PATCH", f"events/{item['id']}", {"calendar": self.calendars[target]})
+            done = self._call("PATCH", f"events/{item['id']}", {"calendar": self.desk.calendars[target]})
         else:
             done = self._ana(
                 "POST", f"calendars/{quote(calendar)}/events/{item['id']}/move?destination={quote(target)}"
@@ -233,7 +309,7 @@ class People:
         return f"{item['description']} → {target}" if done is not None else "refused"
 
     def _restore(self, side: str) -> str:
-        items = [item for item in self.alice.get("trash")["items"] if not item.get("series")]
+        items = [item for item in self.desk.actor.get("trash")["items"] if not item.get("series")]
         if not items:
             return "nothing"
         item = self.dice.choice(sorted(items, key=lambda found: found["description"]))
@@ -269,12 +345,14 @@ class People:
 
     def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
         """A living single event or series, as its side shows it; often the one that somebody has just worked on."""
-        calendar = (
-            self.ops[-1].where if self.ops and self.ops[-1].where and self.dice.random() < 0.6 else self._calendar()
-        )
+        latest = self.ops[-1].where if self.ops else ""
+        stays = latest in self._open(side) and self.dice.random() < 0.6
+        calendar = latest if stays else self._calendar(side)
+        if not calendar:
+            return None
         if side == "here":
-            ids = sorted({item["id"] for item in self.here(calendar) if not item.get("series")})
-            rows = [self.alice.get(f"events/{event}") for event in ids]
+            ids = sorted({item["id"] for item in self.desk.shows(calendar) if not item.get("series")})
+            rows = [self.desk.actor.get(f"events/{event}") for event in ids]
         else:
             rows = [i for i in self.there(calendar) if i["status"] != "cancelled" and not i.get("recurringEventId")]
         rows.sort(key=lambda item: str(item["description"]))
@@ -284,9 +362,11 @@ class People:
 
     def _occurrence(self, side: str) -> tuple[str, dict[str, Any], str] | None:
         """A living occurrence of a series with its original start."""
-        calendar = self._calendar()
+        calendar = self._calendar(side)
+        if not calendar:
+            return None
         if side == "here":
-            rows = [(i, i.get("occurrence") or i.get("original_start")) for i in self.here(calendar)]
+            rows = [(i, i.get("occurrence") or i.get("original_start")) for i in self.desk.shows(calendar)]
             rows = [(item, str(key)) for item, key in rows if key]
         else:
             items = self.ana.call("GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500")[
@@ -300,7 +380,7 @@ class People:
         return calendar, item, key
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.alice.call(method, path, body)
+        answer = self.desk.actor.call(method, path, body)
         assert answer.status_code != 500, (method, path, answer.content)
         if answer.status_code >= 300:
             return None
@@ -335,8 +415,13 @@ class People:
         self.ops.append(op)
         return op
 
-    def _calendar(self) -> str:
-        return self.dice.choice(sorted(self.calendars))
+    def _calendar(self, side: str) -> str:
+        """A calendar of Google's, or one that this desk has."""
+        names = self._open(side)
+        return self.dice.choice(names) if names else ""
+
+    def _open(self, side: str) -> list[str]:
+        return sorted(set(self.desk.calendars) - self.desk.emptied) if side == "here" else self.calendars
 
     def _name(self) -> str:
         self.count += 1

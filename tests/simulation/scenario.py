@@ -1,101 +1,46 @@
 """One scenario: drawn from a seed, played, brought to rest, judged."""
 
-import hashlib
 import json
 import logging
 import random
 import threading
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from gcal_emulator.world import Client
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import auth
 from conversa_calendar.connections import discovery, gateway, tokens
-from conversa_calendar.connections.models import Connection
-from conversa_calendar.kit import ids
+from conversa_calendar.connections.models import Connection, Grant, GrantUse
+from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google.oauth import SCOPES, Tokens
-from conversa_calendar.sync import leases, selection, tasks
-from conversa_calendar.sync.models import Mirror
-from tests.simulation import checker
-from tests.simulation.people import WEIGHTS, People
+from conversa_calendar.sync import disconnecting, leases, selection, tasks
+from conversa_calendar.sync.models import Mirror, MirrorRun
+from tests.simulation import checker, ledger
+from tests.simulation.config import Config, Report
+from tests.simulation.people import Desk, People
 from tests.simulation.stage import Stage, Worker
+from tests.simulation.upheavals import Upheavals
 from tests.simulation.virtual import VirtualTime
-from tests.simulation.wire import RATES, Wire
+from tests.simulation.wire import BADLY_SHOWN, Wire
 from tests.support import database
-from tests.support.cast import build_cast
-from tests.support.google import Google
+from tests.support.cast import Actor, build_cast
+from tests.support.google import Google, Person
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANA, SHARED = "ana@acme.example", "support@group.calendar.google.com"
-MODES = ("safety", "fast", "deaf", "late")
 DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
 """Jobs that the real queue would hand out at this moment."""
 QUIET_ROUNDS_MAX = 150
+ROUNDS_MAX = 8
 STEPS_MAX = 6_000
 """More boundaries without rest than this are an endless loop."""
-
-
-@dataclass
-class Config:
-    """What a seed draws: how long, how many workers, which faults, how Google behaves where that is uncertain."""
-
-    seed: int
-    mode: str = "safety"
-    steps: int = 60
-    workers: int = 3
-    faults: frozenset[str] = frozenset()
-    kill_rate: float = 0.0
-    master_edit: str = "flow"
-    master_move: str = "keep"
-    page: str = "full"
-    list_lag_s: float = 0.0
-    kill_at: int = 0
-    trouble: float = 1.0
-    """How much more often than usual the faults strike."""
-    kinds: frozenset[str] = frozenset(WEIGHTS)
-    """What people do."""
-
-    @classmethod
-    def drawn(cls, seed: int, mode: str = "") -> "Config":
-        """The configuration of a seed: every scenario switches a random part of the faults off."""
-        dice = random.Random(f"config {seed}")
-        mode = mode or dice.choices(MODES, [6, 2, 2, 1])[0]
-        if mode == "fast":
-            return cls(seed, mode, dice.randint(10, 40), dice.randint(2, 4))
-        if mode == "late":
-            kinds = frozenset({"create", "edit", "delete", "move"})
-            return cls(seed, mode, dice.randint(30, 80), 2, frozenset({"G02", "G04"}), trouble=4.0, kinds=kinds)
-        return cls(
-            seed,
-            mode,
-            dice.randint(15, 80),
-            dice.randint(2, 4),
-            frozenset(code for code in sorted(RATES) if dice.random() < 0.5),
-            dice.choice([0.0, 0.01, 0.04]),
-            dice.choice(["flow", "flow", "keep"]),
-            dice.choice(["keep", "drop", "shift"]),
-            dice.choice(["full", "short", "empty_first"]),
-            dice.choice([0.0, 0.0, 3.0]),
-        )
-
-
-@dataclass
-class Report:
-    config: Config
-    violations: list[str]
-    trace: list[str]
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
 def play(config: Config, bug: AbstractContextManager[None] | None = None) -> Report:
@@ -108,7 +53,9 @@ def play(config: Config, bug: AbstractContextManager[None] | None = None) -> Rep
     logging.disable(logging.CRITICAL)
     try:
         with bug or nullcontext(), VirtualTime(START) as time, Stage(time, config.workers) as stage:
-            return Scenario(config, dice, time, stage).run()
+            scenario = Scenario(config, dice, time, stage)
+            with ledger.counted(scenario.counts):
+                return scenario.run()
     finally:
         gateway.use(None)
         ids.use()
@@ -131,6 +78,8 @@ class Scenario:
         self.broken_off: set[tuple[int, int]] = set()
         gateway.use(self.wire)
         self.people = self._installation()
+        self.upheavals = Upheavals(self.people, random.Random(f"upheavals {config.seed}"))
+        stage.dice = random.Random(f"database {config.seed}")
 
     def run(self) -> Report:
         stage, late = self.stage, []
@@ -149,6 +98,7 @@ class Scenario:
             self.counts["chaos"] = stage.boundaries - before
             self._heal()
             self._settle("healed")
+            self._put_right()
             if self.config.mode == "fast":
                 late = [f"I-15 without a safety check: {text}" for text in checker.converged(self._outcome(0))]
             self._next_checks(2)
@@ -159,37 +109,50 @@ class Scenario:
         finally:
             leases.take, leases.break_off = self._take, self._break_off
         self.counts.update(self.wire.struck)
+        self.counts.update(stage.struck)
+        self.counts["operations"] = len(self.people.ops)
         self.counts["boundaries"] = stage.boundaries
         return Report(self.config, [*late, *checker.violations(outcome)], stage.trace, self.counts)
 
     def _installation(self) -> People:
-        """Alice's account with Ana's two calendars selected, nothing synced yet."""
-        cast, google = build_cast(), self.google
-        ana = google.person(ANA)
-        world = google.world
-        world.tokens[ana.headers["Authorization"].removeprefix("Bearer ")].expires_at = float("inf")
+        """Accounts connected to Ana's with her calendars selected, nothing synced yet. Ana herself works through a
+        client of another project, which revoking ours does not touch."""
+        cast, world = build_cast(), self.google.world
+        account = world.add_account(ANA, time_zone="America/Sao_Paulo")
+        world.clients["people"] = Client("people", "secret", project="people")
+        own = self.google.control("tokens", {"email": ANA, "scopes": ["calendar"], "client_id": "people"})
+        world.tokens[own["access_token"]].expires_at = float("inf")
         world.add_calendar(SHARED, "Support", ANA, "America/New_York")
-        google.world.behaviours.conference_delay_s = 0.0
-        granted = google.control("tokens", {"email": ANA, "scopes": list(SCOPES)})
-        with tenant(cast.account.pk):
-            held = Connection(sub=world.accounts[ANA].sub, email=ANA, owner=cast.alice.member)
+        world.behaviours.conference_delay_s = 0.0
+        desks = [self._desk("acme", cast.alice, account.sub, [ANA, SHARED])]
+        if self.config.desks > 1:
+            desks.append(self._desk("other", cast.charlie, account.sub, [SHARED]))
+        ana = Person(self.google, ANA, own["access_token"])
+        return People(self.google, desks, ana, self.dice, self.config.kinds)
+
+    def _desk(self, name: str, actor: Actor, sub: str, calendars: list[str]) -> Desk:
+        granted = self.google.control("tokens", {"email": ANA, "scopes": list(SCOPES)})
+        with tenant(actor.account_id):
+            held = Connection(sub=sub, email=ANA, owner=actor.member)
             held.save()
+            grant, _is_new = Grant.objects.get_or_create(sub=sub)
+            GrantUse.objects.create(grant=grant, connection_uuid=held.uuid)
             ends_at = datetime.fromtimestamp(self.time.google.now_s() + 3599, UTC)
             tokens.store(held, Tokens(granted["access_token"], ends_at, frozenset(), granted["refresh_token"]))
-        discovery.refresh(cast.account.pk, held.pk)
-        calendars = {}
-        for name in (ANA, SHARED):
-            with tenant(cast.account.pk):
+        discovery.refresh(actor.account_id, held.pk)
+        found = {}
+        for calendar in calendars:
+            with tenant(actor.account_id):
                 held.refresh_from_db()
-                mirror = selection.select(held, name)
-                calendars[name] = str(Mirror.objects.select_related("calendar").get(pk=mirror.pk).calendar.uuid)
-        self.account_id = cast.account.pk
-        return People(google, cast.alice, ana, calendars, self.dice, self.config.kinds)
+                mirror = selection.select(held, calendar)
+                found[calendar] = str(Mirror.objects.select_related("calendar").get(pk=mirror.pk).calendar.uuid)
+        return Desk(name, actor, found, str(held.uuid))
 
     def _misbehave(self) -> None:
         """From here on the faults of the configuration strike."""
         config, world = self.config, self.google.world
         self.wire.enabled, self.wire.trouble = config.faults, config.trouble
+        self.stage.enabled, self.time.skew_s = config.database, config.skew_s
         self.stage.kill_at = config.kill_at and self.stage.boundaries + config.kill_at
         world.behaviours.update(
             {
@@ -201,11 +164,24 @@ class Scenario:
         )
         if config.mode == "deaf":
             world.notification_mode = {"mode": "drop"}
+        elif config.mode == "safety":
+            rates = {"drop_rate": config.drop_rate, "duplicate_rate": config.duplicate_rate}
+            world.notification_mode = {"mode": "deliver"} | rates
+
+    def _note_weather(self) -> None:
+        """Counts what holds for the whole scenario."""
+        config = self.config
+        self.counts["P04"] += config.skew_s != 0
+        self.counts["W01"] += config.mode == "deaf" or config.drop_rate > 0
+        self.counts["W02"] += config.mode == "safety" and config.duplicate_rate > 0
+        self.counts["W03"] += self.counts["notify"] > 0  # they come when the scenario says so, not when they are sent
 
     def _heal(self) -> None:
         """Everything works again; requests that were given up long ago arrive once more."""
-        self.wire.enabled = frozenset()
-        self.stage.kill_at = 0
+        self._note_weather()
+        self.google.is_deaf = False
+        self.wire.enabled = self.stage.enabled = frozenset()
+        self.stage.kill_at, self.time.skew_s = 0, 0.0
         while self.wire.late:
             self.wire.deliver_late()
         self.google.world.behaviours.update({"page": "full", "list_lag_s": 0.0})
@@ -213,9 +189,13 @@ class Scenario:
 
     def _turn(self) -> None:
         """One thing happens somewhere; then the workers get some turns."""
-        weights = {"local": 5, "remote": 5, "notify": 3, "tick": 3, "dispatch": 1}
+        weights: dict[str, float] = {"local": 5, "remote": 5, "notify": 3, "tick": 3, "dispatch": 1}
         if self.config.mode in {"safety", "late"}:
-            weights |= {"late": 1, "expire": 0.3, "queue_lost": 0.3, "freeze": 0.5}
+            weights |= {"late": 1, "expire": 0.3, "P09": 0.3, "P02": 0.5, "forge": 0.2, "W08": 0.2}
+        if self.config.has_upheavals:
+            weights["upheaval"] = 1.5
+        if "D03" in self.config.database:
+            weights["restart"] = 0.3
         if self.config.mode == "fast":
             weights.pop("dispatch")
         kind = self.dice.choices(list(weights), list(weights.values()))[0]
@@ -236,12 +216,36 @@ class Scenario:
                 self.wire.deliver_late()
             case "expire":
                 self.google.control("expire-sync-tokens", {})
-            case "queue_lost":
+            case "forge":
+                self._forge()
+            case "W08":
+                self.google.is_deaf = not self.google.is_deaf
+            case "P09":
                 self._sql("DELETE FROM procrastinate_jobs")
-            case "freeze" if self.stage.busy():
+            case "upheaval":
+                done = self.upheavals.act()
+                self.counts[done.split()[1]] += not done.endswith("nothing")
+                self._log(done)
+            case "restart":
+                self.stage.restart_database()
+            case "P02" if self.stage.busy():
                 self.dice.choice(self.stage.busy()).frozen_until = self.stage.boundaries + 60
         for _step in range(self.dice.choice([0, 1, 5, 10, 30, 60])):
             self._step()
+
+    def _put_right(self) -> None:
+        """Everybody reconnects, selects, decides and tries again what faults and upheavals left behind."""
+        if BADLY_SHOWN & set(self.wire.struck):
+            for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
+                tasks.deep_check.defer(mirror_id=mirror_id)
+            self._settle("deep checks")
+        for _round in range(ROUNDS_MAX):
+            done, again = self.upheavals.put_right(), self.people.try_again()
+            if not done and not again:
+                return
+            self._log(f"put right: {done}, {again} tried again")
+            self._settle("put right")
+        self.restless.append("put right")
 
     def _act(self) -> None:
         self._log(self.people.act(self.dice.choice(["here", "there"])))
@@ -303,9 +307,10 @@ class Scenario:
             if has_jobs:
                 continue
             is_dirty = self._sql(
-                "SELECT count(*) FROM sync_mirrorrun WHERE wanted > done OR pull_wanted > pull_done"
-                " OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL"
+                "SELECT count(*) FROM sync_mirrorrun WHERE is_active AND (wanted > done OR pull_wanted > pull_done"
+                " OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL)"
             ) or self._sql("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+            is_dirty = is_dirty or disconnecting.unfinished(clock.now() + timedelta(days=2))
             still = 0 if is_dirty else still + 1
             if still >= 2:
                 return
@@ -324,6 +329,19 @@ class Scenario:
             self._dispatch()
             self._settle("check")
 
+    def _forge(self) -> None:
+        """Notifications of channels that are not ours, or that their sender knows too little of (W04, W05)."""
+        known = [*self.google.world.channels.values()]
+        channel = self.dice.choice(known) if known else None
+        is_known = channel is not None and self.dice.random() < 0.5
+        self.counts["W05" if is_known else "W04"] += 1
+        headers = {"X-Goog-Channel-ID": channel.id if channel and is_known else "f" * 32}
+        headers |= {"X-Goog-Channel-Token": "forged", "X-Goog-Resource-ID": "r1", "X-Goog-Resource-State": "exists"}
+        before = self._sql("SELECT count(*) FROM procrastinate_jobs")
+        self.google.deliver("http://testserver/push/google", headers)
+        if self._sql("SELECT count(*) FROM procrastinate_jobs") != before:
+            self.stage.errors.append("W05 a forged notification made work")
+
     def _tick(self, seconds: float) -> None:
         self.time.advance(seconds)
 
@@ -332,12 +350,15 @@ class Scenario:
 
     def _outcome(self, quiet_from: int) -> checker.Outcome:
         people = self.people
-        with tenant(self.account_id):
-            mirrors = list(Mirror.objects.order_by("remote_id"))
-        states = [f"{m.remote_id} {m.state} {m.error_code}" for m in mirrors if m.state not in {"live", "polling"}]
+        rows = [(desk.name, row) for desk in people.desks for row in desk.mirrors()]
+        states = [
+            f"{name} {row['google_calendar_id']} {row['state']} {(row['error'] or {}).get('code', '')}"
+            for name, row in rows
+            if row["state"] not in {"live", "polling"}
+        ]
         return checker.Outcome(
             people.ops,
-            {name: people.here(name) for name in people.calendars},
+            people.here(),
             {name: people.there(name) for name in people.calendars},
             people.kept(),
             self.wire.writes,

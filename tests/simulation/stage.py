@@ -3,17 +3,22 @@
 A killed worker is parked for ever and its database session is ended, so that none of its `finally` blocks can do harm.
 """
 
+import random
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 
 from tests.simulation.virtual import SEARCH_PATH, VirtualTime
 
 WRITES = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "?(sync_link|calendars_event|calendars_occurrence)\b')
+RATES = {"D01": 0.004, "D02": 0.01, "D03": 0.0}
+"""How often the database's faults strike a statement (D01) or a commit (D02); a restart (D03) is a turn of its own."""
 
 
 class Reaped(BaseException):
@@ -35,6 +40,8 @@ class Worker(threading.Thread):
         self.mirror, self.fence = 0, 0
         self.backend = 0
         self.has_written = False
+        self.is_struck = False
+        """Whether the database failed in this job: what the job then raises is the fault's, not the product's."""
 
     def run(self) -> None:
         while True:
@@ -49,8 +56,10 @@ class Worker(threading.Thread):
             except Exception as error:
                 if self.is_killed:
                     break
-                self.stage.errors.append(f"{type(error).__name__}: {error}")
-            self.job, self.place, self.fence = None, "idle", 0
+                if not self.is_struck:
+                    self.stage.errors.append(f"{type(error).__name__}: {error}")
+            connection.close_if_unusable_or_obsolete()
+            self.job, self.place, self.fence, self.is_struck = None, "idle", 0, False
             self.stage.back.release()
         _close()
         self.stage.back.release()
@@ -69,6 +78,10 @@ class Stage:
         self.boundaries = 0
         self.kill_at = 0
         """The boundary (counted over all workers) at which whoever stands there is killed; 0 for none."""
+        self.dice = random.Random("database")
+        self.enabled: frozenset[str] = frozenset()
+        """The database's faults that may strike."""
+        self.struck: Counter[str] = Counter()
         for _number in range(size):
             self._hire()
 
@@ -141,15 +154,41 @@ class Stage:
         commit = type(connection)._commit
 
         def committed() -> None:
+            is_lost = self._strikes("D02")
+            if is_lost and self.dice.random() < 0.5:
+                self._break_session(worker)  # before it was committed
             commit(connection)
             self._check_fence(worker)
             self.switch("commit")
+            if is_lost:
+                self._break_session(worker)  # committed, but nobody hears of it
+                raise OperationalError("the connection was lost")
 
         connection._commit = committed
+
+    def restart_database(self) -> None:
+        """Every worker loses its session, wherever it stands (D03)."""
+        self.struck["D03"] += 1
+        for worker in self.busy():
+            self._break_session(worker)
+
+    def _break_session(self, worker: Worker) -> None:
+        self.trace.append(f"{worker.name} loses its session")
+        worker.is_struck = True
+        if worker.backend:
+            self.time.kill_backend(worker.backend)
+
+    def _strikes(self, code: str) -> bool:
+        has_struck = code in self.enabled and self.dice.random() < RATES[code]
+        self.struck[code] += has_struck
+        return has_struck
 
     def _before_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not context["connection"].in_atomic_block:
             self.switch("statement")
+        elif self._strikes("D01"):
+            threading.current_thread().is_struck = True  # type: ignore[attr-defined]
+            raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected()
         worker = threading.current_thread()
         if isinstance(worker, Worker) and WRITES.match(str(sql).lstrip()):
             worker.has_written = True

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation import scenario
+from tests.simulation.config import Config
 from tests.simulation.planted import BUGS, Bug
-from tests.simulation.scenario import Config
 from tests.simulation.wire import RATES
 
 RECORDED = (

@@ -26,6 +26,8 @@ class VirtualTime:
     def __init__(self, start: datetime) -> None:
         self.start = start
         self.now = start
+        self.skew_s = 0.0
+        """How far the product's clock is from the database's and Google's."""
         self.google = Clock(is_manual=True, now=start)
         self._session = psycopg.connect(database.superuser_url(), autocommit=True)
 
@@ -33,7 +35,11 @@ class VirtualTime:
         self._session.execute(_SQL)
         self._session.execute("DELETE FROM sim.clock")
         self._session.execute("INSERT INTO sim.clock VALUES (%s)", [self.now])
-        clock.use(lambda: self.now, lambda: (self.now - self.start).total_seconds(), self.advance)
+        clock.use(
+            lambda: self.now + timedelta(seconds=self.skew_s),
+            lambda: (self.now - self.start).total_seconds(),
+            self.advance,
+        )
         return self
 
     def __exit__(self, *error: Any) -> None:

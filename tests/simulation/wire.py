@@ -3,6 +3,7 @@
 The codes are those of the fault catalogue. A late request (G04) is kept and delivered when the scenario says so.
 """
 
+import json
 import random
 import re
 import threading
@@ -25,17 +26,33 @@ RATES = {
     "G02": 0.125,
     "G04": 0.075,
     "G05": 0.075,
+    "G06": 0.02,
     "G07": 0.025,
     "G08": 0.05,
     "G09": 0.0125,
+    "G10": 0.02,
+    "G11": 0.0125,
     "G12": 0.025,
+    "G13": 0.02,
+    "G16": 0.02,
     "G18": 0.05,
     "G19": 0.05,
     "G20": 0.025,
     "G21": 0.05,
+    "G22": 0.02,
+    "G24": 0.1,
+    "G29": 0.1,
+    "G30": 0.3,
+    "G31": 0.3,
+    "G32": 0.3,
+    "G34": 0.3,
 }
-"""How often each fault strikes a request when it is switched on."""
-ONLY_WRITES = {"G04", "G05", "G09", "G12", "G18"}
+"""How often each fault strikes a request of its kind when it is switched on."""
+TO_WRITES = {"G04", "G05", "G06", "G09", "G10", "G12", "G18"}
+TO_LISTS = {"G13", "G16", "G22"}
+TO_PLACES = {"G30": "/watch", "G31": "/channels/stop", "G32": "/token", "G34": "/revoke"}
+BADLY_SHOWN = {"G22", "G29"}
+"""Faults after which only a deep check brings what Google failed to show."""
 
 
 @dataclass
@@ -65,6 +82,7 @@ class Wire:
         code = self._fault(request, path)
         if code:
             self.struck[code] += 1
+            self.struck["G23"] += code == "G07" and "pageToken" in request.url
             self.stage.trace.append(f"{code} {request.method} {path}")
         answer = self._carry(request, code)
         self.stage.trace.append(f"{request.method} {path} {answer.status}")
@@ -79,10 +97,8 @@ class Wire:
             self.stage.trace.append(f"late {request.method} {urlsplit(request.url).path} {answer.status}")
 
     def _fault(self, request: Request, path: str) -> str:
-        if not path.startswith("/calendar/v3/calendars/") or "/watch" in path:
-            return ""
         for code in sorted(self.enabled):
-            if code in ONLY_WRITES and request.method not in WRITES:
+            if not _concerns(code, request, path):
                 continue
             if self.dice.random() < RATES[code] * self.trouble and (code, path) != self.before:
                 self.before = (code, path)
@@ -102,18 +118,32 @@ class Wire:
                 raise OutcomeUnknown("late", reason="slow")
             case "G05":
                 self._answer(request)
+            case "G06":
+                return _refusal(400, "badRequest")
             case "G07":
                 return _refusal(401, "authError")
             case "G08":
                 return _refusal(403, "userRateLimitExceeded")
             case "G09":
                 return _refusal(403, "quotaExceeded")
+            case "G10":
+                return _refusal(403, "forbiddenForNonOrganizer")
+            case "G11":
+                return _refusal(403, "accessNotConfigured")
             case "G12" if "/events/" in urlsplit(request.url).path:
                 return _refusal(404, "notFound")
+            case "G13":
+                return _refusal(404, "notFound")
+            case "G16":
+                return _refusal(410, "fullSyncRequired")
             case "G18" if request.headers.get("If-Match"):
                 return _refusal(412, "conditionNotMet")
-            case "G19":
-                if self.dice.random() < 0.5:
+            case "G24":
+                return _refusal(400, "invalid", self.dice.choice(["pageToken", ""]))
+            case "G22" | "G29":
+                return self._badly_shown(self._answer(request), code)
+            case "G19" | "G32" | "G34":
+                if self.dice.random() < 0.5 and code != "G34":
                     self._answer(request)
                 return _refusal(503, "backendError")
             case "G20":
@@ -121,7 +151,22 @@ class Wire:
             case "G21":
                 self._answer(request)
                 return Response(200, {"content-type": "text/html"}, b"<html>Something went wrong</html>")
+            case "G30" | "G31":
+                self._answer(request)
+                raise OutcomeUnknown("lost", reason="broken")
         return self._answer(request)
+
+    def _badly_shown(self, answer: Response, code: str) -> Response:
+        """A page on which an event cannot be read (G22) or is missing (G29)."""
+        page = json.loads(answer.body)
+        if answer.status != 200 or not page.get("items"):
+            return answer
+        place = self.dice.randrange(len(page["items"]))
+        if code == "G29":
+            page["items"].pop(place)
+        else:
+            page["items"][place] |= {"start": {"dateTime": "soon"}, "status": "confirmed"}
+        return Response(answer.status, answer.headers, json.dumps(page).encode())
 
     def _answer(self, request: Request) -> Response:
         parts = urlsplit(request.url)
@@ -131,7 +176,22 @@ class Wire:
             f"{parts.path}?{parts.query}", method=request.method, data=request.body, headers=request.headers | fence
         )
         self.served_etags.update(found.decode().replace('\\"', '"') for found in ETAG.findall(answer.data))
+        self._observe(request, parts.path, parts.query, answer.status_code, answer.data)
         return Response(answer.status_code, {n.lower(): v for n, v in answer.headers.items()}, answer.data)
+
+    def _observe(self, request: Request, path: str, query: str, status: int, body: bytes) -> None:
+        """Counts what Google itself answered of the catalogue, without a fault's help."""
+        is_write, is_list = request.method in WRITES, path.endswith("/events") and request.method == "GET"
+        observed = {
+            "G14": is_write and status == 409,
+            "G16": is_list and status == 410,
+            "G17": is_write and status == 410,
+            "G18": is_write and status == 412,
+            "G25": is_list and status == 200 and b'"items":[]' in body.replace(b" ", b"") and b"nextPageToken" in body,
+            "G26": is_list and self.world.behaviours.list_lag_s > 0,
+            "G33": path == "/token" and status == 400,
+        }
+        self.struck.update(code for code, has_struck in observed.items() if has_struck)
 
     def _note(self, request: Request, path: str) -> None:
         """Remembers a write to events when it starts, for the checker."""
@@ -150,7 +210,22 @@ class Wire:
         )
 
 
-def _refusal(status: int, reason: str) -> Response:
+def _concerns(code: str, request: Request, path: str) -> bool:
+    """Whether a fault can strike this request."""
+    if code in TO_PLACES or not path.startswith("/calendar/v3/calendars/") or path.endswith("/watch"):
+        return path.endswith(TO_PLACES.get(code, "nowhere"))
+    is_list = path.endswith("/events") and request.method == "GET"
+    if code in TO_LISTS:
+        return is_list
+    if code == "G24":
+        return is_list and "pageToken" in request.url
+    if code == "G29":
+        return is_list and "syncToken" not in request.url
+    return code not in TO_WRITES or request.method in WRITES
+
+
+def _refusal(status: int, reason: str, location: str = "") -> Response:
     domain = "usageLimits" if reason.endswith("Exceeded") else "global"
-    body = f'{{"error": {{"code": {status}, "message": "{reason}", "errors": [{{"domain": "{domain}", "reason": "{reason}", "message": "{reason}"}}]}}}}'
-    return Response(status, {"content-type": "application/json"}, body.encode())
+    item = {"domain": domain, "reason": reason, "message": reason} | ({"location": location} if location else {})
+    body = {"error": {"code": status, "message": reason, "errors": [item]}}
+    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())

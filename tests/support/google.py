@@ -47,7 +47,9 @@ class Google:
 
     def __init__(self) -> None:
         self.world = World()
-        self.app = create_app(self.world, deliver=self._deliver)
+        self.app = create_app(self.world, deliver=self.deliver)
+        self.is_deaf = False
+        """Whether nobody answers notifications, as while a new version is put in place."""
         self.client = self.app.test_client()
         self.world.behaviours.conference_delay_s = 0.0
 
@@ -135,7 +137,10 @@ class Google:
         MirrorRun.objects.filter(is_active=True).update(next_check_at=None)
         self.settle()
 
-    def _deliver(self, address: str, headers: dict[str, str]) -> int:
+    def deliver(self, address: str, headers: dict[str, str]) -> int:
+        """A notification arrives; answers the status that its sender sees."""
+        if self.is_deaf:
+            return 503
         extra = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
         return Client().post(urlsplit(address).path, **extra).status_code
 

@@ -6,6 +6,8 @@ repairs by the same rules; the report counts what was found.
 
 from datetime import timedelta
 
+from django.db.models import Q
+
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
@@ -83,7 +85,8 @@ def forget_old_rows() -> None:
     now = clock.now()
     for account_id in Account.objects.values_list("pk", flat=True):
         with tenant(account_id):
-            old = Event.objects.filter(deleted_at__lt=now - timedelta(days=TRASH_DAYS), is_unsettled=False)
+            is_over = Q(is_unsettled=False) | Q(calendar__is_mirrored=False)
+            old = Event.objects.filter(is_over, deleted_at__lt=now - timedelta(days=TRASH_DAYS))
             gone = list(old.exclude(links__is_held=True).values_list("pk", flat=True)[:5000])
             Occurrence.objects.filter(event__in=gone).delete()
             Link.objects.filter(event__in=gone).update(event=None)

@@ -73,10 +73,11 @@ def merge_remote(
     base = base or theirs
     if remote.is_masked:
         theirs = domain.with_units(base, theirs, ["when", "status", "transparency", "visibility"])
-    if event.deleted_at is not None:
+    before = event.content
+    decision = decide(side_here(event, base), side_of(base, theirs))
+    if decision in {Decision.DELETE_REMOTE, Decision.DELETE_REMOTE_KEEP_EDIT}:
         _meet_deletion(session, event, link, remote, base, theirs)
         return
-    before = event.content
     merged = engine.merge(base, before, theirs, is_when_announced=_is_announced(event))
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
@@ -99,6 +100,15 @@ def merge_remote(
         history.announce(session.calendar, [(event.uuid, "updated")])
         session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def side_here(event: Event, base: Content | None) -> Side:
+    """How the event here stands against the base."""
+    return Side.DELETED if event.deleted_at is not None else side_of(base, event.content)
+
+
+def side_of(base: Content | None, content: Content) -> Side:
+    return Side.SAME if base is not None and not changed_units(base, content) else Side.CHANGED
 
 
 def _agreed(session: Session, event: Event, link: Link) -> Content | None:

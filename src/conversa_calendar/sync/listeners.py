@@ -18,7 +18,6 @@ from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.notices import STALE_AFTER
 
-"""Beyond the slowest safety check, with room for a night of trouble at Google."""
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 
 

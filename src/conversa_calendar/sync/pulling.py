@@ -19,6 +19,7 @@ from conversa_calendar.calendars import history, occurrences
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import guard
+from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
@@ -31,6 +32,7 @@ from conversa_calendar.sync.session import ACCESS_ORDER, Session
 
 NEAR_BACK, NEAR_AHEAD = timedelta(days=14), timedelta(days=62)
 PAGES_MAX = 4000
+RESTARTS_MAX = 2
 FULL_LISTS_A_DAY_MAX = 6
 CONFIRMATIONS_MAX = 200
 NO_MASTER = "waits for its series"
@@ -48,6 +50,7 @@ def pull(session: Session) -> None:
     """Brings everything that changed at the provider, resuming where an earlier run stopped. Raises ProviderError,
     AccessReduced, FenceLost."""
     ahead: PageAhead | None = None
+    restarts = 0
     for written in range(PAGES_MAX):
         _begin(session)
         query = _query(session.mirror)
@@ -56,7 +59,10 @@ def pull(session: Session) -> None:
         except protocol.CursorExpired:
             _start_over(session)
             continue
-        except protocol.PageExpired:
+        except (protocol.PageExpired, protocol.BadData) as error:
+            restarts += 1
+            if restarts > RESTARTS_MAX:
+                raise protocol.Transient("Google refuses its own tokens.", reason="pageToken") from error
             _restart_listing(session)
             continue
         ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
@@ -105,9 +111,11 @@ def _start_over(session: Session) -> None:
 
 
 def _restart_listing(session: Session) -> None:
+    """The token of the next page is dead, or a query is refused that Google itself has given us the tokens for."""
     mirror = session.mirror
     if not mirror.page:
-        raise protocol.Transient("Google refuses its own page token.", reason="pageToken")
+        _start_over(session)
+        return
     with tenant(session.account_id):
         leases.confirm(session.lease)
         mirror.page = ""
@@ -304,7 +312,8 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
-    if remote.is_cancelled:
+    side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
+    if decide(Side.ABSENT, Side.DELETED if remote.is_cancelled else side) is Decision.FORGET:
         Link.objects.filter(pk=link.pk).update(
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
         )
@@ -322,7 +331,8 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
 def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     """Creates events for remote ones that have no link: masters before overrides."""
     remotes = _adopted(session, _staying(session, remotes))
-    living = [remote for remote in remotes if remote.content is not None and not remote.original_key]
+    roots = [remote for remote in remotes if not remote.original_key]
+    living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]
     overrides = [remote for remote in remotes if remote.original_key]
     if not living and not overrides:
         return 0
@@ -348,15 +358,31 @@ def _create(session: Session, remotes: list[RemoteEvent]) -> int:
     return len(new) + len(made)
 
 
+def _side_of(remote: RemoteEvent) -> Side:
+    """How something that is not known here stands there."""
+    return Side.CHANGED if remote.content is not None else Side.DELETED
+
+
 def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
-    """Without those that were moved here to another calendar and are on their way there at the provider: the answer to
-    that move brings whatever was changed meanwhile."""
+    """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
+    that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
+    former place: of two that are organised where they stand, the one changed later is the one that lives."""
     names = {remote.series_id or remote.id for remote in remotes}
-    leaving = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
-    leaving = leaving.filter(tombstoned_at=None).exclude(moving_from="")
-    place = session.mirror.remote_id
-    gone = {link.remote_id for link in leaving if place in (link.moving_from, *(link.intent or {}).get("places", ()))}
-    return [remote for remote in remotes if (remote.series_id or remote.id) not in gone] if gone else remotes
+    elsewhere = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
+    known = {
+        link.remote_id: link
+        for link in elsewhere.filter(tombstoned_at=None).exclude(event=None).select_related("event")
+    }
+    return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
+
+
+def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
+    if elsewhere is None or elsewhere.event is None:
+        return False
+    if elsewhere.moving_from:
+        return session.mirror.remote_id in (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
+    is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
+    return is_one and linking.is_older(remote, elsewhere)
 
 
 def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
@@ -610,7 +636,8 @@ def _hold(session: Session, links: list[Link]) -> None:
 
 def _is_really_gone(session: Session, link: Link) -> bool:
     """A tombstone is believed; an absence from a full listing only after asking for the event itself."""
-    if link.seen_generation >= session.mirror.generation or session.mirror.listing != "":
+    is_seen = link.seen_generation >= session.mirror.generation or session.mirror.listing != ""
+    if decide(Side.SAME, Side.DELETED if is_seen else Side.ABSENT) is not Decision.CONFIRM_ABSENCE:
         return True
     try:
         remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)

@@ -19,6 +19,7 @@ from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
 from conversa_calendar.engine import guard
 from conversa_calendar.engine import merge as engine
+from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
@@ -93,11 +94,18 @@ def _plan(session: Session, event: Event) -> Action | None:
         return _plan_create(session, event, link)
     if link is not None and link.intent:
         return Action("resolve", event, link, content=event.content, revision=event.revision)
-    if event.deleted_at is not None:
-        return _plan_deletion(session, event, link)
-    if link is None:
-        return _plan_create(session, event)
-    return _plan_update(session, event, link)
+    base = linking.base_of(link) if link is not None else None
+    match decide(linking.side_here(event, base), Side.ABSENT if link is None else Side.SAME):
+        case Decision.DELETE_REMOTE if link is not None:
+            return _plan_deletion(session, event, link)
+        case Decision.CREATE_REMOTE:
+            return _plan_create(session, event)
+        case Decision.FORGET:
+            Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced")
+            return None
+        case _ if link is not None:
+            return _plan_update(session, event, link, base)
+    return None
 
 
 def _plan_create(session: Session, event: Event, link: Link | None = None) -> Action | None:
@@ -157,9 +165,8 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
     return _intend(session, Action("patch", event, link, write, content, event.revision, master.etag, units))
 
 
-def _plan_update(session: Session, event: Event, link: Link) -> Action | None:
+def _plan_update(session: Session, event: Event, link: Link, base: Content | None) -> Action | None:
     content = event.content
-    base = linking.base_of(link)
     units = changed_units(base, content) if base is not None else ("status",)
     if base is None and content.status != "cancelled":
         units = UNITS if event.kind != "override" else tuple({*event.overridden, "status"})
@@ -174,10 +181,7 @@ def _plan_update(session: Session, event: Event, link: Link) -> Action | None:
     return _intend(session, Action("patch", event, link, write, content, event.revision, link.etag, allowed))
 
 
-def _plan_deletion(session: Session, event: Event, link: Link | None) -> Action | None:
-    if link is None:
-        Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced")
-        return None
+def _plan_deletion(session: Session, event: Event, link: Link) -> Action | None:
     if not link.is_approved and not _is_plausible(session):
         _hold_deletions(session)
         _skip(session, event)
@@ -473,18 +477,21 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
         is_unsent = action.kind == "resolve" and intent.get("kind") == "create" and action.event is not None
         is_moving = action.kind == "resolve" and bool(intent.get("moving"))
         is_doubtful = isinstance(error, protocol.NotFound) and not is_unsent and not is_moving
+        is_lost = is_unsent and isinstance(error, protocol.NotFound)
+        side = Side.DELETED if is_deletion else Side.CHANGED if is_lost else Side.SAME
+        decision = decide(side if action.event is not None else Side.ABSENT, Side.ABSENT)
         if action.kind == "move" and intent.get("kind") == "create":
             rest = {name: value for name, value in intent.items() if name != "moving"}
             Link.objects.filter(pk=action.link.pk).update(moving_from="", intent=rest | {"again": True})
         elif is_doubtful and intent.get("doubts", 0) < DOUBTS_MAX:
             _doubt(session, action)
-        elif is_deletion and action.event is not None:
+        elif decision is Decision.FORGET:
             _settle_deletion(session, action)
-        elif action.event is None:
+        elif decision is Decision.NOTHING or action.event is None:
             Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # if it arrives yet, it goes again
         elif is_moving:
             _move_again(action)
-        elif is_unsent and isinstance(error, protocol.NotFound):
+        elif decision is Decision.CREATE_REMOTE:
             _send_again(session, action)
         else:
             event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=action.event.pk)

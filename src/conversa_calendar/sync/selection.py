@@ -131,15 +131,16 @@ def deselect(mirror: Mirror, disposition: str) -> None:
 def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
     """Turns a mirrored calendar into a native one; answers how many events were kept and removed."""
     calendar = mirror.calendar
-    ours = Link.objects.filter(mirror=mirror, is_ours=True).exclude(event=None).values("event_id")
+    theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
     counts = {"kept": rows.count(), "removed": 0}
     if disposition == "remove":
-        for event in rows.filter(series=None).exclude(pk__in=ours):
+        for event in rows.filter(series=None, pk__in=theirs):
             editing.remove(event, by="disconnected")
             counts["removed"] += 1
         counts["kept"] = rows.count()
-    Event.objects.filter(calendar=calendar).update(sync_state="native", is_unsettled=False, sync_message="")
+    rest = Event.objects.filter(calendar=calendar).exclude(deleted_at__isnull=False, is_unsettled=True)
+    rest.update(sync_state="native", is_unsettled=False, sync_message="")  # a deletion that was not sent yet stays one
     calendar.is_mirrored, calendar.is_read_only, calendar.place = False, False, ""
     calendar.counts_busy = False
     if disposition == "remove" and counts["kept"] == 0:
@@ -159,7 +160,9 @@ def set_mode(mirror: Mirror, mode: str) -> None:
 
 
 def pause(mirror: Mirror, *, is_paused: bool) -> None:
-    """Rests a mirror or lets it go on; what is pending stays pending."""
+    """Rests a mirror or lets it go on; what is pending stays pending. Raises Invalid when there is nothing to go on with."""
+    if not is_paused and (not mirror.is_selected or mirror.connection is None or mirror.connection.state != ACTIVE):
+        raise Invalid("mirror", _("This calendar is not mirrored just now."))
     mirror.is_paused = is_paused
     mirror.state = "paused" if is_paused else "polling" if mirror.first_synced_at else "first_sync"
     mirror.save(update_fields=["is_paused", "state"])
@@ -243,11 +246,15 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
 
 def _wake_dormant(mirror: Mirror) -> None:
     """Copies kept while the calendar was not mirrored meet their links again: what was removed here comes back from the
-    trash, what was edited here is sent."""
+    trash, also what a person threw away as a mere copy, and what was edited here is sent."""
     linked = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")
-    for link in linked.filter(event__deleted_by="disconnected", event__series=None):
+    for link in linked.filter(event__deleted_at__isnull=False, event__is_unsettled=False, event__series=None).order_by(
+        "pk"
+    ):
         assert link.event is not None
         editing.restore(link.event, actor=None)
+    cut = Event.objects.filter(calendar=mirror.calendar, deleted_by="cut", pk__in=linked.values("event"))
+    cut.update(is_unsettled=True)
     Event.objects.filter(calendar=mirror.calendar, deleted_at=None).update(is_unsettled=True, sync_state="pending")
 
 

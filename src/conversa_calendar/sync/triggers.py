@@ -22,5 +22,10 @@ def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) ->
 
 
 def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:
-    """Lets runs happen or rest; resting keeps everything pending."""
-    MirrorRun.objects.filter(mirror_id__in=list(mirror_ids)).update(is_active=is_active, next_attempt_at=None)
+    """Lets runs happen or rest. Resting keeps everything pending and ends what is under way, so that nothing is stored
+    any more once this is committed."""
+    chosen = sorted(mirror_ids)
+    if not is_active:
+        for mirror_id in chosen:
+            leases.break_off(mirror_id)
+    MirrorRun.objects.filter(mirror_id__in=chosen).update(is_active=is_active, next_attempt_at=None)
