@@ -49,6 +49,8 @@ class Outcome:
     worker_errors: list[str]
     broken_off: set[tuple[int, int]] = field(default_factory=set)
     """Runs, by mirror and fence, that a person's move ended: the one request that such a run was sending may go out."""
+    refused: set[str] = field(default_factory=set)
+    """Names of events of which Google would not take a change: what was deleted here then comes back."""
     states: list[str] = field(default_factory=list)
 
 
@@ -322,6 +324,8 @@ def _deleted(outcome: Outcome) -> list[str]:
     found = []
     for op in outcome.ops:
         if not op.is_done or _did(outcome, op.name, "restore", "move", "split", "rekey"):
+            continue
+        if op.side == "here" and op.name in outcome.refused:
             continue
         if op.what == "delete" and op.name in roots:
             found.append(f"I-08 {op.name}, deleted {op.side}, lives")

@@ -199,12 +199,12 @@ def _one_404_deletes() -> list[Patch]:
 def _stale_series_etag() -> list[Patch]:
     original = pulling._apply_page
 
-    def applied(session: Any, page: Any) -> None:
+    def applied(session: Any, page: Any, apply_items: Any) -> None:
         with tenant(session.account_id):
             for item in page.items:
                 rows = Link.objects.filter(mirror_id=session.mirror.pk, remote_id=getattr(item, "series_id", ""))
                 rows.update(etag=item.etag)
-        original(session, page)
+        original(session, page, apply_items)
 
     return [(pulling, "_apply_page", applied)]
 

@@ -356,16 +356,20 @@ class Scenario:
             for name, row in rows
             if row["state"] not in {"live", "polling"}
         ]
+        there = {name: people.there(name) for name in people.calendars}
+        items = [item for found in there.values() for item in found]
+        refused = {item.get("description", "") for item in items if item["id"].split("_")[0] in self.wire.refused}
         return checker.Outcome(
             people.ops,
             people.here(),
-            {name: people.there(name) for name in people.calendars},
+            there,
             people.kept(),
             self.wire.writes,
             self.wire.writes[quiet_from:],
             self.google.world.mails,
             self.stage.errors,
             self.broken_off,
+            refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
         )
 

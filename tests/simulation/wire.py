@@ -70,6 +70,8 @@ class Wire:
     struck: Counter[str] = field(default_factory=Counter)
     served_etags: set[str] = field(default_factory=set)
     writes: list[dict[str, str | int]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Ids of events of which Google would not take a change."""
     is_concurrent: bool = False
     before: tuple[str, str] = ("", "")
     """The latest fault and where it struck: the same one does not strike there twice running."""
@@ -82,6 +84,8 @@ class Wire:
         code = self._fault(request, path)
         if code:
             self.struck[code] += 1
+            if code in {"G06", "G10"}:
+                self.refused.add(path.rsplit("/", 1)[-1].split("_")[0])
             self.struck["G23"] += code == "G07" and "pageToken" in request.url
             self.stage.trace.append(f"{code} {request.method} {path}")
         answer = self._carry(request, code)

@@ -101,7 +101,7 @@ def name_stale(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
 def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     mirrors = Mirror.objects.filter(connection=connection)
     mirrors.filter(state="reconnect_needed").update(state="polling", failures=0, error_code="", error_message="")
-    chosen = list(mirrors.values_list("pk", flat=True))
+    chosen = list(mirrors.filter(is_selected=True, is_paused=False).values_list("pk", flat=True))
     triggers.activate(chosen, is_active=True)
     triggers.wake(chosen, is_pull=True)
 

@@ -7,11 +7,13 @@ Events are read without a lock: confirming the lease holds the mirror's run row 
 edit here has to touch that row before it commits.
 """
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
@@ -31,6 +33,7 @@ from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import ACCESS_ORDER, Session
 
 NEAR_BACK, NEAR_AHEAD = timedelta(days=14), timedelta(days=62)
+log = logging.getLogger(__name__)
 PAGES_MAX = 4000
 RESTARTS_MAX = 2
 FULL_LISTS_A_DAY_MAX = 6
@@ -44,6 +47,10 @@ class AccessReduced(Exception):
     def __init__(self, access: str) -> None:
         super().__init__(access)
         self.access = access
+
+
+_EXPECTED = (leases.FenceLost, protocol.ProviderError, AccessReduced, IntegrityError, OperationalError)
+"""What ends a run as a whole, and is no fault of one event."""
 
 
 def pull(session: Session) -> None:
@@ -66,7 +73,7 @@ def pull(session: Session) -> None:
             _restart_listing(session)
             continue
         ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
-        _apply_page(session, page)
+        _apply_or_set_aside(session, page)
         if not session.mirror.listing:
             return
     raise protocol.Transient("Google's list does not end.", reason="endlessList")
@@ -124,7 +131,38 @@ def _restart_listing(session: Session) -> None:
         mirror.save(update_fields=["page", "generation"])
 
 
-def _apply_page(session: Session, page: Page) -> None:
+def _apply_or_set_aside(session: Session, page: Page) -> None:
+    """A page that cannot be applied as a whole is applied event by event, and what it breaks on is set aside: one event
+    does not stop its calendar."""
+    before = {name: getattr(session.mirror, name) for name in _PAGE_FIELDS}
+    try:
+        _apply_page(session, page, _apply_items)
+    except _EXPECTED:
+        raise
+    except Exception:
+        log.exception("mirror %s: a page could not be applied", session.mirror.uuid)
+        for name, value in before.items():
+            setattr(session.mirror, name, value)
+        _apply_page(session, page, _apply_one_by_one)
+
+
+def _apply_one_by_one(session: Session, page: Page) -> int:
+    """Applies each item by itself, masters before overrides; answers how many events are new here."""
+    created = 0
+    for item in sorted(page.items, key=lambda found: bool(getattr(found, "original_key", ""))):
+        try:
+            with transaction.atomic():
+                created += _apply_items(session, msgspec.structs.replace(page, items=(item,)))
+        except _EXPECTED:
+            raise
+        except Exception as error:
+            log.exception("mirror %s: event %s is set aside", session.mirror.uuid, item.id)
+            if not Link.objects.filter(mirror=session.mirror, remote_id=item.id).exists():
+                _park(session, Unreadable(item.id, f"{type(error).__name__} while it was stored", item.raw))
+    return created
+
+
+def _apply_page(session: Session, page: Page, apply_items: Callable[[Session, Page], int]) -> None:
     mirror = session.mirror
     with tenant(session.account_id):
         if mirror.listing != "changes":
@@ -132,7 +170,7 @@ def _apply_page(session: Session, page: Page) -> None:
         leases.confirm(session.lease)
         _check_access(session, page.access)
         _take_zone(session, page.time_zone)
-        created = _apply_items(session, page) if page.items else 0
+        created = apply_items(session, page) if page.items else 0
         session.has_news = session.has_news or bool(page.items) or mirror.listing != "changes"
         mirror.progress_events += created
         mirror.progress_pages += 1
@@ -313,7 +351,8 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
-    if decide(Side.ABSENT, Side.DELETED if remote.is_cancelled else side) is Decision.FORGET:
+    is_gone = remote.is_cancelled and not (link.parked and remote.original_key)
+    if decide(Side.ABSENT, Side.DELETED if is_gone else side) is Decision.FORGET:
         Link.objects.filter(pk=link.pk).update(
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
         )

@@ -133,14 +133,18 @@ def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
     calendar = mirror.calendar
     theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
+    deleted = Event.objects.filter(calendar=calendar, deleted_at__isnull=False)
+    unsent = list(
+        deleted.filter(is_unsettled=True).values_list("pk", flat=True)
+    )  # by a person: they stay what they are
     counts = {"kept": rows.count(), "removed": 0}
     if disposition == "remove":
         for event in rows.filter(series=None, pk__in=theirs):
             editing.remove(event, by="disconnected")
             counts["removed"] += 1
         counts["kept"] = rows.count()
-    rest = Event.objects.filter(calendar=calendar).exclude(deleted_at__isnull=False, is_unsettled=True)
-    rest.update(sync_state="native", is_unsettled=False, sync_message="")  # a deletion that was not sent yet stays one
+    everything = Event.objects.filter(calendar=calendar).exclude(pk__in=unsent)
+    everything.update(sync_state="native", is_unsettled=False, sync_message="")
     calendar.is_mirrored, calendar.is_read_only, calendar.place = False, False, ""
     calendar.counts_busy = False
     if disposition == "remove" and counts["kept"] == 0:

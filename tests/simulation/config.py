@@ -1,0 +1,83 @@
+"""What a seed draws, and what is told of a scenario that was played."""
+
+import hashlib
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.simulation import stage
+from tests.simulation.people import WEIGHTS
+from tests.simulation.wire import RATES
+
+MODES = ("safety", "fast", "deaf", "late")
+
+
+@dataclass
+class Config:
+    """What a seed draws: how long, how many workers, which faults, how Google behaves where that is uncertain."""
+
+    seed: int
+    mode: str = "safety"
+    steps: int = 60
+    workers: int = 3
+    faults: frozenset[str] = frozenset()
+    kill_rate: float = 0.0
+    master_edit: str = "flow"
+    master_move: str = "keep"
+    page: str = "full"
+    list_lag_s: float = 0.0
+    kill_at: int = 0
+    trouble: float = 1.0
+    """How much more often than usual the faults strike."""
+    kinds: frozenset[str] = frozenset(WEIGHTS)
+    """What people do."""
+    desks: int = 1
+    """Accounts here that are connected to Ana's."""
+    has_upheavals: bool = False
+    skew_s: float = 0.0
+    """How far the workers' clocks are from the database's and Google's."""
+    drop_rate: float = 0.0
+    duplicate_rate: float = 0.0
+    database: frozenset[str] = frozenset()
+
+    @classmethod
+    def drawn(cls, seed: int, mode: str = "") -> "Config":
+        """The configuration of a seed: every scenario switches a random part of the faults off."""
+        dice = random.Random(f"config {seed}")
+        mode = mode or dice.choices(MODES, [6, 2, 2, 1])[0]
+        if mode == "fast":
+            return cls(seed, mode, dice.randint(10, 40), dice.randint(2, 4))
+        if mode == "late":
+            kinds = frozenset({"create", "edit", "delete", "move"})
+            return cls(seed, mode, dice.randint(30, 80), 2, frozenset({"G02", "G04"}), trouble=4.0, kinds=kinds)
+        density = dice.choice([0.15, 0.3, 0.5])
+        return cls(
+            seed,
+            mode,
+            dice.randint(15, 80),
+            dice.randint(2, 4),
+            frozenset(code for code in sorted(RATES) if dice.random() < density),
+            dice.choice([0.0, 0.01, 0.04]),
+            dice.choice(["flow", "flow", "keep"]),
+            dice.choice(["keep", "drop", "shift"]),
+            dice.choice(["full", "short", "empty_first"]),
+            dice.choice([0.0, 0.0, 3.0]),
+            desks=dice.choice([1, 1, 1, 2]),
+            has_upheavals=dice.random() < 0.3,
+            skew_s=dice.choice([0.0, 0.0, 300.0, -300.0, 3600.0, -3600.0]),
+            drop_rate=dice.choice([0.0, 0.3]),
+            duplicate_rate=dice.choice([0.0, 0.5]),
+            database=frozenset(code for code in sorted(stage.RATES) if dice.random() < density),
+        )
+
+
+@dataclass
+class Report:
+    config: Config
+    violations: list[str]
+    trace: list[str]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()

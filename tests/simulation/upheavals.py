@@ -1,0 +1,130 @@
+"""What turns more than one event over: calendars deselected, accounts disconnected, grants revoked, calendars emptied.
+
+Whoever does it puts it right again in the end: every calendar mirrored, every held deletion decided.
+"""
+
+import random
+from urllib.parse import quote
+
+from tests.simulation.people import Desk, People
+
+WEIGHTS = {"deselect": 3, "select": 4, "disconnect": 2, "reconnect": 4, "revoke": 1, "pause": 1, "empty": 1}
+
+
+class Upheavals:
+    """Administrators of every desk, and Ana when she empties a calendar or takes the access away."""
+
+    def __init__(self, people: People, dice: random.Random) -> None:
+        self.people, self.dice = people, dice
+
+    def act(self) -> str:
+        kind = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        desk = self.dice.choice(self.people.desks)
+        return f"{desk.name} {kind} {getattr(self, '_' + kind)(desk)}"
+
+    def put_right(self) -> str:
+        """Everything connected, mirrored and going; answers what had to be done, nothing when all was well."""
+        done = []
+        for desk in self.people.desks:
+            if self._state(desk) != "active":
+                done.append(f"{desk.name} reconnect {self._reconnect(desk)}")
+            for calendar in sorted(desk.closed):
+                done.append(f"{desk.name} select {self._open(desk, calendar)}")
+            for mirror in desk.mirrors():
+                if mirror["state"] == "paused":
+                    desk.actor.call("POST", f"mirrors/{mirror['id']}/resume", {})
+                    done.append(f"{desk.name} resume")
+                if mirror["state"] == "held":
+                    done.append(f"{desk.name} {self._decide(desk, mirror['id'])}")
+        return ", ".join(done)
+
+    def _deselect(self, desk: Desk) -> str:
+        names = sorted(set(desk.calendars) - desk.closed)
+        if not names or self._state(desk) != "active":
+            return "nothing"
+        calendar, way = self.dice.choice(names), self.dice.choice(["keep", "remove"])
+        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": False, "disposition": way})
+        if answer.status_code != 200:
+            return "refused"
+        self._close(desk, [calendar], way)
+        return f"{calendar} {way}"
+
+    def _select(self, desk: Desk) -> str:
+        if not desk.closed or self._state(desk) != "active":
+            return "nothing"
+        return self._open(desk, self.dice.choice(sorted(desk.closed)))
+
+    def _disconnect(self, desk: Desk) -> str:
+        if self._state(desk) not in {"active", "reconnect_needed"}:
+            return "nothing"
+        way = self.dice.choice(["keep", "remove"])
+        answer = desk.actor.call("DELETE", f"connections/{desk.connection}?calendars={way}")
+        assert answer.status_code == 202, answer.content
+        self._close(desk, sorted(set(desk.calendars) - desk.closed), way)
+        return way
+
+    def _reconnect(self, desk: Desk) -> str:
+        if self._state(desk) == "active":
+            return "nothing"
+        try:
+            held = self.people.google.connect(desk.actor, self.people.ana.email)
+        except AssertionError:
+            return "refused"
+        desk.connection = str(held.uuid)
+        return "done"
+
+    def _revoke(self, desk: Desk) -> str:
+        """Ana takes the access away at Google: every desk that uses her account loses it."""
+        self.people.google.control("revoke", {"email": self.people.ana.email})
+        return "at Google"
+
+    def _pause(self, desk: Desk) -> str:
+        mirrors = desk.mirrors()
+        if not mirrors:
+            return "nothing"
+        mirror = self.dice.choice(sorted(mirrors, key=lambda row: str(row["google_calendar_id"])))
+        way = "resume" if mirror["state"] == "paused" else "pause"
+        desk.actor.call("POST", f"mirrors/{mirror['id']}/{way}", {})
+        return way
+
+    def _empty(self, desk: Desk) -> str:
+        """Ana deletes everything in one calendar, perhaps by accident."""
+        people = self.people
+        calendar = self.dice.choice(people.calendars)
+        gone = 0
+        for item in people.there(calendar):
+            if item["status"] != "cancelled" and not item.get("recurringEventId"):
+                people.remove_there(calendar, item)
+                gone += 1
+        return f"{calendar} of {gone}"
+
+    def _decide(self, desk: Desk, mirror: str) -> str:
+        """What is held: both deleted, or put back on both sides."""
+        action = self.dice.choice(["approve", "put_back"])
+        items = desk.actor.get(f"mirrors/{mirror}/held")["items"]
+        if action == "put_back":
+            self.people.brought_back([item["event"] for item in items], desk)
+        answer = desk.actor.call("POST", f"mirrors/{mirror}/held", {"action": action})
+        assert answer.status_code == 200, answer.content
+        return f"{action} {len(items)}"
+
+    def _open(self, desk: Desk, calendar: str) -> str:
+        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": True})
+        if answer.status_code != 200:
+            return f"{calendar} refused: {answer.status_code}"
+        desk.closed.discard(calendar)
+        desk.emptied.discard(calendar)
+        desk.calendars[calendar] = answer.json()["calendar"]
+        return calendar
+
+    def _close(self, desk: Desk, calendars: list[str], way: str) -> None:
+        desk.closed |= set(calendars)
+        if way == "remove":
+            desk.emptied |= set(calendars)
+
+    def _path(self, desk: Desk, calendar: str) -> str:
+        return f"connections/{desk.connection}/calendars/{quote(calendar)}"
+
+    def _state(self, desk: Desk) -> str:
+        answer = desk.actor.call("GET", f"connections/{desk.connection}")
+        return str(answer.json()["state"]) if answer.status_code == 200 else "none"
