@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Row = tuple[str, str, str, str, str, str]
-"""One occurrence: (name, original start or "", summary, location, start, end); times in UTC."""
+Row = tuple[str, str, str, str, str, str, str]
+"""One occurrence: (name, original start or "", summary, location, start, end, guests with their answers); times in UTC."""
 
 DAYS_MAX = 400
 
@@ -93,7 +93,12 @@ def rows_here(items: list[dict[str, Any]]) -> list[Row]:
 
 
 def _row(item: dict[str, Any], original: str, start: str, end: str) -> Row:
-    return (item.get("description", ""), original, item.get("summary", ""), item.get("location", ""), start, end)
+    guests = sorted(
+        f"{guest['email']} {guest.get('responseStatus') or guest.get('response')}"
+        for guest in item.get("attendees") or []
+    )
+    texts = (item.get("description", ""), original, item.get("summary", ""), item.get("location", ""))
+    return (*texts, start, end, ", ".join(guests))
 
 
 def _occurrences(master: dict[str, Any], exceptions: set[str]) -> list[Row]:
@@ -178,20 +183,29 @@ def converged(outcome: Outcome) -> list[str]:
 
 
 def _roots_there(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
-    """Living singles and masters at Google, by name."""
+    """Living singles and masters at Google where they are organised, by name; guests' copies stand beside them."""
     roots: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for items in outcome.there.values():
         for item in items:
-            if item.get("status") != "cancelled" and not item.get("recurringEventId"):
+            if item.get("status") != "cancelled" and not item.get("recurringEventId") and _is_own(item):
                 roots[item.get("description", "")].append(item)
     return roots
+
+
+def _is_own(item: dict[str, Any]) -> bool:
+    return not item.get("organizer") or bool(item["organizer"].get("self"))
 
 
 def _single(outcome: Outcome) -> list[str]:
     """I-02, I-03: one living event for each name, and no more ids than deletions and moves explain. Who takes back from
     the trash what somebody else moved elsewhere has asked for both."""
     found = []
-    chosen = {op.name for op in outcome.ops if op.what == "restore" and _did(outcome, op.name, "move")}
+    chosen = {op.name for op in outcome.ops if op.what == "restore" and _did(outcome, op.name, "move", "take_out")}
+    chosen |= {op.name for op in outcome.ops if op.what == "take_out" and _did(outcome, op.name, "move")}
+    restored = Counter(op.name for op in outcome.ops if op.what == "restore" and op.is_done)
+    chosen |= {
+        name for name, count in restored.items() if count > 1
+    }  # each account from its own trash, or Google's bin
     for name, items in _roots_there(outcome).items():
         if len(items) > 1 and not _did(outcome, name, "split") and name not in chosen:
             found.append(f"I-02 {name} stands {len(items)} times at Google")
@@ -199,7 +213,7 @@ def _single(outcome: Outcome) -> list[str]:
         (desk, item["description"])
         for (desk, _calendar), items in outcome.here.items()
         for item in _roots(items)
-        if not item.get("series")
+        if not item.get("series") and _is_own(item)
     )
     for (_desk, name), count in roots_here.items():
         if count > 1 and not _did(outcome, name, "split") and name not in chosen:
@@ -211,7 +225,9 @@ def _single(outcome: Outcome) -> list[str]:
                 ids[item["description"]].add(item["id"])
     for op in outcome.ops:
         if op.what == "create" and op.side == "here":
-            allowed = 1 + sum(o.name == op.name and o.what in {"delete", "move", "restore"} for o in outcome.ops)
+            allowed = 1 + sum(
+                o.name == op.name and o.what in {"delete", "move", "take_out", "restore"} for o in outcome.ops
+            )
             if len(ids[op.name]) > allowed and not _did(outcome, op.name, "split"):
                 found.append(f"I-03 {op.name} was made {len(ids[op.name])} times at Google")
     return found
@@ -263,7 +279,7 @@ def _lost(outcome: Outcome) -> list[str]:
     standing = _standing(outcome)
     found = []
     for (name, key, field_), ops in fields.items():
-        if _did(outcome, name, "delete", "hide", "restore", "split", "rekey") or (
+        if _did(outcome, name, "delete", "hide", "take_out", "restore", "split", "rekey") or (
             key and _did(outcome, name, "cancel")
         ):
             continue
@@ -319,11 +335,16 @@ def _standing(outcome: Outcome) -> dict[tuple[str, str, str], str]:
 
 def _deleted(outcome: Outcome) -> list[str]:
     """I-08: what somebody deleted stays deleted; a cancelled occurrence stays cancelled."""
-    roots = _roots_there(outcome)
+    roots = {
+        item.get("description", "")
+        for items in outcome.there.values()
+        for item in items
+        if item.get("status") != "cancelled" and not item.get("recurringEventId")
+    }
     rows = {(row[0], row[1]) for items in outcome.there.values() for row in rows_there(items)}
     found = []
     for op in outcome.ops:
-        if not op.is_done or _did(outcome, op.name, "restore", "move", "split", "rekey"):
+        if not op.is_done or _did(outcome, op.name, "restore", "move", "take_out", "split", "rekey"):
             continue
         if op.side == "here" and op.name in outcome.refused:
             continue

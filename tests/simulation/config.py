@@ -39,6 +39,9 @@ class Config:
     drop_rate: float = 0.0
     duplicate_rate: float = 0.0
     database: frozenset[str] = frozenset()
+    deleted_copy: str = "stays"
+    channel_days: float = 7.0
+    """How long Google lets a channel live."""
 
     @classmethod
     def drawn(cls, seed: int, mode: str = "") -> "Config":
@@ -67,6 +70,8 @@ class Config:
             skew_s=dice.choice([0.0, 0.0, 300.0, -300.0, 3600.0, -3600.0]),
             drop_rate=dice.choice([0.0, 0.3]),
             duplicate_rate=dice.choice([0.0, 0.5]),
+            deleted_copy=dice.choice(["stays", "returns"]),
+            channel_days=dice.choice([7.0, 7.0, 0.02]),
             database=frozenset(code for code in sorted(stage.RATES) if dice.random() < density),
         )
 

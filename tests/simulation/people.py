@@ -34,8 +34,13 @@ WEIGHTS = {
     "edit_following": 2,
     "delete_following": 1,
     "move": 2,
-    "restore": 1,
+    "restore": 1.5,
     "duplicate": 1,
+    "take_out": 1,
+    "bring_in": 1,
+    "invite": 2,
+    "organise": 3,
+    "answer": 2,
 }
 
 
@@ -48,7 +53,8 @@ class Desk:
     calendars: dict[str, str]
     """Uuid here by Google's id."""
     connection: str
-    is_primary: bool = True
+    native: str
+    """Uuid of a calendar that is not mirrored."""
     closed: set[str] = field(default_factory=set)
     """Not mirrored just now; its events were kept here as native ones, unless it stands in `emptied` too."""
     emptied: set[str] = field(default_factory=set)
@@ -77,6 +83,8 @@ class People:
     google: Google
     desks: list[Desk]
     ana: Person
+    olga: Person
+    """She works elsewhere and invites Ana."""
     dice: random.Random
     allowed: frozenset[str] = frozenset(WEIGHTS)
     ops: list[Op] = field(default_factory=list)
@@ -93,7 +101,7 @@ class People:
 
     def act(self, side: str) -> str:
         """One thing done on one side; answers what. A refused one leaves no trace but its word."""
-        kinds = [kind for kind in WEIGHTS if kind in self.allowed and not (kind == "restore" and side == "there")]
+        kinds = [kind for kind in WEIGHTS if kind in self.allowed]
         kind = self.dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         if len(self.desks) > 1:
             self.desk = self.dice.choice(self.desks)
@@ -309,14 +317,103 @@ class People:
         return f"{item['description']} → {target}" if done is not None else "refused"
 
     def _restore(self, side: str) -> str:
+        return self._restore_here() if side == "here" else self._restore_there()
+
+    def _restore_here(self) -> str:
         items = [item for item in self.desk.actor.get("trash")["items"] if not item.get("series")]
         if not items:
             return "nothing"
-        item = self.dice.choice(sorted(items, key=lambda found: found["description"]))
+        item = self.dice.choice(sorted(items, key=lambda found: str(found["description"])))
         done = self._call("POST", f"trash/{item['id']}/restore", {})
         if done is not None:
-            self._did(side, "restore", item["description"], "", event_id=item["id"])
+            self._did("here", "restore", item["description"], "", event_id=item["id"])
         return item["description"] if done is not None else "refused"
+
+    def _restore_there(self) -> str:
+        """Ana takes something back from Google's own bin."""
+        calendar = self._calendar("there")
+        gone = [item for item in self.there(calendar) if item["status"] == "cancelled" and item.get("description")]
+        gone = [item for item in gone if not item.get("recurringEventId")]
+        if not gone:
+            return "nothing"
+        item = self.dice.choice(sorted(gone, key=lambda found: str(found["id"])))
+        done = self._ana("PATCH", f"calendars/{quote(calendar)}/events/{item['id']}", {"status": "confirmed"})
+        if done is not None:
+            self._note("there", "restore", (calendar, item))
+        return str(item["description"]) if done is not None else "refused"
+
+    def _take_out(self, side: str) -> str:
+        """An event leaves Google for a calendar that is only here."""
+        found = self._root("here")
+        if found is None or side == "there" or self.desk.closed:
+            return "nothing"
+        _calendar, item = found
+        done = self._call("PATCH", f"events/{item['id']}", {"calendar": self.desk.native})
+        if done is not None:
+            self._note("here", "take_out", found)
+        return str(item["description"]) if done is not None else "refused"
+
+    def _bring_in(self, side: str) -> str:
+        """An event of a calendar that is only here goes to a mirrored one."""
+        items = self.desk.actor.get(f"events?from={SINCE}&to={UNTIL}&calendar={self.desk.native}&limit=500")["items"]
+        roots = {item.get("series") or item["id"]: item for item in items}
+        calendar = self._calendar("here")
+        if not roots or side == "there" or self.desk.closed:
+            return "nothing"
+        event = self.dice.choice(sorted(roots, key=lambda found: (str(roots[found]["description"]), found)))
+        done = self._call("PATCH", f"events/{event}", {"calendar": self.desk.calendars[calendar]})
+        name = roots[event]["description"]
+        if done is not None:
+            self._did("here", "move", name, calendar, event_id=event)
+        return str(name) if done is not None else "refused"
+
+    def _invite(self, side: str) -> str:
+        """Olga invites Ana, whose calendar shows a copy that she may not change."""
+        if side == "here":
+            return "nothing"
+        name, value, start = self._name(), self._value(), self._time()
+        body = {"summary": value, "description": name, "attendees": [{"email": self.ana.email}]}
+        body |= {"start": _remote(start), "end": _remote(start + timedelta(minutes=30))}
+        body |= {"recurrence": [self.dice.choice(RULES)]} if self.dice.random() < 0.3 else {}
+        found = self._as(self.olga, "POST", f"calendars/{self.olga.email}/events", body)
+        assert found is not None
+        self._did(side, "create", name, self.ana.email, "summary", value, event_id=found["id"])
+        return name
+
+    def _organise(self, side: str) -> str:
+        """Olga changes or calls off what she invited to."""
+        path = f"calendars/{self.olga.email}/events"
+        items = [item for item in self.olga.call("GET", path)["items"] if not item.get("recurringEventId")]
+        if not items or side == "here":
+            return "nothing"
+        item = self.dice.choice(sorted(items, key=lambda found: str(found["description"])))
+        found = (self.ana.email, item)
+        if self.dice.random() < 0.3:
+            self._as(self.olga, "DELETE", f"{path}/{item['id']}")
+            self._note(side, "delete", found)
+            return f"called off {item['description']}"
+        value = self._value()
+        self._as(self.olga, "PATCH", f"{path}/{item['id']}", {"summary": value})
+        if self.google.world.behaviours.deleted_copy == "returns":
+            self._note(side, "restore", found)
+        self._note(side, "edit", found, "summary", value, item["summary"], by_organizer=True)
+        return str(item["description"])
+
+    def _answer(self, side: str) -> str:
+        """Ana, or somebody here in her name, says whether she comes."""
+        found = self._root(side)
+        if found is None:
+            return "nothing"
+        calendar, item = found
+        response = self.dice.choice(["accepted", "declined", "tentative"])
+        name = "response" if side == "here" else "responseStatus"
+        guests = [guest | ({name: response} if guest.get("self") else {}) for guest in item.get("attendees") or []]
+        if guests == (item.get("attendees") or []):
+            return "nothing"
+        done = self._change(side, calendar, item, {"attendees": guests}, "all")
+        if done and side == "here":
+            self._note(side, "answer", found)
+        return f"{response} {item['description']}" if done else "refused"
 
     def _duplicate(self, side: str) -> str:
         """Google's own page copies an event, our tag with it; the copy gets a name of its own at once."""
@@ -387,17 +484,33 @@ class People:
         return answer.json() if answer.content else {}
 
     def _ana(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.google.client.open(f"/calendar/v3/{path}", method=method, json=body, headers=self.ana.headers)
+        return self._as(self.ana, method, path, body)
+
+    def _as(self, person: Person, method: str, path: str, body: Any = None) -> Any:
+        answer = self.google.client.open(f"/calendar/v3/{path}", method=method, json=body, headers=person.headers)
         assert answer.status_code < 500, (method, path, answer.data)
         if answer.status_code >= 300:
             return None
         return answer.json if answer.data else {}
 
     def _note(
-        self, side: str, what: str, found: tuple[str, dict[str, Any]], field: str = "", value: str = "", seen: str = ""
+        self,
+        side: str,
+        what: str,
+        found: tuple[str, dict[str, Any]],
+        field: str = "",
+        value: str = "",
+        seen: str = "",
+        by_organizer: bool = False,
     ) -> Op:
         calendar, item = found
-        return self._did(side, what, item["description"], calendar, field, value, seen, item["id"])
+        op = self._did(side, what, item["description"], calendar, field, value, seen, item["id"])
+        is_copy = bool(item.get("organizer")) and not item["organizer"].get("self")
+        # what a guest writes into the own copy at Google stays there only until the organizer's next change
+        op.is_done = not (
+            is_copy and side == "there" and calendar == self.ana.email and bool(field) and not by_organizer
+        )
+        return op
 
     def _did(
         self,

@@ -34,7 +34,7 @@ from tests.support.cast import Actor, build_cast
 from tests.support.google import Google, Person
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-ANA, SHARED = "ana@acme.example", "support@group.calendar.google.com"
+ANA, SHARED, OLGA = "ana@acme.example", "support@group.calendar.google.com", "olga@elsewhere.example"
 DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
 """Jobs that the real queue would hand out at this moment."""
 QUIET_ROUNDS_MAX = 150
@@ -124,11 +124,14 @@ class Scenario:
         world.tokens[own["access_token"]].expires_at = float("inf")
         world.add_calendar(SHARED, "Support", ANA, "America/New_York")
         world.behaviours.conference_delay_s = 0.0
+        world.behaviours.channel_lifetime_days = self.config.channel_days
         desks = [self._desk("acme", cast.alice, account.sub, [ANA, SHARED])]
         if self.config.desks > 1:
             desks.append(self._desk("other", cast.charlie, account.sub, [SHARED]))
         ana = Person(self.google, ANA, own["access_token"])
-        return People(self.google, desks, ana, self.dice, self.config.kinds)
+        olga = self.google.person(OLGA)
+        world.tokens[olga.headers["Authorization"].removeprefix("Bearer ")].expires_at = float("inf")
+        return People(self.google, desks, ana, olga, self.dice, self.config.kinds)
 
     def _desk(self, name: str, actor: Actor, sub: str, calendars: list[str]) -> Desk:
         granted = self.google.control("tokens", {"email": ANA, "scopes": list(SCOPES)})
@@ -146,7 +149,8 @@ class Scenario:
                 held.refresh_from_db()
                 mirror = selection.select(held, calendar)
                 found[calendar] = str(Mirror.objects.select_related("calendar").get(pk=mirror.pk).calendar.uuid)
-        return Desk(name, actor, found, str(held.uuid))
+        native = actor.post("calendars", {"name": "Only here"})["id"]
+        return Desk(name, actor, found, str(held.uuid), native)
 
     def _misbehave(self) -> None:
         """From here on the faults of the configuration strike."""
@@ -160,6 +164,7 @@ class Scenario:
                 "master_move": config.master_move,
                 "page": config.page,
                 "list_lag_s": config.list_lag_s,
+                "deleted_copy": config.deleted_copy,
             }
         )
         if config.mode == "deaf":
@@ -356,6 +361,7 @@ class Scenario:
             for name, row in rows
             if row["state"] not in {"live", "polling"}
         ]
+        states += self._channels(rows)
         there = {name: people.there(name) for name in people.calendars}
         items = [item for found in there.values() for item in found]
         refused = {item.get("description", "") for item in items if item["id"].split("_")[0] in self.wire.refused}
@@ -372,6 +378,19 @@ class Scenario:
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
         )
+
+    def _channels(self, rows: list[tuple[str, dict[str, Any]]]) -> list[str]:
+        """I-16: a living mirror has one channel at Google that it knows, or while it is replaced two."""
+        found, now = [], self.time.google.now_s()
+        for name, row in rows:
+            with connection.cursor() as cursor:
+                query = "SELECT id::text FROM sync_pushchannel c JOIN sync_mirrorrun r USING (mirror_id) WHERE r.mirror_uuid = %s"
+                cursor.execute(query, [row["id"]])
+                known = [self.google.world.channels.get(channel) for (channel,) in cursor.fetchall()]
+            alive = [c for c in known if c is not None and c.stopped_at is None and c.expires_at > now]
+            if row["state"] == "live" and not 1 <= len(alive) <= 2:
+                found.append(f"{name} {row['google_calendar_id']} has {len(alive)} channels (I-16)")
+        return found
 
     def _taken(self, mirror_id: int) -> Any:
         lease = self._take(mirror_id)

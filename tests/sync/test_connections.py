@@ -323,13 +323,48 @@ def test_refused_push_is_remembered_and_polled(scene: Scene) -> None:
 def test_channel_is_renewed_before_it_ends_and_the_old_one_stopped_after(scene: Scene) -> None:
     scene.google.settle(with_channels=True)
     first = PushChannel.objects.get()
-    PushChannel.objects.update(expires_at=clock.now() + timedelta(hours=2))
+    PushChannel.objects.update(expires_at=clock.now() + timedelta(hours=2), created_at=clock.now() - timedelta(days=6))
     assert channels.renewable(clock.now()) == [scene.mirror.pk]
     mark = scene.google.mark()
     channels.ensure(scene.mirror.pk)
     assert [e["path"].rsplit("/", 1)[1] for e in scene.google.journal(mark)] == ["watch", "stop"]
     assert PushChannel.objects.get(pk=first.pk).state == "stopped"
     assert PushChannel.objects.filter(state="live").count() == 1
+
+
+def test_a_channel_that_google_lets_live_shortly_is_renewed_halfway(scene: Scene) -> None:
+    scene.google.world.behaviours.channel_lifetime_days = 0.5
+    scene.google.settle(with_channels=True)
+    assert len(scene.google.world.channels) == 1, "not another one with every run"
+    assert channels.renewable(clock.now() + timedelta(hours=5)) == []
+    assert channels.renewable(clock.now() + timedelta(hours=7)) == [scene.mirror.pk]
+
+
+def test_a_channel_whose_opening_was_never_answered_is_known_by_its_first_message(scene: Scene) -> None:
+    match = {"path": "*/watch"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    channels.ensure(scene.mirror.pk)
+    channel = PushChannel.objects.get()
+    assert (channel.state, channel.resource_id) == ("opening", "")
+    scene.google.control("notifications/flush")
+    channel.refresh_from_db()
+    opened = scene.google.world.channels[str(channel.pk)]
+    assert (channel.state, channel.resource_id) == ("live", opened.resource_id)
+    assert channel.expires_at is not None and channel.expires_at.timestamp() == int(opened.expires_at)
+    scene.google.settle(with_channels=True)
+    assert len(scene.google.world.channels) == 1
+
+
+def test_a_channel_that_never_says_anything_is_stopped_when_the_next_one_works(scene: Scene) -> None:
+    match = {"path": "*/watch"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    scene.google.control("notifications", {"mode": "drop"})
+    channels.ensure(scene.mirror.pk)
+    scene.google.world.notifications.clear()
+    PushChannel.objects.update(created_at=clock.now() - timedelta(minutes=11))
+    channels.ensure(scene.mirror.pk)
+    stopped = [channel for channel in scene.google.world.channels.values() if channel.stopped_at is not None]
+    assert len(stopped) == 1 and len(scene.google.world.channels) == 2
 
 
 def test_deselecting_and_selecting_again_resumes_as_it_was(scene: Scene) -> None:

@@ -285,10 +285,10 @@ def test_an_occurrence_changed_at_google_does_not_outlive_a_series_deleted_here_
     scene.ana.patch(f"{there}_20261202T120000Z", summary="special")
     plain = pulling._apply_page
 
-    def deleted_meanwhile(session: Any, page: Any) -> None:
+    def deleted_meanwhile(*args: Any) -> None:
         monkeypatch.setattr(pulling, "_apply_page", plain)
         assert scene.alice.call("DELETE", f"events/{series}?scope=all").status_code == 204
-        plain(session, page)
+        plain(*args)
 
     monkeypatch.setattr(pulling, "_apply_page", deleted_meanwhile)
     scene.google.check()

@@ -235,6 +235,8 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
         return event
     if target.is_read_only or target.deleted_at is not None:
         raise Invalid("calendar", _("“%(name)s” cannot be written to.") % {"name": target.name})
+    if source.is_mirrored and not event.facts.is_own_copy:
+        raise Invalid("calendar", _("Somebody else organises this event; only they can move it."))
     check_content(event.content, target)
     event_moving.send(Event, event=event, source=source, target=target)
     for one in [event, *Event.objects.filter(series=event, deleted_at=None)]:

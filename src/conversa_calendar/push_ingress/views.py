@@ -14,8 +14,8 @@ HEADER_MAX = 300
 @require_POST
 def google(request: HttpRequest) -> HttpResponse:
     """Answers 204 to known and unknown channels alike; the body is never read."""
-    names = ("X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID")
-    channel_id, token, resource_id = (request.headers.get(name, "")[:HEADER_MAX] for name in names)
+    names = ("X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID", "X-Goog-Channel-Expiration")
+    sent = [request.headers.get(name, "")[:HEADER_MAX] for name in names]
     with transaction.atomic():
-        channels.accept(channel_id, token, resource_id)
+        channels.accept(*sent)
     return HttpResponse(status=204)

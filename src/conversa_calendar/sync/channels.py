@@ -2,10 +2,12 @@
 new one works. Refusals are remembered with their reason, and the mirror polls."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
@@ -30,8 +32,7 @@ def ensure(mirror_id: int) -> None:
     if run is None or not settings.PUBLIC_URL:
         return
     now = clock.now()
-    living = PushChannel.objects.filter(mirror_id=mirror_id, state="live")
-    if living.filter(expires_at__gt=now + RENEW_BEFORE).exists() or _is_opening(mirror_id, now):
+    if not _is_wanted(mirror_id, now):
         return
     with tenant(run.account_id):
         mirror = Mirror.objects.select_related("connection").filter(pk=mirror_id).first()
@@ -39,7 +40,17 @@ def ensure(mirror_id: int) -> None:
             return
         connection = mirror.connection
         assert connection is not None
-    _open(mirror, connection)
+        MirrorRun.objects.select_for_update().get(mirror_id=mirror_id)
+        if not _is_wanted(mirror_id, now):
+            return  # another worker was here first
+        secret = ids.new_secret()
+        channel = PushChannel.objects.create(
+            mirror_id=mirror.pk,
+            account_id=mirror.account_id,
+            connection_uuid=connection.uuid,
+            token_fingerprint=ids.fingerprint(secret),
+        )
+    _open(mirror, connection, channel, secret)
 
 
 def try_again(mirror: Mirror) -> None:
@@ -48,8 +59,12 @@ def try_again(mirror: Mirror) -> None:
     triggers.wake([mirror.pk], is_pull=True)
 
 
-def accept(channel_id: str, token: str, resource_id: str) -> bool:
-    """A notification arrived: wakes its mirror when channel, token and resource are ours. Answers whether they were."""
+def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> bool:
+    """A notification arrived: wakes its mirror when channel, token and resource are ours. Answers whether they were.
+
+    One of a channel whose opening was never answered brings what the answer would have said: Google's name of the
+    resource, and when it ends (`expires`, an HTTP date).
+    """
     try:
         found = PushChannel.objects.filter(pk=UUID(channel_id)).first()
     except ValueError:
@@ -62,6 +77,9 @@ def accept(channel_id: str, token: str, resource_id: str) -> bool:
         return False
     now = clock.now()
     PushChannel.objects.filter(pk=found.pk).update(last_message_at=now)
+    if found.state == "opening" and resource_id and (expires_at := _http_date(expires)) is not None:
+        opened = PushChannel.objects.filter(pk=found.pk, state="opening")
+        opened.update(state="live", resource_id=resource_id, expires_at=expires_at)
     if not MirrorRun.objects.filter(mirror_id=found.mirror_id, is_active=True).exists():
         return True
     triggers.wake([found.mirror_id], is_pull=True, is_flood=True)
@@ -70,12 +88,10 @@ def accept(channel_id: str, token: str, resource_id: str) -> bool:
 
 def renewable(now: datetime) -> list[int]:
     """Mirrors whose last channel is about to end."""
-    rows = PushChannel.objects.filter(state="live").values_list("mirror_id", "expires_at").exclude(expires_at=None)
-    latest: dict[int, datetime] = {}
-    for mirror_id, expires_at in rows:
-        assert expires_at is not None
-        latest[mirror_id] = max(latest.get(mirror_id, expires_at), expires_at)
-    return [mirror_id for mirror_id, expires_at in latest.items() if expires_at < now + RENEW_BEFORE]
+    latest: dict[int, PushChannel] = {}
+    for channel in PushChannel.objects.filter(state="live").exclude(expires_at=None).order_by("expires_at"):
+        latest[channel.mirror_id] = channel
+    return [mirror_id for mirror_id, channel in latest.items() if _renewed_at(channel) <= now]
 
 
 def stop_all(account_id: int, connection: Connection) -> int:
@@ -88,6 +104,26 @@ def stop_all(account_id: int, connection: Connection) -> int:
     return stopped
 
 
+def _renewed_at(channel: PushChannel) -> datetime:
+    """When a channel is to be replaced: a day before it ends, or halfway where Google lets it live shorter than asked."""
+    assert channel.expires_at is not None
+    return channel.expires_at - min(RENEW_BEFORE, (channel.expires_at - channel.created_at) / 2)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_wanted(mirror_id: int, now: datetime) -> bool:
+    """Whether no channel lives long enough, and none is being opened."""
+    living = PushChannel.objects.filter(mirror_id=mirror_id, state="live")
+    return not any(now < _renewed_at(channel) for channel in living) and not _is_opening(mirror_id, now)
+
+
 def _is_opening(mirror_id: int, now: datetime) -> bool:
     return PushChannel.objects.filter(mirror_id=mirror_id, state="opening", created_at__gt=now - OPENING_FOR).exists()
 
@@ -98,15 +134,8 @@ def _may_watch(mirror: Mirror, now: datetime) -> bool:
     return mirror.push_refused_at is None or now - mirror.push_refused_at > REFUSED_FOR
 
 
-def _open(mirror: Mirror, connection: Connection) -> None:
-    """The row is written before the call, so that a first message arriving early is known."""
-    secret = ids.new_secret()
-    channel = PushChannel.objects.create(
-        mirror_id=mirror.pk,
-        account_id=mirror.account_id,
-        connection_uuid=connection.uuid,
-        token_fingerprint=ids.fingerprint(secret),
-    )
+def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: str) -> None:
+    """Opens the channel of a row that was written before the call, so that a first message arriving early is known."""
     wallet = Wallet(mirror.account_id, connection.pk)
     provider = gateway.calendar(wallet.current, wallet.renew)
     try:
@@ -114,6 +143,9 @@ def _open(mirror: Mirror, connection: Connection) -> None:
     except protocol.PushRefused as error:
         _refused(mirror, channel, error.reason)
         return
+    except protocol.OutcomeUnknown as error:
+        log.info("mirror %s: no answer about its channel: %s", mirror.uuid, error.reason)
+        return  # if Google opened it, its first message says so
     except protocol.ProviderError as error:
         log.info("mirror %s: no channel: %s", mirror.uuid, error.reason)
         channel.delete()
@@ -124,7 +156,10 @@ def _open(mirror: Mirror, connection: Connection) -> None:
     with tenant(mirror.account_id):
         Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
         history.wake("connections")
-    for old in PushChannel.objects.filter(mirror_id=mirror.pk, state="live").exclude(pk=channel.pk):
+    unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
+    former = PushChannel.objects.filter(Q(state="live") | unanswered, mirror_id=mirror.pk)
+    for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk):
+        old.resource_id = old.resource_id or watch.resource_id  # one calendar is one resource
         try:
             _stop(mirror.account_id, connection, old)
         except protocol.ProviderError as error:

@@ -18,10 +18,12 @@ from conversa_calendar.domain.event import changed_units
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import linking, running, triggers
-from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun
+from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
 
 EVERY_S = 7 * 24 * 3600.0
 CHANGES_KEPT = timedelta(days=60)
+REPORTS_KEPT = timedelta(days=90)
+CHANNELS_KEPT = timedelta(days=14)
 RUNS_MAX = 10
 
 
@@ -81,7 +83,8 @@ def reread_calendar_lists() -> None:
 
 
 def forget_old_rows() -> None:
-    """Empties the trash after thirty days, history after 400, the change feed after sixty."""
+    """Empties the trash after thirty days, history after 400, the change feed after sixty, reports after 90, and drops
+    channels that ended long ago."""
     now = clock.now()
     for account_id in Account.objects.values_list("pk", flat=True):
         with tenant(account_id):
@@ -93,6 +96,9 @@ def forget_old_rows() -> None:
             Event.objects.filter(pk__in=gone).delete()
             History.objects.filter(at__lt=now - timedelta(days=HISTORY_DAYS)).delete()
             Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()
+            DeepCheck.objects.filter(started_at__lt=now - REPORTS_KEPT).delete()
+    ended = Q(state="stopped") | Q(expires_at__lt=now) | Q(state="opening")
+    PushChannel.objects.filter(ended, created_at__lt=now - CHANNELS_KEPT).delete()
 
 
 def _report(mirror: Mirror, report: DeepCheck) -> None:

@@ -111,6 +111,28 @@ def side_of(base: Content | None, content: Content) -> Side:
     return Side.SAME if base is not None and not changed_units(base, content) else Side.CHANGED
 
 
+def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
+    """What was deleted, here or there, lives at the provider again: the event comes back as it stands there, with its
+    identity and history. Overrides come as they are listed."""
+    assert remote.content is not None
+    before, after = event.content, remote.content
+    lost = {name: readable(before, name) for name in changed_units(after, before)} if event.is_unsettled else {}
+    remember(link, remote, session.mirror.time_zone)
+    link.tombstoned_at, link.wants_delete = None, False
+    link.save()
+    event.deleted_at, event.deleted_by = None, ""
+    event.is_unsettled, event.notify = False, "none"
+    event.revision += 1
+    _take_facts(event, remote)
+    _keep_override(event, after)
+    settle_state(event)
+    editing.store(event, session.calendar, after)
+    history.record(event, side="remote", cause="restored", before=before, after=after, lost=lost)
+    history.announce(session.calendar, [(event.uuid, "restored")])
+    session.changed = True
+    event_followed.send(sender=Event, event=event)
+
+
 def _agreed(session: Session, event: Event, link: Link) -> Content | None:
     """The base to merge with. An occurrence that was never touched stands as its series' base has it; one whose base is
     a cancellation, the same but cancelled. None when nothing was agreed on yet."""
@@ -311,7 +333,8 @@ def _sendable(event: Event, remote: RemoteEvent, units: tuple[str, ...]) -> tupl
     facts = remote.facts
     if facts.is_own_copy or event.content.guests_can.modify:
         return tuple(name for name in units if not (name == "conference" and not _is_conference_wish(event)))
-    return tuple(name for name in units if name in domain.PERSONAL_UNITS or name == "attendees")
+    own = {*domain.PERSONAL_UNITS, "attendees", *(["status"] if event.is_cancelled_occurrence else [])}
+    return tuple(name for name in units if name in own)
 
 
 def _is_conference_wish(event: Event) -> bool:

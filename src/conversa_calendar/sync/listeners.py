@@ -59,7 +59,7 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
             _keep_tombstone(unanswered, origin)
     else:
         links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
-        links.exclude(event=event).update(event=None, tombstoned_at=clock.now())
+        Link.objects.filter(mirror=origin, event__series=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
 
 

@@ -351,7 +351,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
-    is_gone = remote.is_cancelled and not (link.parked and remote.original_key)
+    is_gone = remote.is_cancelled and not (link.event is None and remote.original_key)
     if decide(Side.ABSENT, Side.DELETED if is_gone else side) is Decision.FORGET:
         Link.objects.filter(pk=link.pk).update(
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
@@ -363,6 +363,15 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
         Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
         session.has_leftovers = True
         return
+    event = link.event
+    if event is not None and event.calendar_id == session.calendar.pk and not remote.original_key and remote.content:
+        if event.deleted_at is not None:
+            linking.revive(session, event, link, remote)
+            return
+        if linking.link_of(session, event) is None:  # restored here as well, and not sent yet
+            link.tombstoned_at, link.wants_delete = None, False
+            linking.merge_remote(session, event, link, remote, is_listed=True)
+            return
     Link.objects.filter(pk=link.pk).delete()
     _create(session, [remote])
 

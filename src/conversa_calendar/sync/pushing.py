@@ -40,6 +40,10 @@ _TURN = Case(
 )
 
 
+_ENDS = {"delete", "cancel"}
+"""Kinds of actions after which nothing is to be there."""
+
+
 @dataclass
 class Action:
     """One provider call that is due. `content` is what the event held when it was planned, at `revision`."""
@@ -113,18 +117,26 @@ def _plan_create(session: Session, event: Event, link: Link | None = None) -> Ac
     content = event.content
     if event.kind == "override":
         return _plan_first_override(session, event)
-    link = link or _new_link(session, event)
+    if link is None:
+        former = _former(session, event)
+        if former is not None and former.event_id == event.pk and former.raw:
+            return Action("look", event, former, content=content, revision=event.revision)
+        link = _new_link(session, event, former)
     body = mapping.body(content, UNITS, is_create=True) | mapping.tag(str(event.uuid), event.revision)
     body["id"] = link.remote_id
     write = _write(link.remote_id, body, event, "", content.conference.state == "pending")
     return _intend(session, Action("create", event, link, write, content, event.revision))
 
 
-def _new_link(session: Session, event: Event) -> Link:
+def _former(session: Session, event: Event) -> Link | None:
+    """The latest link under which an event stood in this calendar, or was meant to."""
     used = [ids.remote_event_id(event.uuid, number) for number in range(GENERATIONS)]
     tried = Link.objects.filter(Q(event=event) | Q(remote_id__in=used), mirror=session.mirror)
-    known = tried.order_by("-number").first()
-    number = known.number + 1 if known is not None else 0
+    return tried.order_by("-number", "-pk").first()
+
+
+def _new_link(session: Session, event: Event, former: Link | None) -> Link:
+    number = former.number + 1 if former is not None else 0
     return Link(
         mirror=session.mirror,
         event=event,
@@ -161,6 +173,8 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
     link.event, link.series_remote_id, link.original_key = event, master.remote_id, event.original_key
     link.tombstoned_at, link.remote_deleted_at, link.parked = None, None, ""
     link.seen_generation = session.mirror.generation
+    if units == ("status",) and not event.series.facts.is_own_copy:
+        return _plan_absence(session, event, link, master.etag)
     write = _write(remote_id, body, event, master.etag, "conference" in units)
     return _intend(session, Action("patch", event, link, write, content, event.revision, master.etag, units))
 
@@ -170,6 +184,8 @@ def _plan_update(session: Session, event: Event, link: Link, base: Content | Non
     units = changed_units(base, content) if base is not None else ("status",)
     if base is None and content.status != "cancelled":
         units = UNITS if event.kind != "override" else tuple({*event.overridden, "status"})
+    if event.is_cancelled_occurrence and "status" in units and event.series and not event.series.facts.is_own_copy:
+        return _plan_absence(session, event, link, link.etag)
     allowed = _allowed(event, units)
     if not allowed:
         _settle_quietly(event, units)
@@ -179,6 +195,12 @@ def _plan_update(session: Session, event: Event, link: Link, base: Content | Non
         body = _without_rules(body)
     write = _write(link.remote_id, body, event, link.etag, "conference" in allowed)
     return _intend(session, Action("patch", event, link, write, content, event.revision, link.etag, allowed))
+
+
+def _plan_absence(session: Session, event: Event, link: Link, etag: str) -> Action:
+    """One occurrence of somebody else's series is cancelled in a guest's copy as Google does it: deleted there."""
+    write = Write(event_id=link.remote_id, body=b"", if_match=etag, notify=event.notify)
+    return _intend(session, Action("cancel", event, link, write, event.content, event.revision, etag))
 
 
 def _plan_deletion(session: Session, event: Event, link: Link) -> Action | None:
@@ -250,6 +272,8 @@ def _perform(session: Session, action: Action) -> Action | None:
     except (protocol.Gone, protocol.NotFound) as error:
         if action.kind == "create":
             raise  # that nothing can be put there speaks of the calendar, not of the event
+        if action.kind == "look":
+            return _settled(session, action, None)
         return _after_gone(session, action, error)
     except (protocol.BadData, protocol.Forbidden) as error:
         return _after_refusal(session, action, error)
@@ -265,7 +289,7 @@ def _call(session: Session, action: Action) -> RemoteEvent | None:
         case "patch":
             assert action.write is not None
             return provider.patch(calendar_id, action.write)
-        case "delete":
+        case "delete" | "cancel":
             assert action.write is not None
             provider.delete(calendar_id, action.write)
             return None
@@ -293,13 +317,29 @@ def _move(session: Session, action: Action) -> RemoteEvent:
 def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Action | None:
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        if answer is None:
+        if action.kind == "look":
+            _settle_look(session, action, answer)
+        elif action.kind == "cancel":
+            _settle_absence(session, action)
+        elif answer is None:
             _settle_deletion(session, action)
         elif action.kind in {"resolve", "move"} or _is_dead(action, answer):
             _settle_resolved(session, action, answer)
         else:
             _settle_write(session, action, answer)
         return next_action(session)
+
+
+def _settle_look(session: Session, action: Action, answer: RemoteEvent | None) -> None:
+    """An event that came back from the trash: where it was restored at the provider as well, it is that one again; else
+    its former id is left behind, and it is made anew."""
+    assert action.event is not None
+    if answer is None or answer.is_cancelled:
+        Link.objects.filter(mirror=session.mirror, event=action.event).update(event=None)
+        return
+    event = Event.objects.select_for_update(of=("self",)).select_related("calendar", "author").get(pk=action.event.pk)
+    action.link.tombstoned_at, action.link.wants_delete = None, False
+    linking.merge_remote(session, event, action.link, answer, is_listed=True)
 
 
 def _is_dead(action: Action, answer: RemoteEvent) -> bool:
@@ -357,6 +397,16 @@ def _store_settled(session: Session, event: Event, after: Content, answer: Remot
         event.save(update_fields=[*fields, "sync_state", "sync_message"])
     else:
         editing.store(event, session.calendar, after)
+
+
+def _settle_absence(session: Session, action: Action) -> None:
+    """The occurrence is gone there; what stands in its place comes with the next listing."""
+    assert action.event is not None
+    Link.objects.filter(pk=action.link.pk).update(intent=None, digest="")
+    Event.objects.filter(pk=action.event.pk, revision=action.revision).update(
+        is_unsettled=False, sync_state="synced", sync_message="", notify="none"
+    )
+    leases.want([session.mirror.pk], is_pull=True)
 
 
 def _settle_deletion(session: Session, action: Action) -> None:
@@ -473,7 +523,7 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
     intent = action.link.intent or {}
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        is_deletion = action.kind == "delete" or (action.kind == "resolve" and intent.get("kind") == "delete")
+        is_deletion = action.kind in _ENDS or (action.kind == "resolve" and intent.get("kind") in _ENDS)
         is_unsent = action.kind == "resolve" and intent.get("kind") == "create" and action.event is not None
         is_moving = action.kind == "resolve" and bool(intent.get("moving"))
         is_doubtful = isinstance(error, protocol.NotFound) and not is_unsent and not is_moving

@@ -75,6 +75,8 @@ class Behaviours:
     """Occurrences in an hour that a clock skips: with the offset of before, of after, or left out (question 16)."""
     color_changes_etag: bool = True
     """Whether a change of colour or label alone alters the etag and is listed (open question 3)."""
+    deleted_copy: str = "stays"
+    """A guest's copy that the guest deleted, when its organizer changes the event: stays deleted, or returns."""
     many_guests: str = "accept"
     """More than 200 guests: accept them, or refuse with 400 (open question 9)."""
     revoke_unknown: str = "invalid_token"

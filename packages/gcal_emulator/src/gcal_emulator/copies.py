@@ -27,17 +27,28 @@ def arrive(world: World) -> None:
         if isinstance(what, tuple):
             _take_answer(world, calendar, event, *what)
         else:
-            _propagate(world, calendar, event, set(what))
+            _propagate(world, calendar, event, set(what or ()), is_answer=what is None)
 
 
-def _propagate(world: World, calendar: Calendar, event: Event, was: set[str]) -> None:
-    """Brings the organizer's shared fields to the primary calendars of invited accounts, same id and iCalUID."""
+def _propagate(world: World, calendar: Calendar, event: Event, was: set[str], *, is_answer: bool) -> None:
+    """Brings the organizer's shared fields to the primary calendars of invited accounts, same id and iCalUID. A copy
+    that its guest deleted stays deleted, or returns with the organizer's next change where the switch says so."""
     now = {row["email"] for row in event.data.get("attendees") or []}
     for email in sorted(now | was):
         target = world.calendars.get(email)
         if target is None or email not in world.accounts or target.id == calendar.id:
             continue
+        if _has_deleted(target, event) and (is_answer or world.behaviours.deleted_copy == "stays"):
+            continue
         _copy_to(world, target, event, is_invited=email in now)
+
+
+def _has_deleted(target: Calendar, event: Event) -> bool:
+    """Whether a guest deleted the own copy, which counts as declining."""
+    copied = target.events.get(event.id)
+    rows = event.data.get("attendees") or []
+    has_declined = any(row["email"] == target.id and row["responseStatus"] == "declined" for row in rows)
+    return copied is not None and copied.is_cancelled and has_declined and not event.is_cancelled
 
 
 def _copy_to(world: World, target: Calendar, event: Event, is_invited: bool) -> None:
@@ -93,7 +104,7 @@ def _take_answer(world: World, home: Calendar, original: Event, guest: str, resp
     home.store(original)
     world.touch_family(home, original)
     push.changed(world, f"events:{home.id}")
-    send_off(world, home.id, original.id, [])
+    send_off(world, home.id, original.id, None)
 
 
 def mail(
