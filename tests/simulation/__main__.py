@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tests import conftest  # noqa: F401  starts the database and Django
-from tests.simulation import ledger, scenario
+from tests.simulation import endurance, ledger, scenario
 from tests.simulation.config import Config, Report
 from tests.simulation.planted import BUGS, Bug
 
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--planted", action="store_true", help="show that every planted bug is seen")
     parser.add_argument("--only", default="", help="only planted bugs whose name holds this")
     parser.add_argument("--kill-sweep", type=int, default=0, help="so many scenarios, killed at every boundary")
+    parser.add_argument("--endurance", default="", help="Google accounts, calendars each and days: 10x2x90")
     asked = parser.parse_args()
     from django.core.management import call_command
 
@@ -38,6 +39,10 @@ def main() -> int:
         return _replay(Config.drawn(asked.seed, asked.mode), asked.trace)
     if asked.planted:
         return _planted(asked.first or 1, [bug for bug in BUGS if asked.only in bug.name])
+    if asked.endurance:
+        cost = endurance.play(*(int(part) for part in asked.endurance.split("x")))
+        print(endurance.report(cost), flush=True)
+        return 1 if cost.wrong() else 0
     if asked.kill_sweep:
         return _kill_sweep(range(1, 1 + asked.kill_sweep))
     return _play_on(asked) if asked.child else _soak(asked)

@@ -240,6 +240,8 @@ class Scenario:
 
     def _put_right(self) -> None:
         """Everybody reconnects, selects, decides and tries again what faults and upheavals left behind."""
+        if self.config.has_upheavals:
+            self._next_checks(2)  # what was taken away at Google is noticed at the latest now
         if BADLY_SHOWN & set(self.wire.struck):
             for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
                 tasks.deep_check.defer(mirror_id=mirror_id)

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from gcal_emulator.clock import Clock
+from psycopg import sql
 
 from conversa_calendar.kit import clock
 from tests.support import database
@@ -55,6 +56,11 @@ class VirtualTime:
     def fence(self, mirror_id: int) -> int:
         """The fence of the latest run of a mirror, as the database has it."""
         row = self._session.execute("SELECT fence FROM sync_mirrorrun WHERE mirror_id = %s", [mirror_id]).fetchone()
+        return int(row[0]) if row else 0
+
+    def count(self, table: str) -> int:
+        """Rows of a table, whoever they belong to."""
+        row = self._session.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
         return int(row[0]) if row else 0
 
     def kill_backend(self, pid: int) -> None:

@@ -75,6 +75,7 @@ def pull(session: Session) -> None:
         ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
         _apply_or_set_aside(session, page)
         if not session.mirror.listing:
+            session.is_behind = False
             return
     raise protocol.Transient("Google's list does not end.", reason="endlessList")
 

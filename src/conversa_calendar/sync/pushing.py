@@ -157,10 +157,11 @@ def _plan_move(event: Event, link: Link) -> Action:
 
 
 def _plan_first_override(session: Session, event: Event) -> Action | None:
-    """The first change of one occurrence is a patch of its instance, guarded by the series' etag."""
+    """The first change of one occurrence is a patch of its instance, guarded by the series' etag: it has to wait for what
+    is not listed yet, which may be a change of the very same occurrence."""
     assert event.series is not None
     master = linking.link_of(session, event.series)
-    if master is None or master.intent or master.moving_from or not master.etag:
+    if session.is_behind or master is None or master.intent or master.moving_from or not master.etag:
         _skip(session, event)
         return None
     remote_id = f"{master.remote_id}_{event.original_key}"
@@ -499,6 +500,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
             linking.merge_remote(session, event, link, remote)
         if event.kind != "single":
             leases.want([session.mirror.pk], is_pull=True)  # an instance shares its series' etag: its master changed
+            session.is_behind = True
         if attempts >= CONFLICTS_MAX:
             session.skipped.add(event.pk)
             leases.want([session.mirror.pk], is_pull=True)

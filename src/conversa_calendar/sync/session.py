@@ -42,6 +42,8 @@ class Session:
     conflicts: dict[int, int] = field(default_factory=dict)
     changed: bool = False
     has_news: bool = False
+    is_behind: bool = False
+    """Whether something there is known to have changed that was not listed yet."""
     has_leftovers: bool = False
     has_deletions: bool = False
     has_held: bool = False
@@ -81,6 +83,7 @@ def load(lease: Lease) -> Session:
         mirror.calendar,
         connection,
         provider,
+        is_behind=lease.is_pull_due,
         has_leftovers=mirror.has_leftovers,
         has_deletions=mirror.has_deletions,
         has_held=mirror.has_held,
