@@ -15,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks import calendar_page, emulator
+from benchmarks import calendar_page, emulator, staleness
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -39,6 +39,7 @@ def main() -> int:
     _memory_growth()
     emulator.run()
     calendar_page.run()
+    staleness.run()
     return 0
 
 

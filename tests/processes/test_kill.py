@@ -1,6 +1,5 @@
 """The worker killed with `kill -9` in the middle of a first sync of 20,000 events: both sides equal, nothing doubled."""
 
-import json
 import random
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PASSWORD, running, until
+from tests.support.processes import running, until
 
 pytestmark = pytest.mark.processes
 ANA = "ana@acme.example"
@@ -37,22 +36,10 @@ def _world() -> dict[str, object]:
 def test_first_sync_survives_five_kills_of_the_worker(tmp_path: Path) -> None:
     dice = random.Random(11)
     with running(tmp_path) as installation:
-        made = installation.command(
-            "create-account",
-            "--name",
-            "A",
-            "--admin-email",
-            "a@acme.example",
-            "--password",
-            PASSWORD,
-            "--enable-calendar",
-            "--api-token",
-        )
-        token = json.loads(made)["api_token"]
+        token = installation.create_account("A", "a@acme.example")["api_token"]
         installation.at_google("/_emulator/world", _world(), method="PUT")
         installation.at_google("/_emulator/behaviours", {"latency_s": 0.15}, method="PUT")
-        installation.at_google("/_emulator/consent", {"email": ANA})
-        _connect(installation.origin)
+        installation.connect("a@acme.example", ANA)
         [connection] = installation.api("GET", "connections", token)["items"]
         calendars = installation.api("GET", f"connections/{connection['id']}/calendars", token)["items"]
         for calendar in calendars:
@@ -101,25 +88,3 @@ def _all_moved_on(before: dict[str, tuple[int, bool]], pages: Callable[[], dict[
     had read ahead included."""
     now = pages()
     return all(now[name][1] or now[name][0] > count + 1 for name, (count, _done) in before.items())
-
-
-def _connect(origin: str) -> None:
-    """A browser's way through the consent, with cookies, by plain HTTP."""
-    import http.cookiejar
-    import re
-    import urllib.parse
-    import urllib.request
-
-    jar = http.cookiejar.CookieJar()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-
-    def form(address: str, values: dict[str, str]) -> str:
-        shown = browser.open(address).read().decode()
-        token = re.search(r'csrf-token" content="([^"]+)"', shown)
-        assert token
-        data = urllib.parse.urlencode(values | {"csrfmiddlewaretoken": token.group(1)}).encode()
-        return str(browser.open(address if "login" in address else f"{origin}/connections/google/start", data).url)
-
-    form(f"{origin}/login", {"login": "a@acme.example", "password": PASSWORD})
-    landed = form(f"{origin}/connections", {})
-    assert "/calendars" in landed, landed

@@ -16,8 +16,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.processes.test_kill import _connect
-from tests.support.processes import PASSWORD, Installation, running, until
+from tests.support.processes import Installation, running, until
 
 pytestmark = pytest.mark.processes
 ANA = "ana@acme.example"
@@ -40,12 +39,10 @@ class Kind(NamedTuple):
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Scene"]:
     with running(tmp_path_factory.mktemp("races")) as installation:
-        create = ("--name", "A", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
-        made = json.loads(installation.command("create-account", *create, "--api-token"))
+        made = installation.create_account("A", "a@acme.example")
         token, me = made["api_token"], made["member"]
         installation.at_google("/_emulator/accounts", {"email": ANA, "time_zone": "UTC"})
-        installation.at_google("/_emulator/consent", {"email": ANA})
-        _connect(installation.origin)
+        installation.connect("a@acme.example", ANA)
         [connection] = installation.api("GET", "connections", token)["items"]
         path = f"connections/{connection['id']}/calendars/{ANA}"
         mirror = installation.api("PUT", path, token, {"mirrored": True})

@@ -1,6 +1,5 @@
 """The database restarted, the machine asleep for a week, Google slow and talking nonsense: it heals by itself."""
 
-import json
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
@@ -9,8 +8,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from tests.processes.test_kill import _connect
-from tests.support.processes import PASSWORD, Installation, running, until
+from tests.support.processes import Installation, running, until
 
 pytestmark = pytest.mark.processes
 ANA = "ana@acme.example"
@@ -28,12 +26,10 @@ class House:
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
-        create = ("--name", "A", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
-        self.token = json.loads(installation.command("create-account", *create, "--api-token"))["api_token"]
+        self.token = installation.create_account("A", "a@acme.example")["api_token"]
         installation.at_google("/_emulator/accounts", {"email": ANA})
         self.access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
-        installation.at_google("/_emulator/consent", {"email": ANA})
-        _connect(installation.origin)
+        installation.connect("a@acme.example", ANA)
         [connection] = self.api("GET", "connections")["items"]
         self.mirror = self.api("PUT", f"connections/{connection['id']}/calendars/{ANA}", {"mirrored": True})
         until(lambda: self.api("GET", "mirrors")["items"][0]["progress"]["done"])

@@ -239,10 +239,13 @@ class Scenario:
             self._step()
 
     def _put_right(self) -> None:
-        """Everybody reconnects, selects, decides and tries again what faults and upheavals left behind."""
+        """Everybody reconnects, selects, decides and tries again what faults and upheavals left behind; what Google failed
+        to list is found by a deep check, as is an exception that went with a series and did not come back with it."""
         if self.config.has_upheavals:
             self._next_checks(2)  # what was taken away at Google is noticed at the latest now
-        if BADLY_SHOWN & set(self.wire.struck):
+        if BADLY_SHOWN & set(self.wire.struck) or any(
+            o.what == "restore" and o.side == "there" for o in self.people.ops
+        ):
             for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
                 tasks.deep_check.defer(mirror_id=mirror_id)
             self._settle("deep checks")

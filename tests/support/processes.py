@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 from conversa_calendar.cli import processes
 from conversa_calendar.config import postgres
@@ -70,6 +73,19 @@ class Installation:
         assert self.cluster is not None
         self.cluster.restart()
 
+    @property
+    def database_pid(self) -> int:
+        """The process above all of the database's."""
+        assert self.cluster is not None
+        return int((self.cluster.data / "postmaster.pid").read_text().split()[0])
+
+    def rows(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        assert self.cluster is not None
+        with psycopg.connect(self.cluster.url("postgres", postgres.DATABASE)) as session:
+            return session.execute(query, values).fetchall()
+
     def sql(self, query: str) -> None:
         import psycopg
 
@@ -87,6 +103,28 @@ class Installation:
 
     def at_google(self, path: str, body: Any = None, method: str = "POST", token: str = "") -> Any:
         return call(f"{self.google}{path}", body, method, token)
+
+    def create_account(self, name: str, email: str) -> dict[str, Any]:
+        """A new account with its administrator; answers {account, member, email, api_token}."""
+        options = ["--name", name, "--admin-email", email, "--password", PASSWORD, "--enable-calendar", "--api-token"]
+        made: dict[str, Any] = json.loads(self.command("create-account", *options))
+        return made
+
+    def connect(self, administrator: str, email: str) -> None:
+        """A browser's way through Google's consent for one Google account, with cookies, by plain HTTP."""
+        self.at_google("/_emulator/consent", {"email": email, "times": 1})
+        browser = build_opener(HTTPCookieProcessor(CookieJar()))
+
+        def form(page: str, action: str, values: dict[str, str]) -> str:
+            shown = browser.open(f"{self.origin}{page}").read().decode()
+            token = re.search(r'csrf-token" content="([^"]+)"', shown)
+            assert token
+            data = urlencode(values | {"csrfmiddlewaretoken": token.group(1)}).encode()
+            return str(browser.open(f"{self.origin}{action}", data).url)
+
+        form("/login", "/login", {"login": administrator, "password": PASSWORD})
+        landed = form("/connections", "/connections/google/start", {})
+        assert "/calendars" in landed, landed
 
     def api(self, method: str, path: str, token: str, body: Any = None) -> Any:
         return call(f"{self.origin}/api/v1/{path}", body, method, token)

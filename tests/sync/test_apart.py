@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync import pulling
 from conversa_calendar.sync.models import Link, MirrorRun
@@ -102,10 +103,11 @@ def test_resuming_needs_a_living_connection(scene: Scene) -> None:
 
 def test_reconnecting_leaves_what_is_paused_or_not_mirrored_alone(scene: Scene) -> None:
     scene.alice.post(f"mirrors/{scene.mirror.uuid}/pause")
-    with tenant(scene.alice.account_id):
-        Connection.objects.update(state="reconnect_needed")
+    tokens.mark_dead(scene.alice.account_id, scene.connection.pk, "invalid_grant")
     scene.google.connect(scene.alice, ANA)
     assert not MirrorRun.objects.get().is_active
+    shown = scene.alice.get(f"mirrors/{scene.mirror.uuid}")
+    assert (shown["state"], shown["error"]) == ("paused", None)
     scene.alice.post(f"mirrors/{scene.mirror.uuid}/resume")
     assert MirrorRun.objects.get().is_active
 

@@ -58,3 +58,15 @@ def test_a_series_restored_at_google_comes_back_with_its_exceptions(scene: Scene
     scene.google.check()
     assert {item["series"] or item["id"] for item in scene.here()} == {series["id"]}
     scene.assert_equal()
+
+
+def test_an_exception_that_went_with_its_series_and_did_not_come_back_is_found_by_the_deep_check(scene: Scene) -> None:
+    series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    remote_id = scene.remote_id(series["id"])
+    scene.patch(series["id"], {"location": "Attic"}, "?scope=this&occurrence=2026-12-02T12:00:00Z")
+    scene.ana.delete(remote_id)
+    _restored_there(scene, remote_id)  # nobody looked in between
+    scene.alice.post(f"mirrors/{scene.mirror.uuid}/check")
+    scene.google.settle()
+    assert [item.get("location", "") for item in scene.there()] == [item["location"] for item in scene.here()]
+    scene.assert_equal()

@@ -100,8 +100,11 @@ def name_stale(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
 @receiver(connection_activated)
 def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     mirrors = Mirror.objects.filter(connection=connection)
-    mirrors.filter(state="reconnect_needed").update(state="polling", failures=0, error_code="", error_message="")
-    chosen = list(mirrors.filter(is_selected=True, is_paused=False).values_list("pk", flat=True))
+    well = {"failures": 0, "error_code": "", "error_message": "", "error_action": ""}
+    resumed, dead = mirrors.filter(is_selected=True, is_paused=False), Q(state="reconnect_needed")
+    chosen = list(resumed.values_list("pk", flat=True))
+    resumed.filter(dead).update(state="polling", **well)
+    mirrors.filter(dead).update(state="paused", **well)
     triggers.activate(chosen, is_active=True)
     triggers.wake(chosen, is_pull=True)
 

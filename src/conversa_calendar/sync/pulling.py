@@ -684,7 +684,8 @@ def _hold(session: Session, links: list[Link]) -> None:
 
 
 def _is_really_gone(session: Session, link: Link) -> bool:
-    """A tombstone is believed; an absence from a full listing only after asking for the event itself."""
+    """A tombstone is believed; an absence from a full listing only after asking for the event itself. What is there after
+    all may be an occurrence that follows its series again, and is merged as it stands."""
     is_seen = link.seen_generation >= session.mirror.generation or session.mirror.listing != ""
     if decide(Side.SAME, Side.DELETED if is_seen else Side.ABSENT) is not Decision.CONFIRM_ABSENCE:
         return True
@@ -697,7 +698,11 @@ def _is_really_gone(session: Session, link: Link) -> bool:
         return True
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        Link.objects.filter(pk=link.pk).update(remote_deleted_at=None, seen_generation=session.mirror.generation)
+        link.remote_deleted_at, link.seen_generation = None, session.mirror.generation
+        link.save(update_fields=["remote_deleted_at", "seen_generation"])
+        if link.event is not None and link.digest != linking.content_digest(remote) and not link.intent:
+            event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
+            linking.merge_remote(session, event.get(pk=link.event.pk), link, remote)
     return False
 
 

@@ -197,6 +197,7 @@ def _record(world: World, response: Response, outcome: str) -> None:
         {
             "seq": len(world.journal) + 1,
             "time": world.now_text(),
+            "at_s": world.clock.now_s(),
             "email": g.email,
             "method": request.method,
             "path": request.path,
