@@ -196,6 +196,8 @@ def delete_following(
     if key == times.original_key(master.start):
         delete(series, actor=actor, notify=notify)
         return
+    if series.calendar.is_mirrored and not series.facts.is_own_copy:
+        raise Invalid("scope", _("Somebody else organises this series: remove single occurrences, or all of it."))
     for override in Event.objects.filter(series=series, deleted_at=None):
         if _is_from(override.original_key, key):
             remove(override, by="cut")
