@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Row = tuple[str, str, str, str, str, str, str]
-"""One occurrence: (name, original start or "", summary, location, start, end, guests with their answers); times in UTC."""
+Row = tuple[str, str, str, str, str, str, str, str]
+"""One occurrence: (name, original start or "", summary, location, start, end, guests with their answers, reminders); times
+in UTC."""
 
 DAYS_MAX = 400
 
@@ -49,6 +50,10 @@ class Outcome:
     worker_errors: list[str]
     broken_off: set[tuple[int, int]] = field(default_factory=set)
     """Runs, by mirror and fence, that a person's move ended: the one request that such a run was sending may go out."""
+    set_aside: set[str] = field(default_factory=set)
+    """Names of events that nobody can read."""
+    wrong: list[str] = field(default_factory=list)
+    """What was asked of Google as it should not be."""
     refused: set[str] = field(default_factory=set)
     """Names of events of which Google would not take a change: what was deleted here then comes back."""
     states: list[str] = field(default_factory=list)
@@ -60,6 +65,7 @@ def violations(outcome: Outcome) -> list[str]:
     if outcome.mails:
         found.append(f"I-22 mails nobody asked for: {len(outcome.mails)}")
     found += [f"I-13 a worker broke off: {error}" for error in outcome.worker_errors]
+    found += outcome.wrong
     found += [f"I-01 a mirror is not at rest: {state}" for state in outcome.states]
     return found
 
@@ -98,7 +104,13 @@ def _row(item: dict[str, Any], original: str, start: str, end: str) -> Row:
         for guest in item.get("attendees") or []
     )
     texts = (item.get("description", ""), original, item.get("summary", ""), item.get("location", ""))
-    return (*texts, start, end, ", ".join(guests))
+    return (*texts, start, end, ", ".join(guests), _reminders(item.get("reminders") or {}))
+
+
+def _reminders(found: dict[str, Any]) -> str:
+    if found.get("useDefault") or found.get("use_default"):
+        return "as usual"
+    return ", ".join(sorted(f"{one['method']} {one['minutes']}" for one in found.get("overrides") or []))
 
 
 def _occurrences(master: dict[str, Any], exceptions: set[str]) -> list[Row]:
@@ -176,7 +188,10 @@ def converged(outcome: Outcome) -> list[str]:
     """I-01: both sides show the same occurrences."""
     found = []
     for (desk, calendar), items in outcome.here.items():
-        here, there = Counter(rows_here(items)), Counter(rows_there(outcome.there[calendar]))
+        here, there = (
+            Counter(row for row in rows if row[0] not in outcome.set_aside)
+            for rows in (rows_here(items), rows_there(outcome.there[calendar]))
+        )
         found += [f"I-01 only at {desk} in {calendar}: {row} × {n}" for row, n in (here - there).items()]
         found += [f"I-01 only there, not at {desk} in {calendar}: {row} × {n}" for row, n in (there - here).items()]
     return found
@@ -280,7 +295,7 @@ def _lost(outcome: Outcome) -> list[str]:
     passing = {(op.name, op.field) for op in outcome.ops if op.field and not op.is_done}
     found = []
     for (name, key, field_), ops in fields.items():
-        if (name, field_) in passing:
+        if (name, field_) in passing or name in outcome.set_aside:
             continue  # somebody wrote into a guest's copy at Google, where it stands until the organizer's next change
         if _did(outcome, name, "delete", "hide", "take_out", "restore", "split", "rekey") or (
             key and _did(outcome, name, "cancel")

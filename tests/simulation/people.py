@@ -41,6 +41,8 @@ WEIGHTS = {
     "invite": 2,
     "organise": 3,
     "answer": 2,
+    "remind": 1,
+    "poison": 0.2,
 }
 
 
@@ -88,6 +90,8 @@ class People:
     dice: random.Random
     allowed: frozenset[str] = frozenset(WEIGHTS)
     ops: list[Op] = field(default_factory=list)
+    poisoned: dict[str, str] = field(default_factory=dict)
+    """Names of events that cannot be read, by Google's id."""
     count: int = 0
     talked_of: str = ""
     desk: Desk = field(init=False)
@@ -181,21 +185,21 @@ class People:
         if not calendar:
             return "nothing"
         end = start + timedelta(minutes=30)
+        times = _days(start) if self.dice.random() < 0.15 else _times(side, start, end)
         if side == "here":
             body = {"calendar": self.desk.calendars[calendar], "summary": value, "description": name}
-            body |= {"start": _local(start), "end": _local(end)} | ({"recurrence": [rule]} if rule else {})
+            body |= times | ({"recurrence": [rule]} if rule else {})
             body |= {"attendees": [{"email": GUEST}]} if self.count % 4 == 0 else {}
             found = self._call("POST", "events", body)
         else:
-            body = {"summary": value, "description": name, "start": _remote(start), "end": _remote(end)}
-            body |= {"recurrence": [rule]} if rule else {}
+            body = {"summary": value, "description": name} | times | ({"recurrence": [rule]} if rule else {})
             body |= {"attendees": [{"email": GUEST}]} if self.count % 4 == 0 else {}
             found = self._ana("POST", f"calendars/{quote(calendar)}/events", body)
         if found is None:
             return "refused"
         event_id = found["id"]
         self._did(side, "create", name, calendar, field="summary", value=value, event_id=event_id)
-        self._did(side, "create", name, calendar, field="start", value=_utc(start), event_id=event_id)
+        self._did(side, "create", name, calendar, field="start", value=times["start"].get("date") or _utc(start), event_id=event_id)
         return name
 
     def _create_series(self, side: str) -> str:
@@ -399,6 +403,33 @@ class People:
         self._note(side, "edit", found, "summary", value, item["summary"], by_organizer=True)
         return str(item["description"])
 
+    def _remind(self, side: str) -> str:
+        """A reminder of one's own: at Google it does not count as an update."""
+        found = self._root(side)
+        if found is None:
+            return "nothing"
+        calendar, item = found
+        minutes, name = self.dice.randint(1, 500), "use_default" if side == "here" else "useDefault"
+        body = {"reminders": {name: False, "overrides": [{"method": "popup", "minutes": minutes}]}}
+        if not self._change(side, calendar, item, body, "all"):
+            return "refused"
+        if side == "here":
+            self._note(side, "remind", found)
+        return f"{minutes} {item['description']}"
+
+    def _poison(self, side: str) -> str:
+        """Something that Google shows and nobody can read."""
+        if side == "here":
+            return "nothing"
+        name, start = self._name(), self._time()
+        calendar = self._calendar(side)
+        times = _times(side, start, start + timedelta(minutes=30))
+        event_id = f"poison{self.count}"
+        self.poisoned[event_id] = name  # before it is there: whoever reads it first meets it as it is
+        self._ana("POST", f"calendars/{quote(calendar)}/events", {"id": event_id, "description": name} | times)
+        self._did(side, "poison", name, calendar, event_id=event_id)
+        return name
+
     def _answer(self, side: str) -> str:
         """Ana, or somebody here in her name, says whether she comes."""
         found = self._root(side)
@@ -469,7 +500,7 @@ class People:
             items = self.ana.call("GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500")[
                 "items"
             ]
-            rows = [(i, i["originalStartTime"]["dateTime"]) for i in items if i.get("recurringEventId")]
+            rows = [(i, _moment(i["originalStartTime"])) for i in items if i.get("recurringEventId")]
         rows.sort(key=lambda row: (str(row[0]["description"]), row[1]))
         if not rows:
             return None
@@ -569,9 +600,21 @@ def _utc(at: datetime) -> str:
     return at.replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC).isoformat()
 
 
+def _days(start: datetime) -> dict[str, Any]:
+    """All day, the same on both sides."""
+    return {
+        "start": {"date": start.date().isoformat()},
+        "end": {"date": (start + timedelta(days=1)).date().isoformat()},
+    }
+
+
+def _moment(moment: dict[str, Any]) -> str:
+    return str(moment.get("date") or moment.get("dateTime") or moment["date_time"])
+
+
 def _instant(moment: dict[str, Any]) -> str:
-    return datetime.fromisoformat(moment.get("dateTime") or moment["date_time"]).astimezone(UTC).isoformat()
+    return _key(_moment(moment))
 
 
 def _key(original: str) -> str:
-    return datetime.fromisoformat(original).astimezone(UTC).isoformat()
+    return datetime.fromisoformat(original).astimezone(UTC).isoformat() if "T" in original else original

@@ -78,6 +78,7 @@ class Scenario:
         self.broken_off: set[tuple[int, int]] = set()
         gateway.use(self.wire)
         self.people = self._installation()
+        self.wire.poisoned = self.people.poisoned.keys()
         self.upheavals = Upheavals(self.people, random.Random(f"upheavals {config.seed}"))
         stage.dice = random.Random(f"database {config.seed}")
 
@@ -356,7 +357,9 @@ class Scenario:
         self.time.advance(seconds)
 
     def _deliver(self) -> None:
+        self.wire.is_receiving = True
         self.google.control("notifications/flush")
+        self.wire.is_receiving = False
 
     def _outcome(self, quiet_from: int) -> checker.Outcome:
         people = self.people
@@ -380,6 +383,8 @@ class Scenario:
             self.google.world.mails,
             self.stage.errors,
             self.broken_off,
+            set(self.people.poisoned.values()),
+            self.wire.wrong,
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
         )

@@ -40,6 +40,8 @@ class Worker(threading.Thread):
         self.mirror, self.fence = 0, 0
         self.backend = 0
         self.has_written = False
+        self.is_right = number % 2 == 1
+        """Whether its machine's clock is right, where others are not."""
         self.is_struck = False
         """Whether the database failed in this job: what the job then raises is the fault's, not the product's."""
 

@@ -1,5 +1,6 @@
 """One virtual time for the product, the emulator and the database."""
 
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,11 @@ class VirtualTime:
         clock.use()
         self._session.execute("DELETE FROM sim.clock")
         self._session.close()
+
+    def _product_now(self) -> datetime:
+        """What the machine of this thread shows: every other worker's clock is right."""
+        is_right = getattr(threading.current_thread(), "is_right", False)
+        return self.now if is_right else self.now + timedelta(seconds=self.skew_s)
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

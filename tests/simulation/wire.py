@@ -8,6 +8,7 @@ import random
 import re
 import threading
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -51,6 +52,10 @@ RATES = {
 TO_WRITES = {"G04", "G05", "G06", "G09", "G10", "G12", "G18"}
 TO_LISTS = {"G13", "G16", "G22"}
 TO_PLACES = {"G30": "/watch", "G31": "/channels/stop", "G32": "/token", "G34": "/revoke"}
+UNREADABLE = {"start": {"dateTime": "soon"}, "status": "confirmed"}
+REPEATED_MAX = 12
+RENEWAL_S = 20.0
+"""A renewal that takes longer than this may be begun by somebody else."""
 BADLY_SHOWN = {"G22", "G29"}
 """Faults after which only a deep check brings what Google failed to show."""
 
@@ -72,6 +77,14 @@ class Wire:
     writes: list[dict[str, str | int]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Ids of events of which Google would not take a change."""
+    poisoned: Set[str] = frozenset()
+    """Ids of events that can never be read."""
+    wrong: list[str] = field(default_factory=list)
+    """What was asked as it should not be."""
+    is_receiving: bool = False
+    """Whether Google is just delivering a notification."""
+    renewing: list[tuple[Worker, bytes, float]] = field(default_factory=list)
+    repeated: Counter[tuple[float, str, str, bytes]] = field(default_factory=Counter)
     is_concurrent: bool = False
     before: tuple[str, str] = ("", "")
     """The latest fault and where it struck: the same one does not strike there twice running."""
@@ -80,6 +93,7 @@ class Wire:
         """One request of the product, with whatever the dice make of it."""
         path = urlsplit(request.url).path
         self._note(request, path)
+        self._watch_over(request, path)
         self.stage.switch(f"before {request.method} {path}")
         code = self._fault(request, path)
         if code:
@@ -90,8 +104,25 @@ class Wire:
             self.stage.trace.append(f"{code} {request.method} {path}")
         answer = self._carry(request, code)
         self.stage.trace.append(f"{request.method} {path} {answer.status}")
+        self.renewing = [held for held in self.renewing if held[0] is not threading.current_thread()]
         self.stage.switch(f"after {request.method} {path}")
         return answer
+
+    def _watch_over(self, request: Request, path: str) -> None:
+        """Rules that every request has to keep, whatever comes of it."""
+        worker, now = threading.current_thread(), self.time.google.now_s()
+        if self.is_receiving:
+            self.wrong.append(f"W08 {request.method} {path} while Google waits for the answer to a notification")
+        if request.method in WRITES and path.startswith("/calendar/"):
+            key = (now, request.method, request.url, request.body)
+            self.repeated[key] += 1
+            if self.repeated[key] == REPEATED_MAX:
+                self.wrong.append(f"I-05 {request.method} {path} again and again at one moment")
+        if path == "/token" and b"refresh_token=" in request.body and isinstance(worker, Worker):
+            self.renewing = [h for h in self.renewing if not h[0].is_killed and now - h[2] < RENEWAL_S]
+            if any(body == request.body for _worker, body, _at in self.renewing):
+                self.wrong.append("I-19 two workers renew one authorisation at once")
+            self.renewing.append((worker, request.body, now))
 
     def deliver_late(self) -> None:
         """A request that was given up long ago arrives after all."""
@@ -166,11 +197,23 @@ class Wire:
         if answer.status != 200 or not page.get("items"):
             return answer
         place = self.dice.randrange(len(page["items"]))
-        if code == "G29":
+        if code == "G29" and self.dice.random() < 0.3:
+            page["items"] = []
+        elif code == "G29":
             page["items"].pop(place)
         else:
-            page["items"][place] |= {"start": {"dateTime": "soon"}, "status": "confirmed"}
+            page["items"][place] |= UNREADABLE
         return Response(answer.status, answer.headers, json.dumps(page).encode())
+
+    def _poison(self, body: bytes) -> bytes:
+        """What Google sends of the events that cannot be read."""
+        if not any(name.encode() in body for name in self.poisoned):
+            return body
+        found = json.loads(body)
+        for item in found.get("items") or [found]:
+            if item.get("id") in self.poisoned and item.get("status") != "cancelled":
+                item |= UNREADABLE
+        return json.dumps(found).encode()
 
     def _answer(self, request: Request) -> Response:
         parts = urlsplit(request.url)
@@ -181,7 +224,8 @@ class Wire:
         )
         self.served_etags.update(found.decode().replace('\\"', '"') for found in ETAG.findall(answer.data))
         self._observe(request, parts.path, parts.query, answer.status_code, answer.data)
-        return Response(answer.status_code, {n.lower(): v for n, v in answer.headers.items()}, answer.data)
+        body = self._poison(answer.data) if self.poisoned and answer.status_code == 200 else answer.data
+        return Response(answer.status_code, {n.lower(): v for n, v in answer.headers.items()}, body)
 
     def _observe(self, request: Request, path: str, query: str, status: int, body: bytes) -> None:
         """Counts what Google itself answered of the catalogue, without a fault's help."""
