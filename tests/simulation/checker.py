@@ -61,7 +61,14 @@ class Outcome:
 
 def violations(outcome: Outcome) -> list[str]:
     """Every broken invariant, in words that begin with its number."""
-    found = [*converged(outcome), *_single(outcome), *_writes(outcome), *_lost(outcome), *_deleted(outcome)]
+    found = [
+        *converged(outcome),
+        *_single(outcome),
+        *_writes(outcome),
+        *_lost(outcome),
+        *_trashed(outcome),
+        *_deleted(outcome),
+    ]
     if outcome.mails:
         found.append(f"I-22 mails nobody asked for: {len(outcome.mails)}")
     found += [f"I-13 a worker broke off: {error}" for error in outcome.worker_errors]
@@ -307,6 +314,28 @@ def _lost(outcome: Outcome) -> list[str]:
             found.append(f"I-06 {name} {key} is nowhere, though nobody deleted it")
             continue
         found += _unexplained(outcome, name, f"{name} {key} {field_}", ops, above, final)
+    return found
+
+
+def _trashed(outcome: Outcome) -> list[str]:
+    """I-06, promise of the trash: what somebody here wrote into an event that was deleted at Google, and nobody wrote over,
+    can be read in the trash or the history."""
+    found = []
+    for name in {op.name for op in outcome.ops if op.what == "delete" and op.side == "there"}:
+        others = {"restore", "move", "take_out", "split", "rekey", "hide", "remind", "answer"}
+        if _did(outcome, name, *others) or name not in outcome.kept or name in outcome.set_aside:
+            continue
+        if any(op.name == name and op.what == "delete" and op.side == "here" for op in outcome.ops):
+            continue
+        edits = [op for op in outcome.ops if op.name == name and op.field and not op.key and op.is_done]
+        over = {(op.field, op.seen) for op in edits}
+        last = [op for op in edits if op.side == "here" and (op.field, op.value) not in over]
+        kept = outcome.kept[name]
+        found += [
+            f"I-06 {name}: “{op.value}” went with it and is kept nowhere"
+            for op in last
+            if op.field != "start" and op.value not in kept
+        ]
     return found
 
 

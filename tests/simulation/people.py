@@ -92,6 +92,8 @@ class People:
     ops: list[Op] = field(default_factory=list)
     poisoned: dict[str, str] = field(default_factory=dict)
     """Names of events that cannot be read, by Google's id."""
+    barred: set[str] = field(default_factory=set)
+    """Calendars that nobody works in."""
     count: int = 0
     talked_of: str = ""
     desk: Desk = field(init=False)
@@ -137,8 +139,7 @@ class People:
             for name, found in ids.items():
                 texts[name] = texts.get(name, "") + "".join(desk.losers(event) for event in sorted(found))
             for item in desk.actor.get("trash")["items"]:
-                whole = desk.actor.call("GET", f"events/{item['id']}/history").content.decode()
-                texts[item["description"]] = texts.get(item["description"], "") + str(item) + whole
+                texts[item["description"]] = texts.get(item["description"], "") + str(item) + desk.losers(item["id"])
         return texts
 
     def try_again(self) -> int:
@@ -199,7 +200,15 @@ class People:
             return "refused"
         event_id = found["id"]
         self._did(side, "create", name, calendar, field="summary", value=value, event_id=event_id)
-        self._did(side, "create", name, calendar, field="start", value=times["start"].get("date") or _utc(start), event_id=event_id)
+        self._did(
+            side,
+            "create",
+            name,
+            calendar,
+            field="start",
+            value=times["start"].get("date") or _utc(start),
+            event_id=event_id,
+        )
         return name
 
     def _create_series(self, side: str) -> str:
@@ -305,7 +314,7 @@ class People:
     def _move(self, side: str) -> str:
         found = self._root(side)
         places = self.desk.calendars if side == "here" else self.calendars
-        others = [name for name in sorted(places) if found and name != found[0]]
+        others = [name for name in sorted(places) if found and name != found[0] and name not in self.barred]
         if found is None or not others or self.desk.closed:
             return "nothing"
         calendar, item = found
@@ -565,7 +574,8 @@ class People:
         return self.dice.choice(names) if names else ""
 
     def _open(self, side: str) -> list[str]:
-        return sorted(set(self.desk.calendars) - self.desk.emptied) if side == "here" else self.calendars
+        names = set(self.desk.calendars) - self.desk.emptied if side == "here" else set(self.calendars)
+        return sorted(names - self.barred)
 
     def _name(self) -> str:
         self.count += 1

@@ -6,22 +6,32 @@ Each entry names the invariant that is broken, the mode in which it shows, and h
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from unittest import mock
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import editing, history
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections import tokens
+from conversa_calendar.connections.models import Connection, GrantUse
 from conversa_calendar.engine import merge
-from conversa_calendar.kit import ids
+from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
+from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.google.client import GoogleCalendar
-from conversa_calendar.sync import leases, linking, pulling, pushing, tasks
+from conversa_calendar.sync import channels, disconnecting, leases, linking, pulling, pushing, running, selection, tasks
+from conversa_calendar.sync import session as session_module
 from conversa_calendar.sync.models import Link
+from tests.simulation import endurance, scenario
+from tests.simulation.config import Config
 
 Patch = tuple[object, str, object]
+LONG = (1, 1, 8)
+"""Google accounts, calendars and days of a long scenario: past the renewal of a channel."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,21 @@ class Bug:
     mode: str = "safety"
     seed: int = 0
     """A seed in which it is known to be seen; 0 where the whole budget is searched."""
+
+    def seen(self, seed: int) -> list[str]:
+        """What the checker says of a scenario with this bug."""
+        if self.mode == "long":
+            with self.planted():
+                return endurance.play(*LONG).wrong()
+        return scenario.play(Config.drawn(seed, self.mode), self.planted()).violations
+
+    def unseen(self, seed: int) -> list[str]:
+        """What it says of the same scenario without."""
+        return (
+            endurance.play(*LONG).wrong()
+            if self.mode == "long"
+            else scenario.play(Config.drawn(seed, self.mode)).violations
+        )
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -218,6 +243,236 @@ def _cancelled_dropped() -> list[Patch]:
     return [(pulling, "_create", created), (linking, "cancel_occurrence", lambda *args: None)]
 
 
+def _base_stays_behind() -> list[Patch]:
+    original = linking.remember
+
+    def remembered(link: Any, remote: Any, zone: str) -> None:
+        raw = link.raw
+        original(link, remote, zone)
+        link.raw = raw or link.raw
+
+    return [(linking, "remember", remembered)]
+
+
+def _taken_id_makes_another() -> list[Patch]:
+    def made_anew(session: Any, action: Any) -> Any:
+        with tenant(session.account_id):
+            leases.confirm(session.lease)
+            Link.objects.filter(pk=action.link.pk).update(event=None, intent=None, tombstoned_at=clock.now())
+            return pushing.next_action(session)
+
+    return [(pushing, "_after_duplicate", made_anew)]
+
+
+def _failed_run_counts_as_done() -> list[Patch]:
+    original = leases.release
+
+    def released(lease: Any, **options: Any) -> bool:
+        return original(lease, **options | {"is_done": True, "has_pulled": True, "wait_s": None})
+
+    return [(leases, "release", released)]
+
+
+def _unsent_edit_dropped() -> list[Patch]:
+    original = linking.delete_here
+
+    def deleted(session: Any, event: Any, link: Any) -> None:
+        base = linking.base_of(link)
+        if base is not None and event.deleted_at is None:
+            editing.store(event, session.calendar, base)
+        original(session, event, link)
+
+    return [(linking, "delete_here", deleted)]
+
+
+def _changes_by_updated() -> list[Patch]:
+    original, seen = GoogleCalendar.list_events, dict[tuple[str, str], str]()
+
+    def listed(self: Any, calendar_id: str, **query: Any) -> Any:
+        page = original(self, calendar_id, **query)
+        fresh = []
+        for item in page.items:
+            updated, place = getattr(item, "updated", ""), (calendar_id, item.id)
+            if not updated or seen.get(place) != updated:
+                fresh.append(item)
+            seen[place] = updated
+        return msgspec.structs.replace(page, items=tuple(fresh))
+
+    return [(GoogleCalendar, "list_events", listed)]
+
+
+def _series_edit_drops_exceptions() -> list[Patch]:
+    original = editing.edit
+
+    def edited(event: Any, change: Any, **options: Any) -> Any:
+        done = original(event, change, **options)
+        for override in Event.objects.filter(series=done, deleted_at=None):
+            editing.remove(override, by="cut")
+        return done
+
+    return [(editing, "edit", edited)]
+
+
+def _second_half_forgotten() -> list[Patch]:
+    original = editing.edit_following
+
+    def split(series: Any, key: str, change: Any, **options: Any) -> Any:
+        done = original(series, key, change, **options)
+        if isinstance(done, editing.Split):
+            Event.objects.filter(pk=done.event.pk).update(is_unsettled=False)
+        return done
+
+    return [(editing, "edit_following", split)]
+
+
+def _days_through_utc() -> list[Patch]:
+    original = mapping.body
+
+    def shifted(*args: Any, **options: Any) -> Any:
+        body = original(*args, **options)
+        for side in ("start", "end"):
+            if body.get(side, {}).get("date"):
+                day = date.fromisoformat(body[side]["date"]) - timedelta(days=1)
+                body[side] = body[side] | {"date": day.isoformat()}
+        return body
+
+    return [(mapping, "body", shifted)]
+
+
+def _everybody_renews() -> list[Patch]:
+    def claimed(self: Any) -> Any:
+        with tenant(self.account_id):
+            return Connection.objects.get(pk=self.connection_id), True
+
+    return [(tokens.Wallet, "_claim", claimed)]
+
+
+def _revokes_for_everybody() -> list[Patch]:
+    original = disconnecting._revoke
+
+    def revoke(account_id: int, record: Any, connection_: Any) -> None:
+        with tenant(account_id):
+            GrantUse.objects.exclude(connection_uuid=record.connection_uuid).delete()
+        original(account_id, record, connection_)
+
+    return [(disconnecting, "_STEPS", disconnecting._STEPS | {"revoking": revoke})]
+
+
+def _forgets_links() -> list[Patch]:
+    original = selection._resume
+
+    def resumed(mirror: Any, *args: Any) -> None:
+        original(mirror, *args)
+        Link.objects.filter(mirror=mirror).delete()
+
+    return [(selection, "_resume", resumed)]
+
+
+def _missing_calendar_is_emptied() -> list[Patch]:
+    original = running._failed
+
+    def failed(session: Any, error: Any) -> bool:
+        if isinstance(error, protocol.NotFound):
+            with tenant(session.account_id):
+                for event in Event.objects.filter(calendar=session.calendar, series=None, deleted_at=None):
+                    editing.remove(event, by="remote")
+        return original(session, error)
+
+    return [(running, "_failed", failed)]
+
+
+def _unreadable_stops_all() -> list[Patch]:
+    original = GoogleCalendar.list_events
+
+    def listed(self: Any, calendar_id: str, **query: Any) -> Any:
+        page = original(self, calendar_id, **query)
+        if any(isinstance(item, protocol.Unreadable) for item in page.items):
+            raise protocol.Transient("unreadable", reason="nonsense")
+        return page
+
+    return [(GoogleCalendar, "list_events", listed)]
+
+
+def _token_in_message() -> list[Patch]:
+    original = running._in_words
+
+    def told(error: Exception) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('app.account_id', true)")
+        held = Connection.objects.exclude(sealed_access_token="").first()
+        return f"{original(error)} {held.access_token if held else ''}"
+
+    return [(running, "_in_words", told)]
+
+
+def _syncs_while_google_waits() -> list[Patch]:
+    original = channels.accept
+
+    def accepted(*sent: str) -> bool:
+        is_ours = original(*sent)
+        for mirror_id in leases.due() if is_ours else ():
+            transaction.on_commit(lambda mirror_id=mirror_id: running.run(mirror_id))
+        return is_ours
+
+    return [(channels, "accept", accepted)]
+
+
+def _lease_by_own_clock() -> list[Patch]:
+    def taken(mirror_id: int) -> Any:
+        with connection.cursor() as cursor:
+            query = "UPDATE sync_mirrorrun SET leased_until = NULL WHERE mirror_id = %s AND leased_until < %s"
+            cursor.execute(query, [mirror_id, clock.now()])
+        return _TAKE(mirror_id)
+
+    return [(leases, "take", taken), (leases, "confirm", lambda lease: None)]
+
+
+def _asks_inside_a_transaction() -> list[Patch]:
+    original = pulling.pull
+
+    def pulled(session: Any) -> None:
+        with tenant(session.account_id):
+            original(session)
+
+    return [(pulling, "pull", pulled)]
+
+
+def _without_pause() -> list[Patch]:
+    original = running._failed
+
+    def failed(session: Any, error: Any) -> bool:
+        original(session, error)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE sync_mirrorrun SET next_attempt_at = NULL")
+        return True
+
+    return [(running, "_failed", failed), (session_module, "wait_s", lambda current: 0.0)]
+
+
+def _latest_clock_wins() -> list[Patch]:
+    def is_older(remote: Any, link: Any) -> bool:
+        changed = link.event.changed_at.isoformat() if link.event is not None else ""
+        return bool(remote.updated) and remote.updated < changed
+
+    return [(linking, "is_older", is_older)]
+
+
+def _adopts_by_tag() -> list[Patch]:
+    original = pulling._adopted
+
+    def adopted(session: Any, remotes: list[Any]) -> list[Any]:
+        rest = []
+        for remote in remotes:
+            event = Event.objects.filter(uuid=remote.tag).first() if len(remote.tag) == 36 else None
+            if event is None or event.deleted_at is not None or remote.content is None or remote.original_key:
+                rest.append(remote)
+            else:
+                pulling._adopt(session, event, remote)
+        return original(session, rest)
+
+    return [(pulling, "_adopted", adopted)]
+
+
 BUGS = (
     Bug("a new random id for each attempt", _random_ids, "late", seed=5),
     Bug("the cursor stored after the first page", _first_page_only, seed=1),
@@ -242,4 +497,30 @@ BUGS = (
     Bug("a series' etag taken without its content", _stale_series_etag, seed=11),
     Bug("cancelled occurrences dropped", _cancelled_dropped, seed=5),
     Bug("sync mails guests", _tells_everybody, seed=4),
+    Bug("the base is not what Google answered", _base_stays_behind),
+    Bug("a taken id makes another event", _taken_id_makes_another),
+    Bug("a failed run counts as done", _failed_run_counts_as_done, "flaky"),
+    Bug("an unsent edit is dropped with its event", _unsent_edit_dropped),
+    Bug("changes are told by their date", _changes_by_updated),
+    Bug("editing a series drops its exceptions", _series_edit_drops_exceptions),
+    Bug("the second half of a split is forgotten", _second_half_forgotten),
+    Bug("whole days go through UTC", _days_through_utc),
+    Bug("channels are renewed once they ended", lambda: [(channels, "_renewed_at", lambda c: c.expires_at)], "long"),
+    Bug("everybody renews", _everybody_renews),
+    Bug("access is revoked before channels stop", lambda: [(channels, "stop_all", lambda *args: 0)]),
+    Bug("access is revoked for everybody", _revokes_for_everybody),
+    Bug("mirroring again makes everything anew", _forgets_links),
+    Bug("a missing calendar is emptied", _missing_calendar_is_emptied),
+    Bug(
+        "an empty list is believed",
+        lambda: [(pulling, "_is_plausible", lambda *args: True), (pulling, "_is_really_gone", lambda *args: True)],
+    ),
+    Bug("one unreadable event stops its calendar", _unreadable_stops_all),
+    Bug("a token in a message", _token_in_message),
+    Bug("a notification is worked on at once", _syncs_while_google_waits),
+    Bug("leases end by each machine's clock", _lease_by_own_clock),
+    Bug("Google is asked inside a transaction", _asks_inside_a_transaction),
+    Bug("tried again without pause", _without_pause, "broken"),
+    Bug("the latest clock wins", _latest_clock_wins),
+    Bug("adopted by its tag alone", _adopts_by_tag),
 )

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
@@ -37,7 +38,14 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANA, SHARED, OLGA = "ana@acme.example", "support@group.calendar.google.com", "olga@elsewhere.example"
 DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
 """Jobs that the real queue would hand out at this moment."""
+DIRTY = "is_active AND (wanted > done OR pull_wanted > pull_done OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL)"
+"""Mirrors that are worked on, or that wait for it."""
 QUIET_ROUNDS_MAX = 150
+UNCHECKED = {"fast", "flaky"}
+"""Modes in which no safety check may be needed."""
+TICKS = {"fast": [0.1, 1.0], "flaky": [0.1, 1.0, 10.0]}
+IN_VAIN_MAX = 80
+"""So often a calendar that never works again may be asked in the hours of rest."""
 ROUNDS_MAX = 8
 STEPS_MAX = 6_000
 """More boundaries without rest than this are an endless loop."""
@@ -74,10 +82,13 @@ class Scenario:
         self.google.world.reset()
         self.wire = Wire(self.google.world, self.google.app, stage, time, random.Random(f"wire {config.seed}"))
         self.counts: Counter[str] = Counter()
+        self.hopeless = 0
+        """The mirror that never works again."""
         self.restless: list[str] = []
         self.broken_off: set[tuple[int, int]] = set()
         gateway.use(self.wire)
         self.people = self._installation()
+        self.wire.is_revoked_well = self._revoking
         self.wire.poisoned = self.people.poisoned.keys()
         self.upheavals = Upheavals(self.people, random.Random(f"upheavals {config.seed}"))
         stage.dice = random.Random(f"database {config.seed}")
@@ -100,11 +111,12 @@ class Scenario:
             self._heal()
             self._settle("healed")
             self._put_right()
-            if self.config.mode == "fast":
+            if self.config.mode in UNCHECKED:
                 late = [f"I-15 without a safety check: {text}" for text in checker.converged(self._outcome(0))]
             self._next_checks(2)
             self._settle("quiet")
             quiet_from = len(self.wire.writes)
+            self.wire.asked_in_vain = 0
             self._next_checks(10 if self.config.seed % 10 == 0 else 3)
             outcome = self._outcome(quiet_from)
         finally:
@@ -168,6 +180,9 @@ class Scenario:
                 "deleted_copy": config.deleted_copy,
             }
         )
+        if config.mode == "broken":
+            self.wire.broken, self.people.barred = quote(SHARED), {SHARED}
+            self.hopeless = MirrorRun.objects.order_by("-mirror_id").values_list("mirror_id", flat=True)[0]
         if config.mode == "deaf":
             world.notification_mode = {"mode": "drop"}
         elif config.mode == "safety":
@@ -214,8 +229,7 @@ class Scenario:
             case "notify":
                 self._deliver()
             case "tick":
-                choices = [0.1, 1.0] if self.config.mode == "fast" else [0.1, 1.0, 20.0, 61.0, 100.0, 1000.0]
-                self._tick(self.dice.choice(choices))
+                self._tick(self.dice.choice(TICKS.get(self.config.mode, [0.1, 1.0, 20.0, 61.0, 100.0, 1000.0])))
             case "dispatch":
                 self._dispatch()
             case "late":
@@ -317,10 +331,8 @@ class Scenario:
             has_jobs = self._sql(f"SELECT count(*) FROM procrastinate_jobs WHERE {DUE}")
             if has_jobs:
                 continue
-            is_dirty = self._sql(
-                "SELECT count(*) FROM sync_mirrorrun WHERE is_active AND (wanted > done OR pull_wanted > pull_done"
-                " OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL)"
-            ) or self._sql("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+            is_dirty = self._sql(f"SELECT count(*) FROM sync_mirrorrun WHERE {DIRTY} AND mirror_id <> {self.hopeless}")
+            is_dirty = is_dirty or self._sql("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
             is_dirty = is_dirty or disconnecting.unfinished(clock.now() + timedelta(days=2))
             still = 0 if is_dirty else still + 1
             if still >= 2:
@@ -367,15 +379,20 @@ class Scenario:
         states = [
             f"{name} {row['google_calendar_id']} {row['state']} {(row['error'] or {}).get('code', '')}"
             for name, row in rows
-            if row["state"] not in {"live", "polling"}
+            if row["state"] not in {"live", "polling"} and row["google_calendar_id"] not in people.barred
         ]
         states += self._channels(rows)
-        there = {name: people.there(name) for name in people.calendars}
+        if self.wire.asked_in_vain > IN_VAIN_MAX:
+            states.append(f"asked {self.wire.asked_in_vain} times for what never works (I-24)")
+        there = {name: people.there(name) for name in people.calendars if name not in people.barred}
+        here = {place: items for place, items in people.here().items() if place[1] not in people.barred}
+        secrets = [*self.google.world.tokens, *self.google.world.refresh_tokens]
+        self.wire.wrong += [f"I-21 a token stands in {table}" for table in self.time.tables_with(secrets)]
         items = [item for found in there.values() for item in found]
         refused = {item.get("description", "") for item in items if item["id"].split("_")[0] in self.wire.refused}
         return checker.Outcome(
             people.ops,
-            people.here(),
+            here,
             there,
             people.kept(),
             self.wire.writes,
@@ -383,7 +400,7 @@ class Scenario:
             self.google.world.mails,
             self.stage.errors,
             self.broken_off,
-            set(self.people.poisoned.values()),
+            {*people.poisoned.values(), *(op.name for op in people.ops if op.where in people.barred)},
             self.wire.wrong,
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
@@ -400,6 +417,17 @@ class Scenario:
             alive = [c for c in known if c is not None and c.stopped_at is None and c.expires_at > now]
             if row["state"] == "live" and not 1 <= len(alive) <= 2:
                 found.append(f"{name} {row['google_calendar_id']} has {len(alive)} channels (I-16)")
+        return found
+
+    def _revoking(self) -> list[str]:
+        """I-17: access is revoked when nobody uses it any more and every channel was stopped."""
+        found = []
+        if self.time.number("SELECT count(*) FROM connections_connection WHERE state = 'active'"):
+            found.append("I-17 access is revoked while another account uses it")
+        now = self.time.google.now_s()
+        alive = [c for c in self.google.world.channels.values() if c.stopped_at is None and c.expires_at > now]
+        if not {"G30", "G31"} & self.config.faults and any(c.client_id == "demo-client" for c in alive):
+            found.append("I-17 access is revoked before its channels were stopped")
         return found
 
     def _taken(self, mirror_id: int) -> Any:

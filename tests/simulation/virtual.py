@@ -69,6 +69,22 @@ class VirtualTime:
         row = self._session.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
         return int(row[0]) if row else 0
 
+    def number(self, query: str) -> int:
+        """A number, whoever's rows it counts."""
+        row = self._session.execute(query.encode()).fetchone()
+        return int(row[0]) if row else 0
+
+    def tables_with(self, texts: list[str]) -> list[str]:
+        """Tables of the product in which one of these texts stands."""
+        query = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        found = []
+        for (name,) in self._session.execute(query).fetchall():
+            holds = sql.SQL("SELECT count(*) FROM {} t WHERE strpos(t::text, %s) > 0").format(sql.Identifier(name))
+            for text in {text[:5] for text in texts}:
+                if self._session.execute(holds, [text]).fetchone() != (0,):
+                    found.append(name)
+        return found
+
     def kill_backend(self, pid: int) -> None:
         """Ends a database session as the server sees a killed process."""
         self._session.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])

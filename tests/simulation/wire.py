@@ -8,7 +8,7 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -83,6 +83,11 @@ class Wire:
     """What was asked as it should not be."""
     is_receiving: bool = False
     """Whether Google is just delivering a notification."""
+    broken: str = ""
+    """The part of a path behind which nothing works any more."""
+    asked_in_vain: int = 0
+    is_revoked_well: Callable[[], list[str]] = list
+    """Answers what is wrong with a revocation just now."""
     renewing: list[tuple[Worker, bytes, float]] = field(default_factory=list)
     repeated: Counter[tuple[float, str, str, bytes]] = field(default_factory=Counter)
     is_concurrent: bool = False
@@ -95,7 +100,7 @@ class Wire:
         self._note(request, path)
         self._watch_over(request, path)
         self.stage.switch(f"before {request.method} {path}")
-        code = self._fault(request, path)
+        code = "G19" if self.broken and self.broken in path else self._fault(request, path)
         if code:
             self.struck[code] += 1
             if code in {"G06", "G10"}:
@@ -118,6 +123,8 @@ class Wire:
             self.repeated[key] += 1
             if self.repeated[key] == REPEATED_MAX:
                 self.wrong.append(f"I-05 {request.method} {path} again and again at one moment")
+        if path == "/revoke":
+            self.wrong += self.is_revoked_well()
         if path == "/token" and b"refresh_token=" in request.body and isinstance(worker, Worker):
             self.renewing = [h for h in self.renewing if not h[0].is_killed and now - h[2] < RENEWAL_S]
             if any(body == request.body for _worker, body, _at in self.renewing):
@@ -177,6 +184,9 @@ class Wire:
                 return _refusal(400, "invalid", self.dice.choice(["pageToken", ""]))
             case "G22" | "G29":
                 return self._badly_shown(self._answer(request), code)
+            case "G19" if self.broken and self.broken in request.url:
+                self.asked_in_vain += 1
+                return _refusal(503, "backendError")
             case "G19" | "G32" | "G34":
                 if self.dice.random() < 0.5 and code != "G34":
                     self._answer(request)
