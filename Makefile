@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser messages bench simulate soak planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -41,8 +41,14 @@ messages: setup ## bring the catalogues of texts in step with the code; fill in 
 bench: setup ## speed as ratios to floors measured in the same run
 	@$(BIN)/python -m benchmarks
 
-simulate: setup ## replay one simulated scenario: SEED=n [MODE=safety|fast|deaf|late]
-	@$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --mode "$(MODE)"
+simulate: setup ## replay one simulated scenario: SEED=n [MODE=…] or CONFIG='{…}' [TIMES=n]
+	@$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --mode "$(MODE)" --config '$(CONFIG)' --replays $(or $(TIMES),1)
+
+shrink: setup ## make a failing scenario small: SEED=n [MODE=…] or CONFIG='{…}'
+	@$(BIN)/python -m tests.simulation --shrink --seed $(or $(SEED),1) --mode "$(MODE)" --config '$(CONFIG)'
+
+endurance: setup ## months of virtual time: ACCOUNTS=n CALENDARS=n DAYS=n
+	@$(BIN)/python -m tests.simulation --endurance $(or $(ACCOUNTS),10)x$(or $(CALENDARS),2)x$(or $(DAYS),90)
 
 soak: setup ## simulate fresh scenarios on all cores: MINUTES=n [FIRST=seed]
 	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5) --first $(or $(FIRST),0)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tests import conftest  # noqa: F401  starts the database and Django
-from tests.simulation import endurance, ledger, scenario
+from tests.simulation import endurance, ledger, scenario, shrinking
 from tests.simulation.config import Config, Report
 from tests.simulation.planted import BUGS, Bug
 
@@ -23,6 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="simulate")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mode", default="")
+    parser.add_argument("--config", default="", help="a scenario as --shrink spells it")
+    parser.add_argument("--shrink", action="store_true", help="make a failing scenario small")
+    parser.add_argument("--replays", type=int, default=1, help="so many times; every trace has to be the same")
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--first", type=int, default=0, help="the first seed; 0 for fresh ones")
     parser.add_argument("--child", action="store_true", help="one process's share of a soak")
@@ -35,8 +38,9 @@ def main() -> int:
     from django.core.management import call_command
 
     call_command("migrate", database="owner", verbosity=0)
-    if asked.seed is not None:
-        return _replay(Config.drawn(asked.seed, asked.mode), asked.trace)
+    if asked.seed is not None or asked.config:
+        config = shrinking.read(asked.config) if asked.config else Config.drawn(asked.seed, asked.mode)
+        return _shrink(config) if asked.shrink else _replay(config, asked.trace, asked.replays)
     if asked.planted:
         return _planted(asked.first or 1, [bug for bug in BUGS if asked.only in bug.name])
     if asked.endurance:
@@ -48,13 +52,23 @@ def main() -> int:
     return _play_on(asked) if asked.child else _soak(asked)
 
 
-def _replay(config: Config, is_traced: bool) -> int:
+def _replay(config: Config, is_traced: bool, replays: int) -> int:
     report = scenario.play(config)
     print(config)
     if is_traced or report.violations:
         print("\n".join(report.trace))
     print("\n".join(report.violations) or "no violation", f"· trace {report.digest[:16]}")
-    return 1 if report.violations else 0
+    others = [scenario.play(config).digest for _replay in range(replays - 1)]
+    if others:
+        print(f"{replays} replays: " + ("the same trace" if set(others) == {report.digest} else "different traces"))
+    return 1 if report.violations or set(others) - {report.digest} else 0
+
+
+def _shrink(config: Config) -> int:
+    smaller, violations = shrinking.shrink(config)
+    print("\n".join(violations) or "no violation")
+    print(f"make simulate CONFIG='{shrinking.spelled(smaller)}'")
+    return 1 if violations else 0
 
 
 def _planted(first: int, bugs: list[Bug]) -> int:
