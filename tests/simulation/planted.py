@@ -23,7 +23,19 @@ from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.google.client import GoogleCalendar
-from conversa_calendar.sync import channels, disconnecting, leases, linking, pulling, pushing, running, selection, tasks
+from conversa_calendar.sync import (
+    arriving,
+    channels,
+    departing,
+    disconnecting,
+    leases,
+    linking,
+    pulling,
+    pushing,
+    running,
+    selection,
+    tasks,
+)
 from conversa_calendar.sync import session as session_module
 from conversa_calendar.sync.models import Link
 from tests.simulation import endurance, scenario
@@ -235,12 +247,12 @@ def _stale_series_etag() -> list[Patch]:
 
 
 def _cancelled_dropped() -> list[Patch]:
-    original = pulling._create
+    original = arriving.create
 
     def created(session: Any, remotes: list[Any]) -> int:
         return original(session, [remote for remote in remotes if remote.content is not None])
 
-    return [(pulling, "_create", created), (linking, "cancel_occurrence", lambda *args: None)]
+    return [(arriving, "create", created), (linking, "cancel_occurrence", lambda *args: None)]
 
 
 def _base_stays_behind() -> list[Patch]:
@@ -458,7 +470,7 @@ def _latest_clock_wins() -> list[Patch]:
 
 
 def _adopts_by_tag() -> list[Patch]:
-    original = pulling._adopted
+    original = arriving._adopted
 
     def adopted(session: Any, remotes: list[Any]) -> list[Any]:
         rest = []
@@ -467,10 +479,10 @@ def _adopts_by_tag() -> list[Patch]:
             if event is None or event.deleted_at is not None or remote.content is None or remote.original_key:
                 rest.append(remote)
             else:
-                pulling._adopt(session, event, remote)
+                arriving._adopt(session, event, remote)
         return original(session, rest)
 
-    return [(pulling, "_adopted", adopted)]
+    return [(arriving, "_adopted", adopted)]
 
 
 BUGS = (
@@ -478,7 +490,7 @@ BUGS = (
     Bug("the cursor stored after the first page", _first_page_only, seed=1),
     Bug("paging stops at an empty page", _stop_at_empty_page, seed=7),
     Bug("a dead cursor taken for an empty list", _dead_cursor_is_empty, seed=6),
-    Bug("a full listing does not sweep", lambda: [(pulling, "_mark_unseen", lambda session: None)], seed=6),
+    Bug("a full listing does not sweep", lambda: [(departing, "mark_unseen", lambda session: None)], seed=6),
     Bug("PATCH without If-Match", lambda: _without_if_match("patch"), seed=1),
     Bug("DELETE without If-Match", lambda: _without_if_match("delete"), seed=1),
     Bug("what came in is sent back", _echoes, seed=2),
@@ -513,7 +525,7 @@ BUGS = (
     Bug("a missing calendar is emptied", _missing_calendar_is_emptied),
     Bug(
         "an empty list is believed",
-        lambda: [(pulling, "_is_plausible", lambda *args: True), (pulling, "_is_really_gone", lambda *args: True)],
+        lambda: [(departing, "_is_plausible", lambda *args: True), (departing, "_is_really_gone", lambda *args: True)],
     ),
     Bug("one unreadable event stops its calendar", _unreadable_stops_all),
     Bug("a token in a message", _token_in_message),

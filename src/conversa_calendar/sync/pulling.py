@@ -14,21 +14,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history, occurrences
-from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.domain.event import Content
-from conversa_calendar.engine import guard
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.engine.decide import Decision, Side, decide
-from conversa_calendar.kit import clock, digest, ids
+from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers import protocol
-from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
-from conversa_calendar.sync import bulk, leases, linking, notices
+from conversa_calendar.sync import arriving, bulk, departing, leases, linking
 from conversa_calendar.sync.ahead import AFTER_PAGES, PageAhead
-from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import ACCESS_ORDER, Session
 
@@ -37,8 +32,6 @@ log = logging.getLogger(__name__)
 PAGES_MAX = 4000
 RESTARTS_MAX = 2
 FULL_LISTS_A_DAY_MAX = 6
-CONFIRMATIONS_MAX = 200
-NO_MASTER = "waits for its series"
 
 
 class AccessReduced(Exception):
@@ -186,7 +179,7 @@ def _apply_page(session: Session, page: Page, apply_items: Callable[[Session, Pa
             history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
     session.changed = False
     if not page.next_page and mirror.listing == "" and page.next_cursor and session.has_deletions:
-        carry_out_deletions(session)
+        departing.carry_out_deletions(session)
 
 
 _PAGE_FIELDS = [
@@ -215,10 +208,10 @@ def _end_listing(session: Session, cursor: str) -> None:
     was_full = mirror.listing in {"first", "full"}
     mirror.cursor, mirror.cursor_owner, mirror.listing = cursor, session.connection.uuid, ""
     mirror.first_synced_at = mirror.first_synced_at or clock.now()
-    _bring_in_waiting(session)
+    arriving.bring_in_waiting(session)
     if was_full:
-        _adopt_orphans(session)
-        _mark_unseen(session)
+        arriving.adopt_orphans(session)
+        departing.mark_unseen(session)
 
 
 def _apply_items(session: Session, page: Page) -> int:
@@ -242,7 +235,7 @@ def _apply_items(session: Session, page: Page) -> int:
             _park(session, item)
     if seen and session.mirror.listing != "changes":
         Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
-    return _create(session, created)
+    return arriving.create(session, created)
 
 
 class Known(NamedTuple):
@@ -374,336 +367,7 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             linking.merge_remote(session, event, link, remote, is_listed=True)
             return
     Link.objects.filter(pk=link.pk).delete()
-    _create(session, [remote])
-
-
-def _create(session: Session, remotes: list[RemoteEvent]) -> int:
-    """Creates events for remote ones that have no link: masters before overrides."""
-    remotes = _adopted(session, _staying(session, remotes))
-    roots = [remote for remote in remotes if not remote.original_key]
-    living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]
-    overrides = [remote for remote in remotes if remote.original_key]
-    if not living and not overrides:
-        return 0
-    masters = _masters(session, {remote.series_id for remote in overrides})
-    overrides = _unmet(session, overrides, masters)
-    fresh = bulk.next_ids(len(living) + len(overrides))
-    new = [
-        NewEvent(remote, _content(remote), "series" if _content(remote).recurrence else "single", fresh.pop())
-        for remote in living
-    ]
-    by_remote: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
-    by_remote |= {name: (event.pk, event.content) for name, event in masters.items()}
-    waiting = _waiting(session, [item.remote.id for item in new if item.kind == "series"])
-    made, parked = _overrides(session, [*overrides, *waiting], by_remote, fresh)
-    taken: dict[int, frozenset[str]] = {}
-    for override in made:
-        assert override.series_id is not None
-        taken[override.series_id] = taken.get(override.series_id, frozenset()) | {override.original_key}
-    bulk.insert_events(session, [*new, *made], taken)
-    bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
-    known_ids = {event.pk for event in masters.values()}
-    bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
-    return len(new) + len(made)
-
-
-def _side_of(remote: RemoteEvent) -> Side:
-    """How something that is not known here stands there."""
-    return Side.CHANGED if remote.content is not None else Side.DELETED
-
-
-def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
-    """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
-    that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
-    former place: of two that are organised where they stand, the one changed later is the one that lives."""
-    names = {remote.series_id or remote.id for remote in remotes}
-    elsewhere = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
-    known = {
-        link.remote_id: link
-        for link in elsewhere.filter(tombstoned_at=None).exclude(event=None).select_related("event")
-    }
-    return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
-
-
-def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
-    if elsewhere is None or elsewhere.event is None:
-        return False
-    if elsewhere.moving_from:
-        return session.mirror.remote_id in (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
-    is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
-    return is_one and linking.is_older(remote, elsewhere)
-
-
-def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
-    """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
-    there is no link yet; answers the rest."""
-    series = {event.pk: remote_id for remote_id, event in masters.items()}
-    keys = {remote.original_key for remote in overrides}
-    here = Event.objects.filter(series__in=series, original_key__in=keys, deleted_at=None).values_list("pk", flat=True)
-    found = list(here) if series else []
-    rows = Event.objects.select_related("series", "calendar", "author").filter(pk__in=found) if found else ()
-    mine = {(series[row.series_id or 0], row.original_key): row for row in rows}
-    rest = []
-    for remote in overrides:
-        event = mine.get((remote.series_id, remote.original_key))
-        if event is None:
-            rest.append(remote)
-            continue
-        link = Link(mirror=session.mirror, event=event, remote_id=remote.id, seen_generation=session.mirror.generation)
-        link.zone, link.series_remote_id, link.original_key = (
-            session.mirror.time_zone,
-            remote.series_id,
-            remote.original_key,
-        )
-        if remote.is_cancelled:
-            linking.cancel_occurrence(session, event, link, remote)
-        else:
-            linking.merge_remote(session, event, link, remote, is_listed=True)
-    return rest
-
-
-def _content(remote: RemoteEvent) -> Content:
-    assert remote.content is not None
-    return remote.content
-
-
-def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
-    if not remote_ids:
-        return {}
-    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids, tombstoned_at=None).exclude(event=None)
-    named = dict(rows.values_list("event_id", "remote_id"))
-    # one that was deleted here meanwhile takes no new occurrences: they would outlive it
-    living = Event.objects.filter(pk__in=named, kind="series", deleted_at=None)
-    return {named[event.pk]: event for event in living}
-
-
-def _overrides(
-    session: Session, remotes: list[RemoteEvent], masters: dict[str, tuple[int, Content]], fresh: list[int]
-) -> tuple[list[NewEvent], list[RemoteEvent]]:
-    made, parked = [], []
-    for remote in remotes:
-        if remote.series_id not in masters:
-            parked.append(remote)
-            continue
-        series_id, master = masters[remote.series_id]
-        content, overridden = _override_content(remote, master)
-        event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
-        made.append(NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden)))
-    return made, parked
-
-
-def _override_content(remote: RemoteEvent, master: Content) -> tuple[Content, list[str]]:
-    """An override's content and what it overrides; a cancelled one is its occurrence with status cancelled."""
-    from conversa_calendar.domain import times
-    from conversa_calendar.domain.event import changed_units
-
-    start = times.moment_of_key(remote.original_key, master.start)
-    end = times.shift(start, times.duration(master.start, master.end))
-    plain = msgspec.structs.replace(master, start=start, end=end, recurrence=())
-    if remote.content is None:
-        return msgspec.structs.replace(plain, status="cancelled"), ["status"]
-    return remote.content, sorted(changed_units(plain, remote.content))
-
-
-def _waiting(session: Session, series_remote_ids: list[str]) -> list[RemoteEvent]:
-    """Overrides parked until one of these masters came; their parked links give way to real ones."""
-    if not series_remote_ids:
-        return []
-    rows = Link.objects.filter(
-        mirror=session.mirror, series_remote_id__in=series_remote_ids, event=None, parked=NO_MASTER
-    )
-    parked = list(rows)
-    if not parked:
-        return []
-    rows.delete()
-    read = [mapping.read(link.raw.encode(), link.zone) for link in parked]
-    return [remote for remote in read if isinstance(remote, RemoteEvent)]
-
-
-def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
-    """Ties remote events to events that are already here, by identity only; answers the rest.
-
-    Ours by derived id (after a restored backup), or moved here from another mirrored calendar at the provider.
-    """
-    tags = {remote.tag for remote in remotes if remote.tag and remote.content is not None}
-    uids = {remote.facts.ical_uid for remote in remotes if remote.content is not None and not remote.original_key}
-    candidates = _adoptable(session, tags, uids)
-    if not candidates:
-        return remotes
-    rest = []
-    for remote in remotes:
-        event = candidates.get(remote.tag) or candidates.get(f"uid:{remote.facts.ical_uid}")
-        is_ours = event is not None and remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
-        is_moved = event is not None and event.deleted_by == "remote" and event.ical_uid == remote.facts.ical_uid
-        if event is None or remote.content is None or remote.original_key or not (is_ours or is_moved):
-            rest.append(remote)
-            continue
-        _adopt(session, event, remote)
-        candidates = {key: value for key, value in candidates.items() if value is not event}
-    return rest
-
-
-def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Event]:
-    wanted = Q()
-    if tags:
-        wanted |= Q(uuid__in=[tag for tag in tags if len(tag) == 36], calendar=session.calendar, deleted_at=None)
-    if session.mirror.listing == "changes" and uids:
-        recently = clock.now() - timedelta(days=30)
-        wanted |= Q(ical_uid__in=uids - {""}, deleted_by="remote", deleted_at__gt=recently, series=None) & ~Q(
-            calendar=session.calendar
-        )
-    if not wanted:
-        return {}
-    found: dict[str, Event] = {}
-    linked = (
-        set(
-            Link.objects.filter(mirror=session.mirror, tombstoned_at=None)
-            .exclude(event=None)
-            .values_list("event_id", flat=True)
-        )
-        if tags
-        else set()
-    )
-    for event in Event.objects.filter(wanted).select_related("calendar"):
-        if event.pk not in linked:
-            found[str(event.uuid)] = event
-            if event.deleted_by == "remote":
-                found[f"uid:{event.ical_uid}"] = event
-    return found
-
-
-def _derived_ids(event: Event) -> set[str]:
-    return {ids.remote_event_id(event.uuid, number) for number in range(8)}
-
-
-def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
-    link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
-    if event.deleted_at is None:
-        link.remote_id = remote.id
-        linking.merge_remote(session, event, link, remote, [event.content])
-        return
-    former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
-    if former is not None:
-        link.raw, link.zone = former.raw, former.zone  # what was edited here and not sent yet goes along
-    event.deleted_at, event.deleted_by, event.calendar = None, "", session.calendar
-    event.revision += 1
-    history.record(event, side="remote", cause="moved", note=session.calendar.name)
-    linking.merge_remote(session, event, link, remote)
-    occurrences.rebuild(event, session.calendar.time_zone)
-    history.announce(session.calendar, [(event.uuid, "restored")])
-
-
-def _bring_in_waiting(session: Session) -> None:
-    """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
-    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER)
-    series = set(parked.values_list("series_remote_id", flat=True))
-    remotes = _waiting(session, sorted(_masters(session, series))) if series else []
-    if remotes:
-        _create(session, remotes)
-
-
-def _adopt_orphans(session: Session) -> None:
-    """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4). Those
-    that it did not show have gone with their series, and those whose series stands there still, but was deleted here,
-    go with it."""
-    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
-    parked.filter(seen_generation__lt=session.mirror.generation).delete()
-    standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
-    series = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None).values("remote_id")
-    for link in list(parked.exclude(series_remote_id__in=series)):
-        remote = mapping.read(link.raw.encode(), link.zone)
-        if isinstance(remote, RemoteEvent) and remote.content is not None:
-            Link.objects.filter(pk=link.pk).delete()
-            new = NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])
-            bulk.insert_events(session, [new], {})
-
-
-def _mark_unseen(session: Session) -> None:
-    """What a complete listing did not show is a candidate for deletion, not more. Our own unsent creates are not, nor is
-    what is on its way here from another calendar."""
-    rows = Link.objects.filter(
-        mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
-    )
-    rows = rows.exclude(event=None).filter(intent__isnull=True, moving_from="").exclude(raw="")
-    coming = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(moving_from="")
-    rows = rows.exclude(series_remote_id__in=coming.values("remote_id"))
-    if rows.update(remote_deleted_at=clock.now(), is_held=False):
-        session.has_deletions = True
-
-
-def carry_out_deletions(session: Session) -> None:
-    """Deletes here what was deleted at the provider, once the guard finds it plausible; else holds it for a person."""
-    with tenant(session.account_id):
-        candidates = list(_candidates(session))
-    if not candidates:
-        return
-    confirmed = [link for link in candidates if link.is_approved]
-    open_ones = [link for link in candidates if not link.is_approved]
-    if open_ones and not _is_plausible(session, open_ones):
-        _hold(session, open_ones)
-        open_ones = []
-    confirmed += [link for link in open_ones[:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
-    with tenant(session.account_id):
-        leases.confirm(session.lease)
-        for link in confirmed:
-            if link.event is not None:
-                event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event.pk)
-                linking.delete_here(session, event, link)
-        if confirmed:
-            Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
-
-
-def _candidates(session: Session) -> list[Link]:
-    rows = Link.objects.filter(
-        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False
-    )
-    return list(rows.exclude(event=None).select_related("event").order_by("id"))
-
-
-def _is_plausible(session: Session, links: list[Link]) -> bool:
-    with tenant(session.account_id):
-        roots = [link for link in links if link.event is not None and link.event.kind != "override"]
-        since = clock.now() - timedelta(hours=24)
-        rows = Event.objects.filter(calendar=session.calendar, series=None)
-        recently = rows.filter(deleted_by="remote", deleted_at__gt=since).count()
-        live = rows.filter(deleted_at=None).count()
-    if not guard.is_plausible(len(roots), recently, live):
-        return False
-    return len(roots) < live or guard.is_empty_listing_plausible(live)
-
-
-def _hold(session: Session, links: list[Link]) -> None:
-    with tenant(session.account_id):
-        leases.confirm(session.lease)
-        Link.objects.filter(pk__in=[link.pk for link in links]).update(is_held=True)
-        Event.objects.filter(pk__in=[link.event_id for link in links]).update(sync_state="held")
-        if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
-            notices.tell(session.mirror, "held")
-        session.has_held = True
-        history.wake("connections")
-
-
-def _is_really_gone(session: Session, link: Link) -> bool:
-    """A tombstone is believed; an absence from a full listing only after asking for the event itself. What is there after
-    all may be an occurrence that follows its series again, and is merged as it stands."""
-    is_seen = link.seen_generation >= session.mirror.generation or session.mirror.listing != ""
-    if decide(Side.SAME, Side.DELETED if is_seen else Side.ABSENT) is not Decision.CONFIRM_ABSENCE:
-        return True
-    try:
-        remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)
-    except (protocol.NotFound, protocol.Gone):
-        return True
-    is_known_cancelled = link.event is not None and link.event.is_cancelled_occurrence
-    if remote.is_cancelled and not is_known_cancelled:
-        return True
-    with tenant(session.account_id):
-        leases.confirm(session.lease)
-        link.remote_deleted_at, link.seen_generation = None, session.mirror.generation
-        link.save(update_fields=["remote_deleted_at", "seen_generation"])
-        if link.event is not None and link.digest != linking.content_digest(remote) and not link.intent:
-            event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
-            linking.merge_remote(session, event.get(pk=link.event.pk), link, remote)
-    return False
+    arriving.create(session, [remote])
 
 
 def _check_access(session: Session, access: str) -> None:

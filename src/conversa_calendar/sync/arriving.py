@@ -1,0 +1,260 @@
+"""What is new at the provider comes in: masters before overrides, those that are here already met by their identity,
+overrides of series that nobody has seen yet kept until they come."""
+
+from datetime import timedelta
+
+import msgspec
+from django.db.models import Q
+
+from conversa_calendar.calendars import history, occurrences
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.domain import times
+from conversa_calendar.domain.event import Content, changed_units
+from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.kit import clock, ids
+from conversa_calendar.providers.google import mapping
+from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.sync import bulk, linking
+from conversa_calendar.sync.bulk import NewEvent
+from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.session import Session
+
+NO_MASTER = "waits for its series"
+
+
+def create(session: Session, remotes: list[RemoteEvent]) -> int:
+    """Creates events for remote ones that have no link: masters before overrides."""
+    remotes = _adopted(session, _staying(session, remotes))
+    roots = [remote for remote in remotes if not remote.original_key]
+    living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]
+    overrides = [remote for remote in remotes if remote.original_key]
+    if not living and not overrides:
+        return 0
+    masters = _masters(session, {remote.series_id for remote in overrides})
+    overrides = _unmet(session, overrides, masters)
+    fresh = bulk.next_ids(len(living) + len(overrides))
+    new = [
+        NewEvent(remote, _content(remote), "series" if _content(remote).recurrence else "single", fresh.pop())
+        for remote in living
+    ]
+    by_remote: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
+    by_remote |= {name: (event.pk, event.content) for name, event in masters.items()}
+    waiting = _waiting(session, [item.remote.id for item in new if item.kind == "series"])
+    made, parked = _overrides(session, [*overrides, *waiting], by_remote, fresh)
+    taken: dict[int, frozenset[str]] = {}
+    for override in made:
+        assert override.series_id is not None
+        taken[override.series_id] = taken.get(override.series_id, frozenset()) | {override.original_key}
+    bulk.insert_events(session, [*new, *made], taken)
+    bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
+    known_ids = {event.pk for event in masters.values()}
+    bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
+    return len(new) + len(made)
+
+
+def _side_of(remote: RemoteEvent) -> Side:
+    """How something that is not known here stands there."""
+    return Side.CHANGED if remote.content is not None else Side.DELETED
+
+
+def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
+    """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
+    that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
+    former place: of two that are organised where they stand, the one changed later is the one that lives."""
+    names = {remote.series_id or remote.id for remote in remotes}
+    elsewhere = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
+    known = {
+        link.remote_id: link
+        for link in elsewhere.filter(tombstoned_at=None).exclude(event=None).select_related("event")
+    }
+    return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
+
+
+def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
+    if elsewhere is None or elsewhere.event is None:
+        return False
+    if elsewhere.moving_from:
+        return session.mirror.remote_id in (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
+    is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
+    return is_one and linking.is_older(remote, elsewhere)
+
+
+def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
+    """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
+    there is no link yet; answers the rest."""
+    series = {event.pk: remote_id for remote_id, event in masters.items()}
+    keys = {remote.original_key for remote in overrides}
+    here = Event.objects.filter(series__in=series, original_key__in=keys, deleted_at=None).values_list("pk", flat=True)
+    found = list(here) if series else []
+    rows = Event.objects.select_related("series", "calendar", "author").filter(pk__in=found) if found else ()
+    mine = {(series[row.series_id or 0], row.original_key): row for row in rows}
+    rest = []
+    for remote in overrides:
+        event = mine.get((remote.series_id, remote.original_key))
+        if event is None:
+            rest.append(remote)
+            continue
+        link = Link(mirror=session.mirror, event=event, remote_id=remote.id, seen_generation=session.mirror.generation)
+        link.zone, link.series_remote_id, link.original_key = (
+            session.mirror.time_zone,
+            remote.series_id,
+            remote.original_key,
+        )
+        if remote.is_cancelled:
+            linking.cancel_occurrence(session, event, link, remote)
+        else:
+            linking.merge_remote(session, event, link, remote, is_listed=True)
+    return rest
+
+
+def _content(remote: RemoteEvent) -> Content:
+    assert remote.content is not None
+    return remote.content
+
+
+def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
+    if not remote_ids:
+        return {}
+    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids, tombstoned_at=None).exclude(event=None)
+    named = dict(rows.values_list("event_id", "remote_id"))
+    # one that was deleted here meanwhile takes no new occurrences: they would outlive it
+    living = Event.objects.filter(pk__in=named, kind="series", deleted_at=None)
+    return {named[event.pk]: event for event in living}
+
+
+def _overrides(
+    session: Session, remotes: list[RemoteEvent], masters: dict[str, tuple[int, Content]], fresh: list[int]
+) -> tuple[list[NewEvent], list[RemoteEvent]]:
+    made, parked = [], []
+    for remote in remotes:
+        if remote.series_id not in masters:
+            parked.append(remote)
+            continue
+        series_id, master = masters[remote.series_id]
+        content, overridden = _override_content(remote, master)
+        event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
+        made.append(NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden)))
+    return made, parked
+
+
+def _override_content(remote: RemoteEvent, master: Content) -> tuple[Content, list[str]]:
+    """An override's content and what it overrides; a cancelled one is its occurrence with status cancelled."""
+    start = times.moment_of_key(remote.original_key, master.start)
+    end = times.shift(start, times.duration(master.start, master.end))
+    plain = msgspec.structs.replace(master, start=start, end=end, recurrence=())
+    if remote.content is None:
+        return msgspec.structs.replace(plain, status="cancelled"), ["status"]
+    return remote.content, sorted(changed_units(plain, remote.content))
+
+
+def _waiting(session: Session, series_remote_ids: list[str]) -> list[RemoteEvent]:
+    """Overrides parked until one of these masters came; their parked links give way to real ones."""
+    if not series_remote_ids:
+        return []
+    rows = Link.objects.filter(
+        mirror=session.mirror, series_remote_id__in=series_remote_ids, event=None, parked=NO_MASTER
+    )
+    parked = list(rows)
+    if not parked:
+        return []
+    rows.delete()
+    read = [mapping.read(link.raw.encode(), link.zone) for link in parked]
+    return [remote for remote in read if isinstance(remote, RemoteEvent)]
+
+
+def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
+    """Ties remote events to events that are already here, by identity only; answers the rest.
+
+    Ours by derived id (after a restored backup), or moved here from another mirrored calendar at the provider.
+    """
+    tags = {remote.tag for remote in remotes if remote.tag and remote.content is not None}
+    uids = {remote.facts.ical_uid for remote in remotes if remote.content is not None and not remote.original_key}
+    candidates = _adoptable(session, tags, uids)
+    if not candidates:
+        return remotes
+    rest = []
+    for remote in remotes:
+        event = candidates.get(remote.tag) or candidates.get(f"uid:{remote.facts.ical_uid}")
+        is_ours = event is not None and remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
+        is_moved = event is not None and event.deleted_by == "remote" and event.ical_uid == remote.facts.ical_uid
+        if event is None or remote.content is None or remote.original_key or not (is_ours or is_moved):
+            rest.append(remote)
+            continue
+        _adopt(session, event, remote)
+        candidates = {key: value for key, value in candidates.items() if value is not event}
+    return rest
+
+
+def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Event]:
+    wanted = Q()
+    if tags:
+        wanted |= Q(uuid__in=[tag for tag in tags if len(tag) == 36], calendar=session.calendar, deleted_at=None)
+    if session.mirror.listing == "changes" and uids:
+        recently = clock.now() - timedelta(days=30)
+        wanted |= Q(ical_uid__in=uids - {""}, deleted_by="remote", deleted_at__gt=recently, series=None) & ~Q(
+            calendar=session.calendar
+        )
+    if not wanted:
+        return {}
+    found: dict[str, Event] = {}
+    linked = (
+        set(
+            Link.objects.filter(mirror=session.mirror, tombstoned_at=None)
+            .exclude(event=None)
+            .values_list("event_id", flat=True)
+        )
+        if tags
+        else set()
+    )
+    for event in Event.objects.filter(wanted).select_related("calendar"):
+        if event.pk not in linked:
+            found[str(event.uuid)] = event
+            if event.deleted_by == "remote":
+                found[f"uid:{event.ical_uid}"] = event
+    return found
+
+
+def _derived_ids(event: Event) -> set[str]:
+    return {ids.remote_event_id(event.uuid, number) for number in range(8)}
+
+
+def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
+    link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
+    if event.deleted_at is None:
+        link.remote_id = remote.id
+        linking.merge_remote(session, event, link, remote, [event.content])
+        return
+    former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
+    if former is not None:
+        link.raw, link.zone = former.raw, former.zone  # what was edited here and not sent yet goes along
+    event.deleted_at, event.deleted_by, event.calendar = None, "", session.calendar
+    event.revision += 1
+    history.record(event, side="remote", cause="moved", note=session.calendar.name)
+    linking.merge_remote(session, event, link, remote)
+    occurrences.rebuild(event, session.calendar.time_zone)
+    history.announce(session.calendar, [(event.uuid, "restored")])
+
+
+def bring_in_waiting(session: Session) -> None:
+    """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
+    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER)
+    series = set(parked.values_list("series_remote_id", flat=True))
+    remotes = _waiting(session, sorted(_masters(session, series))) if series else []
+    if remotes:
+        create(session, remotes)
+
+
+def adopt_orphans(session: Session) -> None:
+    """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4). Those
+    that it did not show have gone with their series, and those whose series stands there still, but was deleted here,
+    go with it."""
+    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
+    parked.filter(seen_generation__lt=session.mirror.generation).delete()
+    standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
+    series = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None).values("remote_id")
+    for link in list(parked.exclude(series_remote_id__in=series)):
+        remote = mapping.read(link.raw.encode(), link.zone)
+        if isinstance(remote, RemoteEvent) and remote.content is not None:
+            Link.objects.filter(pk=link.pk).delete()
+            new = NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])
+            bulk.insert_events(session, [new], {})

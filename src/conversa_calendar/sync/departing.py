@@ -1,0 +1,104 @@
+"""What is gone at the provider goes here: absences confirmed before they are believed, many at once held for a person."""
+
+from datetime import timedelta
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.engine import guard
+from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.kit import clock
+from conversa_calendar.providers import protocol
+from conversa_calendar.sync import leases, linking, notices
+from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.session import Session
+
+CONFIRMATIONS_MAX = 200
+
+
+def mark_unseen(session: Session) -> None:
+    """What a complete listing did not show is a candidate for deletion, not more. Our own unsent creates are not, nor is
+    what is on its way here from another calendar."""
+    rows = Link.objects.filter(
+        mirror=session.mirror, seen_generation__lt=session.mirror.generation, tombstoned_at=None, remote_deleted_at=None
+    )
+    rows = rows.exclude(event=None).filter(intent__isnull=True, moving_from="").exclude(raw="")
+    coming = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(moving_from="")
+    rows = rows.exclude(series_remote_id__in=coming.values("remote_id"))
+    if rows.update(remote_deleted_at=clock.now(), is_held=False):
+        session.has_deletions = True
+
+
+def carry_out_deletions(session: Session) -> None:
+    """Deletes here what was deleted at the provider, once the guard finds it plausible; else holds it for a person."""
+    with tenant(session.account_id):
+        candidates = list(_candidates(session))
+    if not candidates:
+        return
+    confirmed = [link for link in candidates if link.is_approved]
+    open_ones = [link for link in candidates if not link.is_approved]
+    if open_ones and not _is_plausible(session, open_ones):
+        _hold(session, open_ones)
+        open_ones = []
+    confirmed += [link for link in open_ones[:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        for link in confirmed:
+            if link.event is not None:
+                event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event.pk)
+                linking.delete_here(session, event, link)
+        if confirmed:
+            Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
+
+
+def _candidates(session: Session) -> list[Link]:
+    rows = Link.objects.filter(
+        mirror=session.mirror, remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False
+    )
+    return list(rows.exclude(event=None).select_related("event").order_by("id"))
+
+
+def _is_plausible(session: Session, links: list[Link]) -> bool:
+    with tenant(session.account_id):
+        roots = [link for link in links if link.event is not None and link.event.kind != "override"]
+        since = clock.now() - timedelta(hours=24)
+        rows = Event.objects.filter(calendar=session.calendar, series=None)
+        recently = rows.filter(deleted_by="remote", deleted_at__gt=since).count()
+        live = rows.filter(deleted_at=None).count()
+    if not guard.is_plausible(len(roots), recently, live):
+        return False
+    return len(roots) < live or guard.is_empty_listing_plausible(live)
+
+
+def _hold(session: Session, links: list[Link]) -> None:
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        Link.objects.filter(pk__in=[link.pk for link in links]).update(is_held=True)
+        Event.objects.filter(pk__in=[link.event_id for link in links]).update(sync_state="held")
+        if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
+            notices.tell(session.mirror, "held")
+        session.has_held = True
+        history.wake("connections")
+
+
+def _is_really_gone(session: Session, link: Link) -> bool:
+    """A tombstone is believed; an absence from a full listing only after asking for the event itself. What is there after
+    all may be an occurrence that follows its series again, and is merged as it stands."""
+    is_seen = link.seen_generation >= session.mirror.generation or session.mirror.listing != ""
+    if decide(Side.SAME, Side.DELETED if is_seen else Side.ABSENT) is not Decision.CONFIRM_ABSENCE:
+        return True
+    try:
+        remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)
+    except (protocol.NotFound, protocol.Gone):
+        return True
+    is_known_cancelled = link.event is not None and link.event.is_cancelled_occurrence
+    if remote.is_cancelled and not is_known_cancelled:
+        return True
+    with tenant(session.account_id):
+        leases.confirm(session.lease)
+        link.remote_deleted_at, link.seen_generation = None, session.mirror.generation
+        link.save(update_fields=["remote_deleted_at", "seen_generation"])
+        if link.event is not None and link.digest != linking.content_digest(remote) and not link.intent:
+            event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
+            linking.merge_remote(session, event.get(pk=link.event.pk), link, remote)
+    return False
