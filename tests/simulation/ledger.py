@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from conversa_calendar.engine.decide import TABLE, Decision, Side, decide
-from conversa_calendar.sync import arriving, departing, linking, pulling, pushing
+from conversa_calendar.sync import arriving, departing, linking, planning, pulling, pushing
 from tests.simulation import stage, wire
 from tests.simulation.upheavals import WEIGHTS
 
@@ -40,6 +40,6 @@ def counted(counts: Counter[str]) -> Iterator[None]:
         return decide(here, there)
 
     with ExitStack() as patches:
-        for module in (arriving, departing, linking, pulling, pushing):
+        for module in (arriving, departing, linking, planning, pulling, pushing):
             patches.enter_context(mock.patch.object(module, "decide", noted))
         yield

@@ -30,10 +30,12 @@ from conversa_calendar.sync import (
     disconnecting,
     leases,
     linking,
+    planning,
     pulling,
     pushing,
     running,
     selection,
+    settling,
     tasks,
 )
 from conversa_calendar.sync import session as session_module
@@ -143,10 +145,10 @@ def _tells_everybody() -> list[Patch]:
 
 
 def _echoes() -> list[Patch]:
-    merged, changed = merge.merge, pushing.changed_units
+    merged, changed = merge.merge, planning.changed_units
     return [
         (merge, "merge", lambda *a, **o: msgspec.structs.replace(merged(*a, **o), to_remote=("summary",))),
-        (pushing, "changed_units", lambda before, after: tuple({*changed(before, after), "summary"})),
+        (planning, "changed_units", lambda before, after: tuple({*changed(before, after), "summary"})),
     ]
 
 
@@ -210,23 +212,23 @@ def _loser_discarded() -> list[Patch]:
 
 
 def _settles_newer_edits() -> list[Patch]:
-    original = pushing._store_settled
+    original = settling._store_settled
 
     def stored(session: Any, event: Any, after: Any, answer: Any, is_untouched: bool) -> None:
         original(session, event, after, answer, True)
 
-    return [(pushing, "_store_settled", stored)]
+    return [(settling, "_store_settled", stored)]
 
 
 def _no_intent() -> list[Patch]:
-    original = pushing._intend
+    original = planning._intend
 
     def unstored(session: Any, action: Any) -> Any:
         planned = original(session, action)
         Link.objects.filter(pk=planned.link.pk).update(intent=None)
         return planned
 
-    return [(pushing, "_intend", unstored)]
+    return [(planning, "_intend", unstored)]
 
 
 def _one_404_deletes() -> list[Patch]:
@@ -271,7 +273,7 @@ def _taken_id_makes_another() -> list[Patch]:
         with tenant(session.account_id):
             leases.confirm(session.lease)
             Link.objects.filter(pk=action.link.pk).update(event=None, intent=None, tombstoned_at=clock.now())
-            return pushing.next_action(session)
+            return planning.next_action(session)
 
     return [(pushing, "_after_duplicate", made_anew)]
 

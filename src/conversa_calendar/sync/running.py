@@ -13,7 +13,7 @@ from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import busy, leases, notices, pulling, pushing, session
+from conversa_calendar.sync import busy, leases, notices, planning, pulling, pushing, session
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import CannotRun, Session
@@ -53,7 +53,7 @@ def _run(lease: Lease) -> bool:
             wait_s = session.wait_s(current) if current.mirror.failures else 0.0
             action = None
             if not wait_s and not current.is_busy_only and not current.mirror.failures:
-                action = pushing.next_action(current)
+                action = planning.next_action(current)
     except CannotRun as rest:
         return _rest(lease, rest.state)
     if wait_s:
@@ -67,12 +67,12 @@ def _run(lease: Lease) -> bool:
         return leases.release(lease, has_pulled=False, is_done=False, wait_s=LEASE_FULL_WAIT_S)
 
 
-def _work(current: Session, action: pushing.Action | None) -> bool:
+def _work(current: Session, action: planning.Action | None) -> bool:
     lease = current.lease
     if current.is_busy_only:
         busy.refresh(current)
         return _finish(current, has_pulled=True)
-    if current.mirror.failures or pushing.is_doubted(action):
+    if current.mirror.failures or planning.is_doubted(action):
         # the calendar itself has to answer before anything is written to it or believed to be gone from it
         pulling.pull(current)
         _push_what_is_due(current)
@@ -89,7 +89,7 @@ def _work(current: Session, action: pushing.Action | None) -> bool:
 def _push_what_is_due(current: Session) -> None:
     with tenant(current.account_id):
         leases.confirm(current.lease)
-        action = pushing.next_action(current)
+        action = planning.next_action(current)
     pushing.push(current, action)
 
 
