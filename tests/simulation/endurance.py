@@ -19,7 +19,7 @@ from conversa_calendar.connections import discovery, gateway, tokens
 from conversa_calendar.connections.models import Connection, Grant, GrantUse
 from conversa_calendar.providers.google.oauth import SCOPES, Tokens
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import selection, tasks
+from conversa_calendar.sync import running, selection, tasks
 from tests.simulation.stage import Stage
 from tests.simulation.virtual import VirtualTime
 from tests.support import database
@@ -31,6 +31,8 @@ MINUTE = timedelta(minutes=1)
 DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
 UNITS = {"PATCH": 3}
 """What a request costs of Google's quota, where it is not one unit."""
+QUIET_UNITS = 86_400 / running.CHECK_QUIET_S + 2 / 6
+"""What a quiet mirror may cost a day: its safety checks, and a channel opened and stopped every sixth day."""
 BUSY_MIRRORS = 2
 """So many mirrors are edited every day, on both sides; the others rest."""
 KEPT = {"calendars_history", "calendars_change"}
@@ -48,6 +50,7 @@ class Cost:
     writes: int = 0
     units: int = 0
     requests: Counter[str] = field(default_factory=Counter)
+    by_calendar: Counter[str] = field(default_factory=Counter)
     gaps: list[str] = field(default_factory=list)
     tables: list[dict[str, int]] = field(default_factory=list)
     """Rows by table at two thirds of the time and at its end."""
@@ -57,11 +60,19 @@ class Cost:
         """Units for each mirror and day."""
         return self.units / self.mirrors / self.days
 
+    @property
+    def units_of_a_quiet_mirror(self) -> float:
+        """Units a day of the median mirror that nobody works in."""
+        used = sorted(self.by_calendar.values())[: self.mirrors - BUSY_MIRRORS]
+        return used[len(used) // 2] / self.days if used else 0.0
+
     def wrong(self) -> list[str]:
         """What should not have happened."""
         found = list(self.gaps)
         if self.writes > self.edits_here:
             found.append(f"{self.writes} writes for {self.edits_here} edits here")
+        if self.units_of_a_quiet_mirror > QUIET_UNITS * 1.25:
+            found.append(f"a quiet mirror used {self.units_of_a_quiet_mirror:.1f} units a day")
         earlier, later = self.tables
         slack = 20 + 4 * self.mirrors
         grown = {name: later[name] - earlier[name] for name in later if name not in KEPT}
@@ -77,8 +88,12 @@ class Counted(InProcess):
 
     def send(self, request: Request) -> Response:
         path = urlsplit(request.url).path
-        self.cost.units += UNITS.get(request.method, 1) if path.startswith("/calendar/") else 0
-        self.cost.requests[f"{request.method} {path.rsplit('/', 1)[-1] if '/events/' not in path else 'event'}"] += 1
+        units = UNITS.get(request.method, 1) if path.startswith("/calendar/") else 0
+        self.cost.units += units
+        if path.startswith("/calendar/v3/calendars/"):
+            self.cost.by_calendar[path.split("/")[4]] += units
+        is_one = "/events/" in path and not path.endswith("/watch")
+        self.cost.requests[f"{request.method} {'event' if is_one else path.rsplit('/', 1)[-1]}"] += 1
         is_event = "/events" in path and not path.endswith("/watch")
         self.cost.writes += is_event and request.method != "GET"
         return super().send(request)
@@ -118,6 +133,7 @@ class Endurance:
         self._work()
         cost.units = cost.writes = 0
         cost.requests.clear()
+        cost.by_calendar.clear()
         for day in range(cost.days):
             self._pass_day(START + timedelta(days=day + 1), is_edited=day % 7 < 5)
             tasks.nightly(timestamp=0)
@@ -238,7 +254,8 @@ def report(cost: Cost) -> str:
     """The cost in words."""
     lines = [
         f"{cost.mirrors} mirrors, {cost.days} days: {cost.edits_here} edits here, {cost.edits_there} at Google",
-        f"writes at Google {cost.writes}; units for each mirror and day {cost.units_a_day:.0f}",
+        f"writes at Google {cost.writes}; units a day {cost.units_a_day:.1f} for each mirror, "
+        f"{cost.units_of_a_quiet_mirror:.1f} for a quiet one (its checks and channels: {QUIET_UNITS:.1f})",
         "requests: " + ", ".join(f"{name} {count}" for name, count in cost.requests.most_common(8)),
         "rows: " + ", ".join(f"{name} {count}" for name, count in sorted(_largest(cost.tables[-1]).items())),
     ]

@@ -25,14 +25,14 @@ RULES = (
 )
 WEIGHTS = {
     "create": 10,
-    "create_series": 4,
+    "create_series": 6,
     "edit": 14,
     "reschedule": 5,
     "delete": 5,
     "edit_occurrence": 6,
     "cancel_occurrence": 4,
-    "edit_following": 2,
-    "delete_following": 1,
+    "edit_following": 5,
+    "delete_following": 2,
     "move": 2,
     "restore": 1.5,
     "duplicate": 1,

@@ -1,51 +1,39 @@
-"""The simulation in CI: seeds that once found a bug, a block of others, kills at boundaries, planted bugs, determinism."""
+"""The simulation in CI: seeds that once found a bug, fresh ones, kills at boundaries, planted bugs, replays, quiet days."""
 
+import subprocess
+import time
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from tests.simulation import scenario
-from tests.simulation.config import MODES, Config
+from tests.simulation import endurance, scenario, shrinking
+from tests.simulation.config import Config
 from tests.simulation.planted import BUGS, Bug
 from tests.simulation.wire import RATES
 
 RECORDED = (
-    2,
-    3,
-    18,
-    30,
-    42,
-    201,
-    2036,
-    5007,
-    5024,
-    5048,
-    5062,
-    8052,
-    8084,
-    20002,
-    100014,
-    100251,
-    102041,
-    105005,
-    120012,
-    1796478182,
-    1796478204,
-    1795479811,
-    1796479879,
-    1795479863,
-    1796479857,
-    1795484789,
-    1795484857,
-    1795484915,
-    1796484743,
-    1795485887,
-    1796485939,
+    1795492835,
+    1795492857,
+    1795492868,
+    1795492876,
+    1795493988,
+    1795495166,
+    1795496007,
+    1795496393,
+    1796492836,
+    1796492854,
+    1796492861,
+    1796493625,
+    1796495118,
+    1796495156,
+    1796496391,
+    1796495759,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
-BLOCK = 6
+FRESH_S = 60.0
 PLANTED_BUDGET = 24
+REPLAYS = 10
 SWEEPS = 5
 STRIDE = 12
 
@@ -60,15 +48,24 @@ def test_a_seed_that_once_found_a_bug(seed: int) -> None:
     assert scenario.play(Config.drawn(seed)).violations == []
 
 
-@pytest.mark.parametrize("mode", list(MODES))
-def test_a_block_of_seeds(mode: str) -> None:
-    counts: Counter[str] = Counter()
-    for seed in range(400_000, 400_000 + BLOCK):
-        report = scenario.play(Config.drawn(seed, mode))
-        assert report.violations == [], f"make simulate SEED={seed} MODE={mode}"
+@pytest.mark.parametrize("half", [0, 1])
+def test_fresh_seeds(half: int) -> None:
+    """Two minutes of scenarios that nobody has played before: other ones with every commit, the same for each."""
+    first = int(_commit()[:8], 16) % 1_000_000_000 + half * 1_000_000_000
+    ends_at, counts = time.monotonic() + FRESH_S, Counter[str]()
+    seed = first
+    while time.monotonic() < ends_at:
+        report = scenario.play(Config.drawn(seed))
+        assert report.violations == [], f"make simulate SEED={seed}"
         counts.update(report.counts)
-    if mode == "safety":
-        assert sum(counts[code] for code in RATES) > BLOCK, "faults have to strike"
+        seed += 1
+    assert sum(counts[code] for code in RATES) > seed - first, "faults have to strike"
+
+
+def _commit() -> str:
+    """The commit under test, or a fixed one where there is no repository."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "0" * 40
 
 
 @pytest.mark.parametrize("seed", range(1, SWEEPS + 1))
@@ -91,9 +88,27 @@ def test_a_planted_bug_is_seen(bug: Bug) -> None:
 
 
 def test_the_same_seed_gives_the_same_trace() -> None:
-    for seed in (7, 11):
-        first, *others = (scenario.play(Config.drawn(seed)).trace for _turn in range(3))
-        assert all(trace == first for trace in others)
+    """With upheavals, kills and the database's faults."""
+    config = Config(
+        7, steps=20, faults=frozenset(RATES), kill_rate=0.02, has_upheavals=True, database=frozenset({"D01", "D02"})
+    )
+    traces = {scenario.play(config).digest for _turn in range(REPLAYS)}
+    assert len(traces) == 1
+
+
+def test_a_failing_scenario_is_made_small_and_can_be_told() -> None:
+    bug = next(bug for bug in BUGS if bug.name == "PATCH without If-Match")
+    with bug.planted():
+        smaller, violations = shrinking.shrink(Config.drawn(bug.seed, bug.mode), seconds=30.0)
+        again = scenario.play(shrinking.read(shrinking.spelled(smaller))).violations
+    assert violations and again == violations
+    assert smaller.steps < Config.drawn(bug.seed, bug.mode).steps
+
+
+def test_nine_quiet_days_cost_what_they_may() -> None:
+    cost = endurance.play(1, 3, 9)
+    assert cost.wrong() == []
+    assert cost.writes == cost.edits_here > 0
 
 
 def test_the_checker_knows_nothing_of_what_it_judges() -> None:
