@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation import stage
 from tests.simulation.people import WEIGHTS
-from tests.simulation.wire import RATES
+from tests.simulation.wire import RATES, TO_PLACES
 
 MODES = {"safety": 12, "fast": 3, "deaf": 3, "late": 2, "flaky": 2, "broken": 1}
 """How often each mode is drawn. safety: every fault; fast: none, and no safety check; flaky: Google fails now and then,
@@ -68,7 +68,7 @@ class Config:
             mode,
             dice.randint(15, 80),
             dice.randint(2, 4),
-            frozenset(code for code in sorted(RATES) if dice.random() < density),
+            frozenset(code for code in sorted(RATES) if dice.random() < (0.7 if code in TO_PLACES else density)),
             dice.choice([0.0, 0.01, 0.04]),
             dice.choice(["flow", "flow", "keep"]),
             dice.choice(["keep", "drop", "shift"]),

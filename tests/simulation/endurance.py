@@ -172,12 +172,12 @@ class Endurance:
         while self.time.now < end:
             due = min(max(self._next_due(), self.time.now + MINUTE), times[0] if times else end, end)
             self.time.advance((due - self.time.now).total_seconds())
+            self._look_at_channels()
             if times and times[0] <= self.time.now:
                 times.pop(0)
                 self._edit()
             tasks.dispatch(timestamp=0)
             self._work()
-            self._look_at_channels()
 
     def _next_due(self) -> datetime:
         query = """

@@ -17,7 +17,7 @@ from django.db.backends.signals import connection_created
 from tests.simulation.virtual import SEARCH_PATH, VirtualTime
 
 WRITES = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "?(sync_link|calendars_event|calendars_occurrence)\b')
-RATES = {"D01": 0.004, "D02": 0.01, "D03": 0.0}
+RATES = {"D01": 0.004, "D02": 0.015, "D03": 0.0}
 """How often the database's faults strike a statement (D01) or a commit (D02); a restart (D03) is a turn of its own."""
 
 

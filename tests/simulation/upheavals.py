@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tests.simulation.people import Desk, People
 
-WEIGHTS = {"deselect": 3, "select": 4, "disconnect": 2, "reconnect": 4, "revoke": 1, "pause": 1, "empty": 1}
+WEIGHTS = {"deselect": 3, "select": 4, "disconnect": 3, "reconnect": 4, "revoke": 1, "pause": 1, "empty": 1}
 
 
 class Upheavals:
