@@ -109,3 +109,21 @@ def test_rules_from_the_wild_neither_hang_nor_raise(rule: str) -> None:
 def test_original_keys_read_back() -> None:
     start = Timed(datetime(2026, 10, 25, 1, 30), "Europe/Lisbon", fold=1)
     assert times.instant(times.moment_of_key(times.original_key(start), start)) == times.instant(start)
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "fitting"),
+    [
+        (Timed(datetime(2026, 3, 18, 12, 40), "America/New_York"), "20260322", "20260323T035959Z"),
+        (Timed(datetime(2026, 3, 18, 12, 40), "America/New_York"), "20260322T164000Z", "20260322T164000Z"),
+        (Day(date(2026, 3, 18)), "20260322T235959Z", "20260322"),
+        (Day(date(2026, 3, 18)), "20260322", "20260322"),
+    ],
+)
+def test_the_end_of_a_rule_fits_its_start(start: times.Moment, until: str, fitting: str) -> None:
+    """A series that became timed, or all day, ends on the day on which it ended before."""
+    lines = (f"RRULE:FREQ=DAILY;UNTIL={until}", "EXDATE;VALUE=DATE:20260320")
+    fitted = recurrence.fitting(start, lines)
+    assert fitted == (f"RRULE:FREQ=DAILY;UNTIL={fitting}", lines[1])
+    span = (datetime(2026, 3, 1), datetime(2026, 4, 1))
+    assert recurrence.civil_starts(start, lines[:1], *span) == recurrence.civil_starts(start, fitted[:1], *span)

@@ -52,6 +52,7 @@ def create(
 ) -> Event:
     """A new event in a calendar. Raises Invalid."""
     check_content(content, calendar)
+    content = _fitted(content)
     facts = Facts(organizer=Person(actor.user.email, str(actor), True)) if actor and content.attendees else Facts()
     event = Event(
         calendar=calendar,
@@ -77,6 +78,7 @@ def edit(
     calendar = event.calendar
     before, after = event.content, change(event.content)
     check_content(after, calendar, is_override=event.kind == "override")
+    after = _fitted(after)
     if not changed_units(before, after):
         return event
     if event.kind == "override":
@@ -132,6 +134,7 @@ def edit_following(
     lines = recurrence.remainder(master.start, master.recurrence, at.start)
     tail = change(msgspec.structs.replace(at, recurrence=lines, conference=_renewed(at)))
     check_content(tail, calendar)
+    tail = _fitted(tail)
     moved = [o for o in Event.objects.filter(series=series, deleted_at=None) if _is_from(o.original_key, key)]
     trimmed = msgspec.structs.replace(master, recurrence=recurrence.trim(master.start, master.recurrence, at.start))
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
@@ -331,6 +334,11 @@ def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = Fa
         event.sequence += 1
     event.save()
     occurrences.rebuild(event, calendar.time_zone)
+
+
+def _fitted(content: Content) -> Content:
+    """The rules in the form that the start needs, as after all day became timed."""
+    return msgspec.structs.replace(content, recurrence=recurrence.fitting(content.start, content.recurrence))
 
 
 def _derive(event: Event, calendar: Calendar, content: Content) -> None:

@@ -128,6 +128,22 @@ def remainder(start: Moment, lines: Sequence[str], since: Moment) -> tuple[str, 
     return (*rest, *_date_lines(lines, start, since=times.civil(since)))
 
 
+def fitting(start: Moment, lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines with every UNTIL as a series with this start has to have it: a date for whole days, else an instant in
+    UTC. Otherwise each reader ends a series that became timed, or all day, on another day."""
+    return tuple(_fitting_line(start, line) if line.upper().startswith("RRULE:") else line for line in lines)
+
+
+def _fitting_line(start: Moment, line: str) -> str:
+    rule = line.partition(":")[2]
+    until = _parts(rule).get("UNTIL", "")
+    if not until or (len(until) == len("20260131")) == isinstance(start, Day):
+        return line
+    at = _until_civil(until, start)
+    text = f"{at:%Y%m%d}" if isinstance(start, Day) else f"{times.instant(times.at_civil(start, at)):%Y%m%dT%H%M%SZ}"
+    return f"RRULE:{_without(rule, 'UNTIL')};UNTIL={text}"
+
+
 def without(start: Moment, lines: Sequence[str], original: Moment) -> tuple[str, ...]:
     """The lines with one occurrence excluded by EXDATE."""
     return (*lines, f"EXDATE{_date_value(start, original)}")
