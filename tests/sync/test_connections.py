@@ -246,10 +246,34 @@ def test_disconnect_finishes_when_google_is_back(scene: Scene) -> None:
     assert _disconnect(scene, "keep")["revocation"] == "revocation pending"
     with tenant(scene.alice.account_id):
         record = Disconnect.objects.get()
+        assert disconnecting.unfinished(clock.now()) == [], "not at once"
+        Disconnect.objects.update(next_attempt_at=clock.now())
     disconnecting.advance(scene.alice.account_id, record.pk)
     with tenant(scene.alice.account_id):
         assert Disconnect.objects.get().revocation == "revoked" and not Connection.objects.exists()
         assert not Grant.objects.exclude(revoking_since=None).exists()
+
+
+def test_one_worker_at_a_time_takes_a_disconnect_further(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one comes while the first asks Google, and again when all is done: nothing is left that would keep the
+    account from being connected again."""
+    revoke = disconnecting._revoke
+    calls = []
+
+    def meanwhile(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+        calls.append(record.pk)
+        disconnecting.advance(account_id, record.pk)
+        revoke(account_id, record, connection)
+        revoke(account_id, record, connection)
+
+    monkeypatch.setitem(disconnecting._STEPS, "revoking", meanwhile)
+    mark = scene.google.mark()
+    assert _disconnect(scene, "keep")["revocation"] == "revoked"
+    assert len(calls) == 1
+    assert [entry["path"] for entry in scene.google.journal(mark)].count("/revoke") == 1
+    with tenant(scene.alice.account_id):
+        assert not Grant.objects.exclude(revoking_since=None).exists()
+    scene.google.connect(scene.alice, ANA)
 
 
 def test_coming_back_after_keep_adopts_by_identity(scene: Scene) -> None:

@@ -5,6 +5,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account, Member
@@ -23,6 +24,8 @@ from conversa_calendar.sync.models import Link, Mirror, PushChannel
 
 DISPOSITIONS = ("remove", "keep", "purge")
 REVOKE_FOR = timedelta(hours=24)
+CLAIM = timedelta(minutes=2)
+"""So long a step may take before another worker goes on with the disconnect."""
 PURGE_CHUNK = 50
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,14 @@ def start(
 
 
 def advance(account_id: int, disconnect_id: int) -> None:
-    """Takes a disconnect as many steps further as Google allows just now; safe to repeat at any point."""
+    """Takes a disconnect as many steps further as Google allows just now; safe to repeat at any point. Only one worker
+    does so at a time, or a late revocation would end an authorisation given since."""
+    with tenant(account_id):
+        now = clock.now()
+        free = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
+        rows = Disconnect.objects.filter(free, pk=disconnect_id, finished_at=None)
+        if rows.update(next_attempt_at=now + CLAIM) != 1:
+            return
     for _step in range(len(_STEPS) + 1):
         with tenant(account_id):
             record = Disconnect.objects.filter(pk=disconnect_id, finished_at=None).first()
@@ -172,14 +182,16 @@ def _detach(account_id: int, record: Disconnect, connection: Connection | None) 
             mirror.is_selected, mirror.state, mirror.cursor = False, "paused", ""
             mirror.connection = None
             mirror.save(update_fields=["is_selected", "state", "cursor", "connection"])
-        record.step = "revoking"
-        record.save(update_fields=["counts", "step"])
+        record.step, record.next_attempt_at = "revoking", clock.now() + CLAIM
+        record.save(update_fields=["counts", "step", "next_attempt_at"])
 
 
 def _revoke(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Revokes at Google unless somebody else in the installation uses the same Google account; who goes first or last
     is decided under the grant's row lock, the call is made outside it."""
     with tenant(account_id):
+        if Disconnect.objects.select_for_update().filter(pk=record.pk, finished_at=None).first() is None:
+            return
         grant = Grant.objects.select_for_update().filter(sub=record.sub).first()
         others = grant is not None and grant.uses.exclude(connection_uuid=record.connection_uuid).exists()
         if grant is not None and not others:
@@ -220,7 +232,7 @@ _AFTER_DEAD_GRANT = {"stopping": "detaching", "purging": "detaching", "detaching
 
 def _next(account_id: int, record: Disconnect, step: str) -> None:
     with tenant(account_id):
-        record.step, record.attempts, record.next_attempt_at = step, 0, None
+        record.step, record.attempts, record.next_attempt_at = step, 0, clock.now() + CLAIM
         record.save(update_fields=["step", "attempts", "next_attempt_at", "counts"])
 
 
