@@ -50,6 +50,8 @@ class Outcome:
     worker_errors: list[str]
     broken_off: set[tuple[int, int]] = field(default_factory=set)
     """Runs, by mirror and fence, that a person's move ended: the one request that such a run was sending may go out."""
+    gone: set[str] = field(default_factory=set)
+    """Names of events that sync once deleted on our side."""
     set_aside: set[str] = field(default_factory=set)
     """Names of events that nobody can read."""
     wrong: list[str] = field(default_factory=list)
@@ -381,7 +383,7 @@ def _standing(outcome: Outcome) -> dict[tuple[str, str, str], str]:
 
 
 def _deleted(outcome: Outcome) -> list[str]:
-    """I-08: what somebody deleted stays deleted; a cancelled occurrence stays cancelled."""
+    """I-08: what somebody deleted stays deleted; a cancelled occurrence stays cancelled. I-10: what nobody deleted is not."""
     roots = {
         item.get("description", "")
         for items in outcome.there.values()
@@ -389,7 +391,9 @@ def _deleted(outcome: Outcome) -> list[str]:
         if item.get("status") != "cancelled" and not item.get("recurringEventId")
     }
     rows = {(row[0], row[1]) for items in outcome.there.values() for row in rows_there(items)}
-    found = []
+    taken = {"delete", "hide", "move", "take_out", "split", "restore", "duplicate"}
+    ended = {op.name for op in outcome.ops if op.what in taken}
+    found = [f"I-10 {name} was deleted here, though nobody deleted it" for name in sorted(outcome.gone - ended) if name]
     for op in outcome.ops:
         if not op.is_done or _did(outcome, op.name, "restore", "move", "take_out", "split", "rekey"):
             continue

@@ -74,8 +74,12 @@ class Desk:
 
     def losers(self, event: str) -> str:
         """What an event's history offers to use instead."""
+        return str([entry["lost"] for entry in self.history(event)])
+
+    def history(self, event: str) -> list[dict[str, Any]]:
         answer = self.actor.call("GET", f"events/{event}/history")
-        return str([entry["lost"] for entry in answer.json()["items"]]) if answer.status_code == 200 else ""
+        items: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == 200 else []
+        return items
 
 
 @dataclass
@@ -141,6 +145,18 @@ class People:
             for item in desk.actor.get("trash")["items"]:
                 texts[item["description"]] = texts.get(item["description"], "") + str(item) + desk.losers(item["id"])
         return texts
+
+    def gone(self) -> set[str]:
+        """Names of events that sync once deleted here, as their history tells."""
+        found = set()
+        for desk in self.desks:
+            items = [item for calendar in desk.calendars for item in desk.shows(calendar)]
+            names = {item["series"] or item["id"]: item["description"] for item in items}
+            names |= {item["id"]: item["description"] for item in desk.actor.get("trash")["items"]}
+            for event, name in names.items():
+                if any((entry["side"], entry["cause"]) == ("remote", "deleted") for entry in desk.history(event)):
+                    found.add(name)
+        return found
 
     def try_again(self) -> int:
         """Everybody edits what Google refused before, as its message asks them to; answers how many events."""

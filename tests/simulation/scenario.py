@@ -400,11 +400,17 @@ class Scenario:
             self.google.world.mails,
             self.stage.errors,
             self.broken_off,
-            {*people.poisoned.values(), *(op.name for op in people.ops if op.where in people.barred)},
+            people.gone(),
+            {*people.poisoned.values(), *self._out_of_sight()},
             self.wire.wrong,
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
         )
+
+    def _out_of_sight(self) -> set[str]:
+        """Names of events that stand, or may, in a calendar that nobody can look into any more."""
+        barred = self.people.barred
+        return {op.name for op in self.people.ops if barred and (op.where in barred or op.what in {"move", "restore"})}
 
     def _channels(self, rows: list[tuple[str, dict[str, Any]]]) -> list[str]:
         """I-16: a living mirror has one channel at Google that it knows, or while it is replaced two."""

@@ -246,7 +246,8 @@ def test_disconnect_finishes_when_google_is_back(scene: Scene) -> None:
     assert _disconnect(scene, "keep")["revocation"] == "revocation pending"
     with tenant(scene.alice.account_id):
         record = Disconnect.objects.get()
-        assert disconnecting.unfinished(clock.now()) == [], "not at once"
+    assert disconnecting.unfinished(clock.now()) == [], "not at once"
+    with tenant(scene.alice.account_id):
         Disconnect.objects.update(next_attempt_at=clock.now())
     disconnecting.advance(scene.alice.account_id, record.pk)
     with tenant(scene.alice.account_id):
