@@ -42,7 +42,7 @@ WEIGHTS = {
     "organise": 3,
     "answer": 2,
     "remind": 1,
-    "poison": 0.2,
+    "poison": 0.7,
 }
 
 
