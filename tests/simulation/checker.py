@@ -391,7 +391,7 @@ def _deleted(outcome: Outcome) -> list[str]:
         if item.get("status") != "cancelled" and not item.get("recurringEventId")
     }
     rows = {(row[0], row[1]) for items in outcome.there.values() for row in rows_there(items)}
-    taken = {"delete", "hide", "move", "take_out", "split", "restore", "duplicate"}
+    taken = {"delete", "hide", "move", "take_out", "split", "rekey", "restore", "duplicate"}
     ended = {op.name for op in outcome.ops if op.what in taken}
     found = [f"I-10 {name} was deleted here, though nobody deleted it" for name in sorted(outcome.gone - ended) if name]
     for op in outcome.ops:

@@ -432,7 +432,13 @@ class Scenario:
             found.append("I-17 access is revoked while another account uses it")
         now = self.time.google.now_s()
         alive = [c for c in self.google.world.channels.values() if c.stopped_at is None and c.expires_at > now]
-        if not {"G30", "G31"} & self.config.faults and any(c.client_id == "demo-client" for c in alive):
+        known = [
+            c
+            for c in alive
+            if self.time.number(f"SELECT count(*) FROM sync_pushchannel WHERE id = '{c.id}' AND state = 'live'")
+        ]
+        can_be_stopped = (ANA, "demo-client") in self.google.world.grants and not self.wire.struck["G31"]
+        if can_be_stopped and known:
             found.append("I-17 access is revoked before its channels were stopped")
         return found
 

@@ -9,13 +9,14 @@ from django.test import Client
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, OutgoingMail
-from conversa_calendar.connections import tokens
+from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Disconnect, Grant
 from conversa_calendar.kit import clock
+from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.sync import channels, disconnecting
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 from tests.support.cast import Cast
-from tests.support.google import Google, at
+from tests.support.google import Google, InProcess, at
 from tests.sync.conftest import ANA, Scene
 
 
@@ -378,6 +379,21 @@ def test_a_channel_whose_opening_was_never_answered_is_known_by_its_first_messag
     assert channel.expires_at is not None and channel.expires_at.timestamp() == int(opened.expires_at)
     scene.google.settle(with_channels=True)
     assert len(scene.google.world.channels) == 1
+
+
+def test_a_channel_that_is_opened_while_its_connection_is_left_is_stopped(scene: Scene) -> None:
+    class Left(InProcess):
+        def send(self, request: Request) -> Response:
+            answer = super().send(request)
+            if request.url.endswith("/watch"):
+                channels.stop_all(scene.alice.account_id, scene.connection)
+            return answer
+
+    gateway.use(Left(scene.google.app.test_client()))
+    channels.ensure(scene.mirror.pk)
+    [channel] = scene.google.world.channels.values()
+    assert channel.stopped_at is not None
+    assert PushChannel.objects.get().state == "stopped"
 
 
 def test_a_channel_that_never_says_anything_is_stopped_when_the_next_one_works(scene: Scene) -> None:

@@ -169,3 +169,18 @@ def test_an_event_whose_late_create_was_cleared_away_is_made_anew_when_it_comes_
     scene.google.settle()
     assert scene.alice.get(f"events/{event['id']}")["calendar"] == home
     assert [item["summary"] for item in scene.ana.list()] == ["Walk"] and scene.ana.list(target.remote_id) == []
+
+
+def test_an_event_that_was_moved_here_is_missed_by_the_next_full_listing(scene: Scene) -> None:
+    """Its former calendar had been listed more often than its new one."""
+    team = _team(scene)
+    for _turn in range(3):
+        scene.google.control("expire-sync-tokens", {"calendar_id": ANA})
+        scene.google.check()
+    event = scene.create("Moved")
+    scene.patch(event["id"], {"calendar": str(team.calendar.uuid)})
+    [there] = scene.ana.list(TEAM)
+    scene.google.control("expire-sync-tokens", {"calendar_id": TEAM})
+    scene.ana.delete(there["id"], TEAM)
+    scene.google.check()
+    assert scene.alice.call("GET", f"events/{event['id']}").status_code == 404

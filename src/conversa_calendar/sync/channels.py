@@ -150,9 +150,10 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         log.info("mirror %s: no channel: %s", mirror.uuid, error.reason)
         channel.delete()
         return
-    PushChannel.objects.filter(pk=channel.pk).update(
-        resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"
-    )
+    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state="stopped")
+    if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"):
+        _stop_late(provider, channel, watch)
+        return
     with tenant(mirror.account_id):
         Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
         history.wake("connections")
@@ -164,6 +165,14 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
             _stop(mirror.account_id, connection, old)
         except protocol.ProviderError as error:
             log.info("channel %s: not stopped yet: %s", old.pk, error.reason)
+
+
+def _stop_late(provider: protocol.Provider, channel: PushChannel, watch: protocol.Watch) -> None:
+    """The connection was left while its channel was being opened: it is stopped with the access that is still there."""
+    try:
+        provider.stop(str(channel.pk), watch.resource_id)
+    except protocol.ProviderError as error:
+        log.info("channel %s: not stopped any more: %s", channel.pk, error.reason)
 
 
 def _refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:

@@ -54,7 +54,7 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         unanswered = links.filter(event=event, etag="").first()
         for link in links.filter(event=event):
             _send_after(link, origin, destination)
-        links.exclude(event=event).update(mirror=destination)
+        links.exclude(event=event).update(mirror=destination, seen_generation=destination.generation)
         if unanswered is not None:
             _keep_tombstone(unanswered, origin)
     else:
@@ -70,8 +70,9 @@ def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     if link.moving_from:
         intent["places"] = [link.moving_from, *intent.get("places", ())]
     link.mirror, link.moving_from = destination, origin.remote_id
+    link.seen_generation = destination.generation  # each mirror counts its own listings
     link.intent = intent or None
-    link.save(update_fields=["mirror", "moving_from", "intent"])
+    link.save(update_fields=["mirror", "moving_from", "intent", "seen_generation"])
 
 
 def _keep_tombstone(unsent: Link, origin: Mirror) -> None:
