@@ -54,7 +54,7 @@ class Bug:
     patches: Callable[[], list[Patch]]
     mode: str = "safety"
     seed: int = 0
-    """A seed in which it is known to be seen; 0 where the whole budget is searched."""
+    """A seed in which it is known to be seen, replayed in CI; 0 where only `make planted` searches for one."""
 
     def seen(self, seed: int) -> list[str]:
         """What the checker says of a scenario with this bug."""
@@ -255,17 +255,6 @@ def _cancelled_dropped() -> list[Patch]:
         return original(session, [remote for remote in remotes if remote.content is not None])
 
     return [(arriving, "create", created), (linking, "cancel_occurrence", lambda *args: None)]
-
-
-def _base_stays_behind() -> list[Patch]:
-    original = linking.remember
-
-    def remembered(link: Any, remote: Any, zone: str) -> None:
-        raw = link.raw
-        original(link, remote, zone)
-        link.raw = raw or link.raw
-
-    return [(linking, "remember", remembered)]
 
 
 def _taken_id_makes_another() -> list[Patch]:
@@ -488,43 +477,42 @@ def _adopts_by_tag() -> list[Patch]:
 
 
 BUGS = (
-    Bug("a new random id for each attempt", _random_ids, "late", seed=5),
+    Bug("a new random id for each attempt", _random_ids, "late", seed=13),
     Bug("the cursor stored after the first page", _first_page_only, seed=1),
-    Bug("paging stops at an empty page", _stop_at_empty_page, seed=7),
-    Bug("a dead cursor taken for an empty list", _dead_cursor_is_empty, seed=6),
-    Bug("a full listing does not sweep", lambda: [(departing, "mark_unseen", lambda session: None)], seed=6),
+    Bug("paging stops at an empty page", _stop_at_empty_page, seed=1),
+    Bug("a dead cursor taken for an empty list", _dead_cursor_is_empty, seed=9),
+    Bug("a full listing does not sweep", lambda: [(departing, "mark_unseen", lambda session: None)], seed=14),
     Bug("PATCH without If-Match", lambda: _without_if_match("patch"), seed=1),
-    Bug("DELETE without If-Match", lambda: _without_if_match("delete"), seed=1),
+    Bug("DELETE without If-Match", lambda: _without_if_match("delete"), seed=3),
     Bug("what came in is sent back", _echoes, seed=2),
     Bug("no fence check", _no_fence, seed=2),
     Bug("no lease", _no_lease, seed=1),
-    Bug("a lease that never ends", _endless_lease, seed=2),
-    Bug("what was wanted meanwhile is forgotten", _clears_what_came_meanwhile, "fast", seed=1),
+    Bug("a lease that never ends", _endless_lease, seed=1),
+    Bug("what was wanted meanwhile is forgotten", _clears_what_came_meanwhile, "fast", seed=9),
     Bug("no safety check", lambda: [(tasks, "dispatch", lambda timestamp: None)], "deaf", seed=1),
-    Bug("409 is a refusal", _conflict_is_refusal, seed=24),
-    Bug("412 drops the edit", _precondition_drops_edit, seed=1),
-    Bug("the loser of a conflict is discarded", _loser_discarded, seed=14),
-    Bug("a newer edit counts as sent", _settles_newer_edits, seed=20),
+    Bug("409 is a refusal", _conflict_is_refusal, seed=34),
+    Bug("412 drops the edit", _precondition_drops_edit, seed=3),
+    Bug("the loser of a conflict is discarded", _loser_discarded, seed=15),
+    Bug("a newer edit counts as sent", _settles_newer_edits, seed=37),
     Bug("no intent before a write", _no_intent, seed=1),
-    Bug("a late create stays", lambda: [(linking, "is_untouched_copy", lambda link, remote: False)], "late", seed=3),
-    Bug("one 404 is believed", _one_404_deletes, seed=19),
-    Bug("a series' etag taken without its content", _stale_series_etag, seed=11),
-    Bug("cancelled occurrences dropped", _cancelled_dropped, seed=5),
-    Bug("sync mails guests", _tells_everybody, seed=4),
-    Bug("the base is not what Google answered", _base_stays_behind),
+    Bug("a late create stays", lambda: [(linking, "is_untouched_copy", lambda link, remote: False)], "late", seed=1),
+    Bug("one 404 is believed", _one_404_deletes),
+    Bug("a series' etag taken without its content", _stale_series_etag),
+    Bug("cancelled occurrences dropped", _cancelled_dropped),
+    Bug("sync mails guests", _tells_everybody),
     Bug("a taken id makes another event", _taken_id_makes_another),
     Bug("a failed run counts as done", _failed_run_counts_as_done, "flaky"),
     Bug("an unsent edit is dropped with its event", _unsent_edit_dropped),
     Bug("changes are told by their date", _changes_by_updated),
     Bug("editing a series drops its exceptions", _series_edit_drops_exceptions),
-    Bug("the second half of a split is forgotten", _second_half_forgotten),
+    Bug("the second half of a split is forgotten", _second_half_forgotten, seed=6),
     Bug("whole days go through UTC", _days_through_utc),
     Bug("channels are renewed once they ended", lambda: [(channels, "_renewed_at", lambda c: c.expires_at)], "long"),
-    Bug("everybody renews", _everybody_renews),
+    Bug("everybody renews", _everybody_renews, seed=2),
     Bug("access is revoked before channels stop", lambda: [(channels, "stop_all", lambda *args: 0)]),
-    Bug("access is revoked for everybody", _revokes_for_everybody),
-    Bug("mirroring again makes everything anew", _forgets_links),
-    Bug("a missing calendar is emptied", _missing_calendar_is_emptied),
+    Bug("access is revoked for everybody", _revokes_for_everybody, seed=12),
+    Bug("mirroring again makes everything anew", _forgets_links, seed=2),
+    Bug("a missing calendar is emptied", _missing_calendar_is_emptied, seed=11),
     Bug(
         "an empty list is believed",
         lambda: [(departing, "_is_plausible", lambda *args: True), (departing, "_is_really_gone", lambda *args: True)],

@@ -80,7 +80,7 @@ def test_a_worker_killed_at_one_boundary_after_another(seed: int) -> None:
         assert report.violations == [], f"killed at boundary {boundary}"
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.seed], ids=lambda bug: bug.name)
 def test_a_planted_bug_is_seen(bug: Bug) -> None:
     """The recorded seed shows it at once; where the engine has changed what that seed leads to, one of the next has to."""
     seeds = [bug.seed, *(seed for seed in range(1, 1 + PLANTED_BUDGET) if seed != bug.seed)]
