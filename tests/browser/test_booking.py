@@ -1,7 +1,6 @@
 """A visitor books without script from another zone, gets mail, moves; the host deletes at “Google” and they are told."""
 
 import email
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,8 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.test_newcomer import FLAGS
-from tests.processes.test_kill import _connect
-from tests.support.processes import PASSWORD, Installation, running, until
+from tests.support.processes import Installation, running, until
 
 pytestmark = pytest.mark.browser
 ANA = "ana@acme.example"
@@ -38,13 +36,11 @@ def visitor() -> Iterator[Page]:
 
 def _published(installation: Installation) -> tuple[str, dict[str, Any], str]:
     """The API token, the page and Ana's token at Google."""
-    create = ("--name", "A", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
-    made = json.loads(installation.command("create-account", *create, "--api-token"))
+    made = installation.create_account("A", "a@acme.example")
     token = made["api_token"]
     installation.at_google("/_emulator/accounts", {"email": ANA})
     access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
-    installation.at_google("/_emulator/consent", {"email": ANA})
-    _connect(installation.origin)
+    installation.connect("a@acme.example", ANA)
     [connection] = installation.api("GET", "connections", token)["items"]
     path = f"connections/{connection['id']}/calendars/{ANA}"
     mirror = installation.api("PUT", path, token, {"mirrored": True})

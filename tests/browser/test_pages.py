@@ -1,7 +1,6 @@
 """The pages as administrator, agent and stranger, light and dark, wide and narrow, in three languages: axe finds nothing
 serious, nothing overflows, hostile content does no harm, and a screenshot is kept."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conversa_calendar.dashboard.setup_views import SALT
 from tests.browser.test_newcomer import FLAGS, SHOTS
-from tests.processes.test_kill import _connect
 from tests.support.processes import PASSWORD, Installation, running, until
 
 pytestmark = pytest.mark.browser
@@ -68,8 +66,7 @@ class Place(NamedTuple):
 def place(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Place]:
     """An account with a mirrored calendar, hostile events on both sides, an agent and a booking page."""
     with running(tmp_path_factory.mktemp("pages")) as installation:
-        create = ("--name", "Acme", "--admin-email", "a@acme.example", "--password", PASSWORD, "--enable-calendar")
-        made = json.loads(installation.command("create-account", *create, "--api-token"))
+        made = installation.create_account("Acme", "a@acme.example")
         token = made["api_token"]
         agent = {"email": "b@acme.example", "name": HOSTILE[:80], "role": "agent"}
         agent = installation.api("POST", "members", token, agent)
@@ -78,8 +75,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterat
         times = {"start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
         event = {"summary": HOSTILE[:1000], "description": HOSTILE[:8000], "location": HOSTILE[:1000], **times}
         installation.at_google("/calendar/v3/calendars/primary/events", event, token=access)
-        installation.at_google("/_emulator/consent", {"email": ANA})
-        _connect(installation.origin)
+        installation.connect("a@acme.example", ANA)
         [connection] = installation.api("GET", "connections", token)["items"]
         path = f"connections/{connection['id']}/calendars/{ANA}"
         mirror = installation.api("PUT", path, token, {"mirrored": True})

@@ -8,7 +8,7 @@ import pytest
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from tests.support.processes import PASSWORD, Installation, running, until
+from tests.support.processes import Installation, running, until
 from tests.sync.conftest import occurrences_here, occurrences_there
 
 pytestmark = pytest.mark.processes
@@ -59,29 +59,13 @@ class Both:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    import json
-
     from google.oauth2.credentials import Credentials
 
-    from tests.processes.test_kill import _connect
-
     with running(Path(tmp_path_factory.mktemp("both"))) as installation:
-        made = installation.command(
-            "create-account",
-            "--name",
-            "A",
-            "--admin-email",
-            "a@acme.example",
-            "--password",
-            PASSWORD,
-            "--enable-calendar",
-            "--api-token",
-        )
-        token = json.loads(made)["api_token"]
+        token = installation.create_account("A", "a@acme.example")["api_token"]
         installation.at_google("/_emulator/accounts", {"email": ANA, "time_zone": ZONE})
         access = installation.at_google("/_emulator/tokens", {"email": ANA})["access_token"]
-        installation.at_google("/_emulator/consent", {"email": ANA})
-        _connect(installation.origin)
+        installation.connect("a@acme.example", ANA)
         [connection] = installation.api("GET", "connections", token)["items"]
         path = f"connections/{connection['id']}/calendars/{ANA}"
         mirror = installation.api("PUT", path, token, {"mirrored": True})

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
+from django.core import mail
 from django.db import connection
 from gcal_emulator.world import Client
 
@@ -69,6 +70,7 @@ def play(config: Config, bug: AbstractContextManager[None] | None = None) -> Rep
         ids.use()
         settings.GOOGLE_PAGE_SIZE = 2500
         logging.disable(logging.NOTSET)
+        getattr(mail, "outbox", []).clear()
 
 
 class Scenario:
