@@ -36,7 +36,9 @@ from tests.support.cast import Actor, build_cast
 from tests.support.google import Google, Person
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-ANA, SHARED, OLGA = "ana@acme.example", "support@group.calendar.google.com", "olga@elsewhere.example"
+ANA, BOSS, OLGA = "ana@acme.example", "boss@acme.example", "olga@elsewhere.example"
+SHARED = "support@group.calendar.google.com"
+"""A calendar of the boss, who lets Ana write to it."""
 DUE = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= sim.now())"
 """Jobs that the real queue would hand out at this moment."""
 DIRTY = "is_active AND (wanted > done OR pull_wanted > pull_done OR leased_until IS NOT NULL OR next_attempt_at IS NOT NULL)"
@@ -92,7 +94,7 @@ class Scenario:
         self.people = self._installation()
         self.wire.is_revoked_well = self._revoking
         self.wire.poisoned = self.people.poisoned.keys()
-        self.upheavals = Upheavals(self.people, random.Random(f"upheavals {config.seed}"))
+        self.upheavals = Upheavals(self.people, SHARED, random.Random(f"upheavals {config.seed}"))
         stage.dice = random.Random(f"database {config.seed}")
 
     def run(self) -> Report:
@@ -137,16 +139,23 @@ class Scenario:
         world.clients["people"] = Client("people", "secret", project="people")
         own = self.google.control("tokens", {"email": ANA, "scopes": ["calendar"], "client_id": "people"})
         world.tokens[own["access_token"]].expires_at = float("inf")
-        world.add_calendar(SHARED, "Support", ANA, "America/New_York")
+        olga, boss = self._outsider(OLGA), self._outsider(BOSS)
+        shared = world.add_calendar(SHARED, "Support", BOSS, "America/New_York")
+        world.share(shared, ANA, "writer")
         world.behaviours.conference_delay_s = 0.0
         world.behaviours.channel_lifetime_days = self.config.channel_days
         desks = [self._desk("acme", cast.alice, account.sub, [ANA, SHARED])]
         if self.config.desks > 1:
             desks.append(self._desk("other", cast.charlie, account.sub, [SHARED]))
         ana = Person(self.google, ANA, own["access_token"])
-        olga = self.google.person(OLGA)
-        world.tokens[olga.headers["Authorization"].removeprefix("Bearer ")].expires_at = float("inf")
-        return People(self.google, desks, ana, olga, self.dice, self.config.kinds)
+        owners = {ANA: ana, SHARED: boss}
+        return People(self.google, desks, ana, olga, owners, self.dice, allowed=self.config.kinds)
+
+    def _outsider(self, email: str) -> Person:
+        """Somebody who works with Google only, and never signs out."""
+        found = self.google.person(email)
+        self.google.world.tokens[found.headers["Authorization"].removeprefix("Bearer ")].expires_at = float("inf")
+        return found
 
     def _desk(self, name: str, actor: Actor, sub: str, calendars: list[str]) -> Desk:
         granted = self.google.control("tokens", {"email": ANA, "scopes": list(SCOPES)})
@@ -263,7 +272,7 @@ class Scenario:
         if BADLY_SHOWN & set(self.wire.struck) or any(
             o.what == "restore" and o.side == "there" for o in self.people.ops
         ):
-            for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
+            for mirror_id in MirrorRun.objects.order_by("mirror_id").values_list("mirror_id", flat=True):
                 tasks.deep_check.defer(mirror_id=mirror_id)
             self._settle("deep checks")
         for _round in range(ROUNDS_MAX):
@@ -390,6 +399,7 @@ class Scenario:
         here = {place: items for place, items in people.here().items() if place[1] not in people.barred}
         secrets = [*self.google.world.tokens, *self.google.world.refresh_tokens]
         self.wire.wrong += [f"I-21 a token stands in {table}" for table in self.time.tables_with(secrets)]
+        self.wire.wrong += [f"I-20 {found}" for found in people.seen_by_several()]
         items = [item for found in there.values() for item in found]
         refused = {item.get("description", "") for item in items if item["id"].split("_")[0] in self.wire.refused}
         return checker.Outcome(

@@ -1,4 +1,5 @@
-"""What turns more than one event over: calendars deselected, accounts disconnected, grants revoked, calendars emptied.
+"""What turns more than one event over: calendars deselected, accounts disconnected, grants revoked, access lowered,
+calendars emptied.
 
 Whoever does it puts it right again in the end: every calendar mirrored, every held deletion decided.
 """
@@ -8,14 +9,26 @@ from urllib.parse import quote
 
 from tests.simulation.people import Desk, People
 
-WEIGHTS = {"deselect": 3, "select": 4, "disconnect": 3, "reconnect": 4, "revoke": 1, "pause": 1, "empty": 1}
+WEIGHTS = {
+    "deselect": 3,
+    "select": 4,
+    "disconnect": 3,
+    "reconnect": 4,
+    "revoke": 1,
+    "pause": 1,
+    "empty": 1,
+    "access": 3,
+}
+ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
+"""What the owner of the shared calendar lets Ana do there, one day or another."""
 
 
 class Upheavals:
     """Administrators of every desk, and Ana when she empties a calendar or takes the access away."""
 
-    def __init__(self, people: People, dice: random.Random) -> None:
-        self.people, self.dice = people, dice
+    def __init__(self, people: People, shared: str, dice: random.Random) -> None:
+        self.people, self.shared, self.dice = people, shared, dice
+        self.role = "writer"
 
     def act(self) -> str:
         kind = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
@@ -25,9 +38,14 @@ class Upheavals:
     def put_right(self) -> str:
         """Everything connected, mirrored and going; answers what had to be done, nothing when all was well."""
         done = []
+        if self.role != "writer":
+            self._share("writer")
+            done.append("shared again")
         for desk in self.people.desks:
             if self._state(desk) != "active":
                 done.append(f"{desk.name} reconnect {self._reconnect(desk)}")
+            if desk.closed:
+                desk.actor.get(f"connections/{desk.connection}/calendars?refresh=true")
             for calendar in sorted(desk.closed):
                 done.append(f"{desk.name} select {self._open(desk, calendar)}")
             for mirror in desk.mirrors():
@@ -98,6 +116,19 @@ class Upheavals:
                 gone += 1
         return f"{calendar} of {gone}"
 
+    def _access(self, desk: Desk) -> str:
+        """The owner of the shared calendar takes access away from Ana, or gives it back."""
+        role = self.dice.choice(ROLES)
+        if role == self.role:
+            return "nothing"
+        self._share(role)
+        return role
+
+    def _share(self, role: str) -> None:
+        body = {"calendar_id": self.shared, "email": self.people.ana.email, "role": role}
+        self.people.google.control("share", body)
+        self.role = role
+
     def _decide(self, desk: Desk, mirror: str) -> str:
         """What is held: both deleted, or put back on both sides."""
         action = self.dice.choice(["approve", "put_back"])
@@ -109,7 +140,7 @@ class Upheavals:
         return f"{action} {len(items)}"
 
     def _open(self, desk: Desk, calendar: str) -> str:
-        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": True})
+        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": True, "mode": "two_way"})
         if answer.status_code != 200:
             return f"{calendar} refused: {answer.status_code}"
         desk.closed.discard(calendar)

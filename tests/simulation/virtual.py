@@ -37,11 +37,7 @@ class VirtualTime:
         self._session.execute(_SQL)
         self._session.execute("DELETE FROM sim.clock")
         self._session.execute("INSERT INTO sim.clock VALUES (%s)", [self.now])
-        clock.use(
-            lambda: self.now + timedelta(seconds=self.skew_s),
-            lambda: (self.now - self.start).total_seconds(),
-            self.advance,
-        )
+        clock.use(self._product_now, lambda: (self.now - self.start).total_seconds(), self.advance)
         return self
 
     def __exit__(self, *error: Any) -> None:

@@ -240,6 +240,8 @@ class Wire:
     def _observe(self, request: Request, path: str, query: str, status: int, body: bytes) -> None:
         """Counts what Google itself answered of the catalogue, without a fault's help."""
         is_write, is_list = request.method in WRITES, path.endswith("/events") and request.method == "GET"
+        if is_write and status == 403:
+            self.refused.add(path.rsplit("/", 1)[-1].split("_")[0])
         observed = {
             "G14": is_write and status == 409,
             "G16": is_list and status == 410,

@@ -37,6 +37,14 @@ class Scene:
         self.google.settle()
         return found
 
+    def create_and_lose(self, summary: str) -> tuple[dict[str, Any], str]:
+        """An event made here that Ana has deleted at Google, with its id there."""
+        event = self.create(summary)
+        remote_id = self.remote_id(event["id"])
+        self.ana.delete(remote_id)
+        self.google.check()
+        return event, remote_id
+
     def patch(self, event: str, body: dict[str, Any], query: str = "", settle: bool = True) -> Any:
         found = self.alice.patch(f"events/{event}{query}", body)
         if settle:

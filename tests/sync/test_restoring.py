@@ -37,10 +37,7 @@ def test_what_was_deleted_and_restored_at_google_keeps_the_unsent_edit_in_its_hi
 
 
 def test_restored_on_both_sides_stands_once(scene: Scene) -> None:
-    event = scene.create("Once")
-    remote_id = scene.remote_id(event["id"])
-    scene.ana.delete(remote_id)
-    scene.google.check()
+    event, remote_id = scene.create_and_lose("Once")
     scene.alice.post(f"trash/{event['id']}/restore")
     _restored_there(scene, remote_id)
     scene.google.check()

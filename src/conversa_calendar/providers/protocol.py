@@ -76,6 +76,10 @@ class NotFound(ProviderError): ...
 class Forbidden(ProviderError): ...
 
 
+class AccessLost(Forbidden):
+    """The caller may do less in the whole calendar than was thought."""
+
+
 class PushRefused(ProviderError): ...
 
 

@@ -154,7 +154,7 @@ def _waiting(session: Session, series_remote_ids: list[str]) -> list[RemoteEvent
     rows = Link.objects.filter(
         mirror=session.mirror, series_remote_id__in=series_remote_ids, event=None, parked=NO_MASTER
     )
-    parked = list(rows)
+    parked = list(rows.order_by("pk"))
     if not parked:
         return []
     rows.delete()
@@ -252,7 +252,7 @@ def adopt_orphans(session: Session) -> None:
     parked.filter(seen_generation__lt=session.mirror.generation).delete()
     standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
     series = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None).values("remote_id")
-    for link in list(parked.exclude(series_remote_id__in=series)):
+    for link in list(parked.exclude(series_remote_id__in=series).order_by("pk")):
         remote = mapping.read(link.raw.encode(), link.zone)
         if isinstance(remote, RemoteEvent) and remote.content is not None:
             Link.objects.filter(pk=link.pk).delete()

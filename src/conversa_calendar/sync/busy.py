@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history
-from conversa_calendar.calendars.models import Event, Occurrence
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE
 from conversa_calendar.connections.tokens import Wallet
@@ -32,6 +32,8 @@ def refresh(session: Session) -> None:
         blocks |= {(block.starts_at, block.ends_at) for block in found}
     with tenant(session.account_id):
         leases.confirm(session.lease)
+        own = Occurrence.objects.filter(event__calendar=session.calendar).exclude(event__event_type=EVENT_TYPE)
+        blocks -= set(own.values_list("starts_at", "ends_at"))  # made here, and shown as what it is
         rows = Event.objects.filter(calendar=session.calendar, event_type=EVENT_TYPE)
         known = {(event.starts_at, event.ends_at): event for event in rows}
         gone = [event.pk for span, event in known.items() if span not in blocks]
@@ -49,6 +51,13 @@ def refresh(session: Session) -> None:
         session.mirror.first_synced_at = session.mirror.first_synced_at or clock.now()
         if gone or blocks - known.keys():
             history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
+
+
+def remove(calendar: Calendar) -> None:
+    """Takes every block off a calendar."""
+    rows = Event.objects.filter(calendar=calendar, event_type=EVENT_TYPE)
+    Occurrence.objects.filter(event__in=rows).delete()
+    rows.delete()
 
 
 def ask(account_id: int, calendars: list[int], since: datetime, until: datetime, ignored: int | None) -> str:

@@ -89,7 +89,7 @@ def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> 
 def renewable(now: datetime) -> list[int]:
     """Mirrors whose last channel is about to end."""
     latest: dict[int, PushChannel] = {}
-    for channel in PushChannel.objects.filter(state="live").exclude(expires_at=None).order_by("expires_at"):
+    for channel in PushChannel.objects.filter(state="live").exclude(expires_at=None).order_by("expires_at", "pk"):
         latest[channel.mirror_id] = channel
     return [mirror_id for mirror_id, channel in latest.items() if _renewed_at(channel) <= now]
 
@@ -98,7 +98,7 @@ def stop_all(account_id: int, connection: Connection) -> int:
     """Stops every channel of a connection, before its tokens go; a channel Google no longer knows counts as stopped.
     Raises ProviderError when Google cannot be asked."""
     stopped = 0
-    for channel in PushChannel.objects.filter(connection_uuid=connection.uuid).exclude(state="stopped"):
+    for channel in PushChannel.objects.filter(connection_uuid=connection.uuid).exclude(state="stopped").order_by("pk"):
         _stop(account_id, connection, channel)
         stopped += 1
     return stopped
@@ -159,7 +159,7 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         history.wake("connections")
     unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
     former = PushChannel.objects.filter(Q(state="live") | unanswered, mirror_id=mirror.pk)
-    for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk):
+    for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk).order_by("pk"):
         old.resource_id = old.resource_id or watch.resource_id  # one calendar is one resource
         try:
             _stop(mirror.account_id, connection, old)

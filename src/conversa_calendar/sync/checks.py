@@ -61,7 +61,7 @@ def start_due() -> None:
     from conversa_calendar.sync import tasks
 
     now = clock.now()
-    for neutral in MirrorRun.objects.filter(is_active=True):
+    for neutral in MirrorRun.objects.filter(is_active=True).order_by("mirror_id"):
         with tenant(neutral.account_id):
             mirror = Mirror.objects.filter(pk=neutral.mirror_id).first()
             is_due = mirror is not None and (mirror.next_deep_at is None or mirror.next_deep_at <= now)

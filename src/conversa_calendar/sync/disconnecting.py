@@ -115,9 +115,9 @@ def advance(account_id: int, disconnect_id: int) -> None:
 def unfinished(now: datetime) -> list[tuple[int, int]]:
     """(account, disconnect) pairs that still have steps to take and whose pause is over."""
     found = []
-    for account_id in Account.objects.values_list("pk", flat=True):
+    for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         with tenant(account_id):
-            rows = Disconnect.objects.filter(finished_at=None)
+            rows = Disconnect.objects.filter(finished_at=None).order_by("pk")
             found += [
                 (account_id, record.pk)
                 for record in rows

@@ -150,7 +150,7 @@ def due(limit: int = 500) -> list[int]:
     """Mirrors that are dirty or due and that nobody works on, fairly over accounts."""
     query = f"""
         SELECT mirror_id FROM (
-            SELECT mirror_id, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at) AS turn
+            SELECT mirror_id, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at, mirror_id) AS turn
             FROM sync_mirrorrun
             WHERE is_active AND {_FREE}
               AND (next_attempt_at IS NULL OR next_attempt_at <= now())

@@ -284,8 +284,16 @@ def _hold_deletions(session: Session) -> None:
 
 
 def _refuse_unwritable(session: Session) -> None:
-    """A calendar that may not be written to keeps its unsent edits visible instead of losing them."""
+    """A calendar that may not be written to keeps its unsent edits visible instead of losing them. What stands here as
+    it stands there waits for nothing."""
     rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
+    links = Link.objects.filter(mirror=session.mirror, event__in=rows, tombstoned_at=None).select_related("event")
+    same = [
+        link.event.pk
+        for link in links
+        if link.event is not None and linking.side_here(link.event, linking.base_of(link)) is Side.SAME
+    ]
+    rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
     rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
 
 

@@ -51,6 +51,8 @@ def _perform(session: Session, action: Action) -> Action | None:
             return _settled(session, action, None)
         return _after_gone(session, action, error)
     except (protocol.BadData, protocol.Forbidden) as error:
+        if isinstance(error, protocol.AccessLost) and not session.mirror.failures:
+            raise  # speaks of the calendar: it is listed before anything else is sent, and what waits goes on waiting
         return _after_refusal(session, action, error)
     return _settled(session, action, answer)
 

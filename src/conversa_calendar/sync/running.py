@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
+from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import busy, leases, notices, planning, pulling, pushing, session
@@ -71,6 +72,9 @@ def _work(current: Session, action: planning.Action | None) -> bool:
     lease = current.lease
     if current.is_busy_only:
         busy.refresh(current)
+        with tenant(current.account_id):
+            leases.confirm(lease)
+            planning.next_action(current)  # says on each waiting edit that it cannot be sent
         return _finish(current, has_pulled=True)
     if current.mirror.failures or planning.is_doubted(action):
         # the calendar itself has to answer before anything is written to it or believed to be gone from it
@@ -147,6 +151,9 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
         values["error_message"] = _in_words(error)
         if state:
             values["state"] = state
+        if isinstance(error, pulling.AccessReduced) and error.access in session.ACCESS_ORDER:
+            seen = DiscoveredCalendar.objects.filter(connection=current.connection, remote_id=mirror.remote_id)
+            seen.update(access=error.access)
         Mirror.objects.filter(pk=mirror.pk).update(**values)
         if state in {"unavailable", "access_reduced"} and state != mirror.state:
             notices.tell(mirror, state)
@@ -171,6 +178,8 @@ def _decision(
 
             tokens.mark_dead(current.account_id, current.connection.pk, error.reason)
             return "reconnect_needed", CHECK_QUIET_S, "reconnect"
+        case protocol.AccessLost():
+            return "", LEASE_FULL_WAIT_S, "wait"
         case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
             is_sure = failures >= 3
             return ("unavailable" if is_sure else ""), (CHECK_QUIET_S if is_sure else 20.0 * failures), "look_at_google"
@@ -194,6 +203,8 @@ def _in_words(error: Exception) -> str:
             return _("Google now shows less of this calendar than before. Nothing was changed here.")
         case protocol.GrantDead():
             return _("Google ended this authorisation. Reconnect the account; nothing is lost.")
+        case protocol.AccessLost():
+            return _("Google takes no changes to this calendar just now; how much it may be used is being asked.")
         case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
             return _("Google does not show this calendar any more: it was deleted or is no longer shared. Events stay.")
         case protocol.WritesPaused():

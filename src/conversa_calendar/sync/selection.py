@@ -14,7 +14,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection, DiscoveredC
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import triggers
+from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import ACCESS_ORDER, WRITER_ACCESS
 
@@ -131,7 +131,6 @@ def deselect(mirror: Mirror, disposition: str) -> None:
 def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
     """Turns a mirrored calendar into a native one; answers how many events were kept and removed."""
     calendar = mirror.calendar
-    theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
     deleted = Event.objects.filter(calendar=calendar, deleted_at__isnull=False)
     unsent = list(
@@ -139,9 +138,7 @@ def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
     )  # by a person: they stay what they are
     counts = {"kept": rows.count(), "removed": 0}
     if disposition == "remove":
-        for event in rows.filter(series=None, pk__in=theirs):
-            editing.remove(event, by="disconnected")
-            counts["removed"] += 1
+        counts["removed"] = _put_aside(mirror)
         counts["kept"] = rows.count()
     everything = Event.objects.filter(calendar=calendar).exclude(pk__in=unsent)
     everything.update(sync_state="native", is_unsettled=False, sync_message="")
@@ -155,12 +152,46 @@ def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
 
 def set_mode(mirror: Mirror, mode: str) -> None:
     """Changes a mirror's mode within what its access allows. Raises Invalid."""
-    if mode not in modes_for(mirror.access):
+    row = DiscoveredCalendar.objects.filter(connection=mirror.connection, remote_id=mirror.remote_id).first()
+    access = row.access if row is not None else mirror.access
+    if mode not in modes_for(access):
         raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
-    mirror.mode = mode
-    mirror.save(update_fields=["mode"])
+    mirror.access = access
+    _switch(mirror, mode)
+    mirror.save(update_fields=["access"])
     dress(mirror)
     triggers.wake([mirror.pk], is_pull=True)
+
+
+def _switch(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
+    """Takes on a mode. A calendar that shows busy blocks only shows no events of Google's beside them: these go to the
+    trash and come back with the next mode. What was made here stays."""
+    had_blocks, mirror.mode = mirror.mode == BUSY_ONLY, mode
+    mirror.save(update_fields=["mode"])
+    if had_blocks != (mode == BUSY_ONLY):
+        leases.break_off(mirror.pk)  # a run that began in the other mode stores nothing more
+    if mode == BUSY_ONLY:
+        if not had_blocks:
+            _put_aside(mirror)
+        return
+    if had_blocks:
+        busy.remove(mirror.calendar)
+        mirror.cursor, mirror.listing, mirror.page = "", "", ""
+        mirror.save(update_fields=["cursor", "listing", "page"])
+    if had_blocks or was_off:
+        _wake_dormant(mirror)
+
+
+def _put_aside(mirror: Mirror) -> int:
+    """What came from Google goes to the trash here; its links stay. Answers how many events."""
+    theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
+    rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, series=None, pk__in=theirs).order_by("pk")
+    gone = list(rows.select_related("calendar"))
+    for event in gone:
+        editing.remove(event, by="disconnected")
+    aside = Event.objects.filter(calendar=mirror.calendar, deleted_by="disconnected")
+    aside.update(is_unsettled=False, sync_state="native", sync_message="")
+    return len(gone)
 
 
 def pause(mirror: Mirror, *, is_paused: bool) -> None:
@@ -180,9 +211,9 @@ def confirm_access(mirror: Mirror, access: str) -> None:
     """A person accepts that Google now shows less of a calendar; the mirror goes on with what is left."""
     mirror.access = access
     if mirror.mode not in modes_for(access):
-        mirror.mode = modes_for(access)[0]
+        _switch(mirror, modes_for(access)[0])
     mirror.state, mirror.error_code, mirror.error_message, mirror.error_action = "polling", "", "", ""
-    mirror.save(update_fields=["access", "mode", "state", "error_code", "error_message", "error_action"])
+    mirror.save(update_fields=["access", "state", "error_code", "error_message", "error_action"])
     dress(mirror)
     triggers.wake([mirror.pk], is_pull=True)
 
@@ -230,19 +261,20 @@ def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
     """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
-    mirror.connection, mirror.mode, mirror.access = connection, mode, row.access
+    mirror.connection, mirror.access = connection, row.access
     was_off = not mirror.is_selected
     mirror.is_selected, mirror.is_paused = True, False
     if was_off or mirror.cursor_owner != connection.uuid:
         mirror.cursor, mirror.listing, mirror.page = "", "", ""
         mirror.state = "first_sync"
     mirror.progress_events = mirror.progress_pages = 0
+    dress(mirror)
+    _switch(mirror, mode, was_off=was_off)
     mirror.save()
     dress(mirror)
     if was_off:
         mirror.calendar.counts_busy = True
         mirror.calendar.save(update_fields=["counts_busy"])
-        _wake_dormant(mirror)
     triggers.activate([mirror.pk], is_active=True)
     triggers.wake([mirror.pk], is_pull=True)
     history.wake("connections")

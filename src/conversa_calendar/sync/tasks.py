@@ -56,7 +56,7 @@ def dispatch(timestamp: int) -> None:
         disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
     for mirror_id in channels.renewable(clock.now()):
         enqueue_run(mirror_id)
-    for account_id in Account.objects.values_list("pk", flat=True):
+    for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         send_mail.defer(account_id=account_id)
 
 

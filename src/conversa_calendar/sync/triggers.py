@@ -11,7 +11,7 @@ def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) ->
     (of notifications) a mirror that a worker has already been woken for gets no further job."""
     from conversa_calendar.sync import tasks
 
-    chosen = list(mirror_ids)
+    chosen = sorted(mirror_ids)
     if not chosen:
         return
     already_awake = leases.want(chosen, is_pull=is_pull)

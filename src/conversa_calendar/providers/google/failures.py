@@ -22,6 +22,7 @@ _BY_REASON: dict[str, type[protocol.ProviderError]] = {
     "insufficientPermissions": protocol.GrantDead,
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": protocol.GrantDead,
     "notACalendarUser": protocol.Forbidden,
+    "requiredAccessLevel": protocol.AccessLost,
     "pushNotSupportedForRequestedResource": protocol.PushRefused,
     "push.webhookUrlNotHttps": protocol.PushRefused,
     "push.webhookUrlUnauthorized": protocol.PushRefused,

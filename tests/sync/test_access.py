@@ -1,0 +1,180 @@
+"""What a calendar's owner lets Ana do, lowered and raised again; the mode follows, and nothing is lost or doubled."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections import discovery
+from conversa_calendar.sync.models import Mirror, MirrorRun
+from tests.support.google import Person, at
+from tests.sync.conftest import Scene
+
+TEAM = "c_team@group.calendar.google.com"
+
+
+@dataclass
+class Team:
+    """A calendar that somebody else owns and shares with Ana."""
+
+    scene: Scene
+    owner: Person
+    mirror: Mirror
+
+    def share(self, role: str) -> None:
+        self.scene.google.world.share(self.scene.google.world.calendars[TEAM], self.scene.ana.email, role)
+
+    def attempt(self) -> None:
+        """Three runs, without the pauses between them; what has to wait goes on waiting."""
+        for _attempt in range(3):
+            MirrorRun.objects.update(next_attempt_at=None)
+            self.scene.google.settle_once()
+
+    def reread(self) -> Mirror:
+        with tenant(self.scene.alice.account_id):
+            return Mirror.objects.get(pk=self.mirror.pk)
+
+    def press(self, action: str, **form: str) -> None:
+        answer = self.scene.alice.browser().post(reverse("mirror_act", args=[self.mirror.uuid, action]), form)
+        assert answer.status_code in {200, 302}, answer.content
+        self.scene.google.settle()
+
+    def create(self, summary: str) -> dict[str, Any]:
+        times = {"start": at("2026-12-03T09:00:00", "UTC"), "end": at("2026-12-03T10:00:00", "UTC")}
+        return self.owner.insert(TEAM, summary=summary, **times)
+
+    def create_here(self, summary: str) -> dict[str, Any]:
+        body = {"calendar": str(self.mirror.calendar.uuid), "summary": summary, "start": {"date": "2026-12-08"}}
+        found: dict[str, Any] = self.scene.alice.post("events", body)
+        self.scene.google.settle()
+        return found
+
+    def here(self) -> list[dict[str, Any]]:
+        span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+        items: list[dict[str, Any]] = self.scene.alice.get(f"events?{span}&calendar={self.mirror.calendar.uuid}")[
+            "items"
+        ]
+        return items
+
+    def there(self) -> set[str]:
+        return {item["summary"] for item in self.owner.list(TEAM)}
+
+
+@pytest.fixture
+def team(scene: Scene) -> Team:
+    world, owner = scene.google.world, scene.google.person("owner@acme.example", "UTC")
+    calendar = world.add_calendar(TEAM, "Team", owner.email, "UTC")
+    world.share(calendar, scene.ana.email, "writer")
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    return Team(scene, owner, scene.google.mirror(scene.alice, scene.connection, TEAM))
+
+
+def test_reader_calendar_is_pull_only(scene: Scene, team: Team) -> None:
+    team.share("reader")
+    scene.google.check()
+    team.press("confirm-access")
+    assert team.reread().mode == "read_only"
+    body = {"calendar": str(team.mirror.calendar.uuid), "summary": "x", "start": {"date": "2026-12-01"}}
+    assert scene.alice.call("POST", "events", body).status_code == 403
+
+
+def test_lowered_access_stops_before_anything_is_applied(scene: Scene, team: Team) -> None:
+    team.create_here("x")
+    team.share("freeBusyReader")
+    scene.google.check()
+    assert team.reread().state == "access_reduced"
+    assert [item["summary"] for item in team.here()] == ["x"]
+
+
+@pytest.mark.parametrize("role", ["reader", "freeBusyReader"])
+def test_an_edit_waits_while_access_is_lowered(scene: Scene, team: Team, role: str) -> None:
+    event = team.create_here("x")
+    team.share(role)
+    scene.alice.patch(f"events/{event['id']}", {"summary": "y"})
+    scene.alice.post(
+        "events", {"calendar": str(team.mirror.calendar.uuid), "summary": "new", "start": {"date": "2026-12-09"}}
+    )
+    team.attempt()
+    assert team.reread().state == "access_reduced"
+    assert team.there() == {"x"}
+    assert {(item["summary"], item["sync"]["state"]) for item in team.here()} == {("y", "pending"), ("new", "pending")}
+    team.share("writer")
+    scene.google.check()
+    assert team.there() == {"y", "new"}
+    assert {item["sync"]["state"] for item in team.here()} == {"synced"}
+
+
+def test_a_deletion_is_not_taken_back_because_access_was_lowered_for_a_while(scene: Scene, team: Team) -> None:
+    event = team.create_here("x")
+    team.share("reader")
+    scene.alice.delete(f"events/{event['id']}")
+    team.attempt()
+    assert team.here() == [] and team.there() == {"x"}
+    team.share("writer")
+    scene.google.check()
+    assert team.here() == [] and team.there() == set()
+
+
+def test_going_on_with_free_busy_shows_each_meeting_once(scene: Scene, team: Team) -> None:
+    team.create("secret")
+    scene.google.check()
+    assert [item["summary"] for item in team.here()] == ["secret"]
+    team.share("freeBusyReader")
+    scene.google.check()
+    team.press("confirm-access")
+    scene.google.check()
+    assert team.reread().mode == "busy_only"
+    [block] = team.here()
+    assert "secret" not in str(block)
+    assert [item["summary"] for item in scene.alice.get("trash")["items"]] == ["secret"]
+
+
+def test_two_way_again_after_free_busy_brings_the_same_events_back(scene: Scene, team: Team) -> None:
+    theirs, ours = team.create("theirs"), team.create_here("ours")
+    scene.google.check()
+    before = {item["summary"]: item["id"] for item in team.here()}
+    team.press("mode", mode="busy_only")
+    assert {item["summary"] for item in team.here()} == {"ours", ""}
+    team.owner.patch(theirs["id"], TEAM, location="Attic")
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert {item["summary"]: item["id"] for item in team.here()} == before
+    assert {item["location"] for item in team.here() if item["summary"] == "theirs"} == {"Attic"}
+    assert before["ours"] == ours["id"] and team.there() == {"theirs", "ours"}
+    assert {item["sync"]["state"] for item in team.here()} == {"synced"}
+    with tenant(scene.alice.account_id):
+        assert not Event.objects.filter(calendar=team.mirror.calendar, event_type="busyBlock").exists()
+
+
+def test_an_edit_that_waits_in_a_busy_only_calendar_says_that_it_cannot_be_sent(scene: Scene, team: Team) -> None:
+    event = team.create_here("ours")
+    scene.alice.patch(f"events/{event['id']}", {"location": "Attic"})
+    team.press("mode", mode="busy_only")
+    found = scene.alice.get(f"events/{event['id']}")
+    assert found["sync"]["state"] == "refused" and found["sync"]["message"]
+
+
+def test_mirroring_a_read_only_calendar_again_refuses_nothing(scene: Scene, team: Team) -> None:
+    team.create("theirs")
+    scene.google.check()
+    team.press("mode", mode="read_only")
+    team.press("deselect", disposition="keep")
+    scene.google.mirror(scene.alice, scene.connection, TEAM, "read_only")
+    scene.google.check()
+    assert [(item["summary"], item["sync"]["state"]) for item in team.here()] == [("theirs", "synced")]
+
+
+def test_free_busy_calendar_shows_busy_blocks(scene: Scene) -> None:
+    world = scene.google.world
+    owner = scene.google.person("owner@acme.example", "UTC")
+    world.share(world.calendars["owner@acme.example"], scene.ana.email, "freeBusyReader")
+    owner.insert(summary="secret", start=at("2026-12-03T09:00:00", "UTC"), end=at("2026-12-03T10:00:00", "UTC"))
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    mirror = scene.google.mirror(scene.alice, scene.connection, "owner@acme.example")
+    rows = scene.alice.get(f"events?from=2026-12-01T00:00:00Z&to=2026-12-10T00:00:00Z&calendar={mirror.calendar.uuid}")[
+        "items"
+    ]
+    assert len(rows) == 1 and "secret" not in str(rows)
