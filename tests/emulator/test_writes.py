@@ -106,6 +106,23 @@ def test_70_a_deleted_event_is_restored_by_its_status_or_refused(emulator: Emula
     assert ana.refused("PATCH", f"{EVENTS}/{event}", {"status": "confirmed"}) == (403, "forbidden")
 
 
+@pytest.mark.parametrize("way", ["plain", "whole"])
+def test_70_a_restored_series_has_its_changed_occurrences_or_not(emulator: Emulator, ana: Caller, way: str) -> None:
+    emulator.control("behaviours", {"restored_series": way}, "PUT")
+    times = {name: LUNCH[name] | {"timeZone": "UTC"} for name in ("start", "end")}
+    series = ana.ok("POST", EVENTS, LUNCH | times | {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})["id"]
+    _first, second, third = [item["id"] for item in ana.ok("GET", f"{EVENTS}/{series}/instances")["items"]]
+    ana.ok("PATCH", f"{EVENTS}/{second}", {"summary": "Special"})
+    ana.ok("DELETE", f"{EVENTS}/{third}")
+    ana.ok("DELETE", f"{EVENTS}/{series}")
+    token = ana.ok("GET", EVENTS)["nextSyncToken"]
+    ana.ok("PATCH", f"{EVENTS}/{series}", {"status": "confirmed"})
+    shown = [item["summary"] for item in ana.ok("GET", f"{EVENTS}/{series}/instances")["items"]]
+    assert shown == (["Lunch", "Special"] if way == "whole" else ["Lunch", "Lunch", "Lunch"])
+    listed = {item["id"] for item in ana.ok("GET", f"{EVENTS}?syncToken={token}")["items"]}
+    assert listed == ({series, second, third} if way == "whole" else {series})
+
+
 def test_71_a_move_changes_the_organizer_and_leaves_a_stub(ana: Caller) -> None:
     team = ana.ok("POST", "calendars", {"summary": "Team"})["id"]
     times = {"start": {"dateTime": "2026-12-01T09:00:00", "timeZone": "UTC"}}

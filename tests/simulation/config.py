@@ -43,6 +43,7 @@ class Config:
     duplicate_rate: float = 0.0
     database: frozenset[str] = frozenset()
     deleted_copy: str = "stays"
+    restored_series: str = "plain"
     channel_days: float = 7.0
     """How long Google lets a channel live."""
 
@@ -80,6 +81,7 @@ class Config:
             drop_rate=dice.choice([0.0, 0.3]),
             duplicate_rate=dice.choice([0.0, 0.5]),
             deleted_copy=dice.choice(["stays", "returns"]),
+            restored_series=dice.choice(["plain", "whole"]),
             channel_days=dice.choice([7.0, 7.0, 0.02]),
             database=frozenset(code for code in sorted(stage.RATES) if dice.random() < density),
         )

@@ -83,9 +83,9 @@ class Hands:
         """What everybody sees, by desk and calendar."""
         return {(desk.name, calendar): desk.shows(calendar) for desk in self.desks for calendar in desk.calendars}
 
-    def there(self, calendar: str) -> list[dict[str, Any]]:
-        """What Google stores in a calendar, deleted events included."""
-        items: list[dict[str, Any]] = self.owners[calendar].call(
+    def there(self, calendar: str, seen_by: Person | None = None) -> list[dict[str, Any]]:
+        """What Google shows of a calendar to its owner, or to somebody else, deleted events included."""
+        items: list[dict[str, Any]] = (seen_by or self.owners[calendar]).call(
             "GET", f"calendars/{quote(calendar)}/events?maxResults=2500&showDeleted=true"
         )["items"]
         return items

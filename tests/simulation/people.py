@@ -76,6 +76,14 @@ class People(Hands):
         if self._google("DELETE", calendar, f"events/{item['id']}") is not None:
             self._note("there", "delete", (calendar, item))
 
+    def repair(self) -> None:
+        """Of what nobody could read, half can be read from now on, as Google shows when it is touched."""
+        for event_id in sorted(self.poisoned):
+            for calendar in self.calendars:
+                body = {"location": self._value()}
+                if self.dice.random() < 0.25 and self._google("PATCH", calendar, f"events/{event_id}", body):
+                    self.poisoned.pop(event_id, None)
+
     def brought_back(self, events: list[str], desk: Desk) -> None:
         """Somebody at a desk decides that these events stand on both sides again."""
         for event in events:
@@ -331,17 +339,19 @@ class People(Hands):
         return str(item["description"])
 
     def _remind(self, side: str) -> str:
-        """A reminder of one's own: at Google it does not count as an update."""
+        """A reminder of Ana's own: at Google it does not count as an update."""
         found = self._root(side)
         if found is None:
             return "nothing"
         calendar, item = found
         minutes, name = self.dice.randint(1, 500), "use_default" if side == "here" else "useDefault"
         body = {"reminders": {name: False, "overrides": [{"method": "popup", "minutes": minutes}]}}
+        if side == "there":
+            done = self._as(self.ana, "PATCH", f"calendars/{quote(calendar)}/events/{item['id']}", body)
+            return f"{minutes} {item['description']}" if done else "refused"
         if not self._change(side, calendar, item, body, "all"):
             return "refused"
-        if side == "here":
-            self._note(side, "remind", found)
+        self._note(side, "remind", found)
         return f"{minutes} {item['description']}"
 
     def _poison(self, side: str) -> str:

@@ -4,18 +4,18 @@ Each entry names the invariant that is broken, the mode in which it shows, and h
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from unittest import mock
 
 import msgspec
-from django.db import connection, transaction
+from django.db import connection, connections, models, transaction
 
-from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.tenancy import TenantManager, tenant
 from conversa_calendar.calendars import editing, history
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection, GrantUse
 from conversa_calendar.engine import merge
@@ -55,6 +55,8 @@ class Bug:
     mode: str = "safety"
     seed: int = 0
     """A seed in which it is known to be seen, replayed in CI; 0 where only `make planted` searches for one."""
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    """What has to be undone in the database meanwhile."""
 
     def seen(self, seed: int) -> list[str]:
         """What the checker says of a scenario with this bug."""
@@ -74,6 +76,7 @@ class Bug:
     @contextmanager
     def planted(self) -> Iterator[None]:
         with ExitStack() as stack:
+            stack.enter_context(self.around())
             for target, attribute, replacement in self.patches():
                 stack.enter_context(mock.patch.object(target, attribute, replacement))
             yield
@@ -476,6 +479,31 @@ def _adopts_by_tag() -> list[Patch]:
     return [(arriving, "_adopted", adopted)]
 
 
+def _without_scope() -> list[Patch]:
+    original = TenantManager.get_queryset
+
+    def unscoped(manager: Any) -> Any:
+        is_open = manager.model in (Calendar, Event, Occurrence)
+        return models.QuerySet(manager.model, using=manager._db) if is_open else original(manager)
+
+    return [(TenantManager, "get_queryset", unscoped)]
+
+
+@contextmanager
+def _without_row_security() -> Iterator[None]:
+    """Tables hand out rows of every account, as for the owner of the database."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity")
+        tables = [name for (name,) in cursor.fetchall()]
+        for name in tables:
+            cursor.execute(f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY")
+        try:
+            yield
+        finally:
+            for name in tables:
+                cursor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+
+
 BUGS = (
     Bug("a new random id for each attempt", _random_ids, "late", seed=13),
     Bug("the cursor stored after the first page", _first_page_only, seed=1),
@@ -525,4 +553,5 @@ BUGS = (
     Bug("tried again without pause", _without_pause, "broken"),
     Bug("the latest clock wins", _latest_clock_wins),
     Bug("adopted by its tag alone", _adopts_by_tag),
+    Bug("accounts see each other's rows", _without_scope, around=_without_row_security),
 )

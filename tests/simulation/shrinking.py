@@ -19,6 +19,7 @@ PLAIN = {
     "desks": 1,
     "has_upheavals": False,
     "deleted_copy": "stays",
+    "restored_series": "plain",
     "master_edit": "flow",
     "master_move": "keep",
 }

@@ -5,6 +5,7 @@ Whoever does it puts it right again in the end: every calendar mirrored, every h
 """
 
 import random
+from typing import Any
 from urllib.parse import quote
 
 from tests.simulation.people import Desk, People
@@ -17,7 +18,8 @@ WEIGHTS = {
     "revoke": 1,
     "pause": 1,
     "empty": 1,
-    "access": 3,
+    "access": 4,
+    "accept": 4,
 }
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
 """What the owner of the shared calendar lets Ana do there, one day or another."""
@@ -44,11 +46,13 @@ class Upheavals:
         for desk in self.people.desks:
             if self._state(desk) != "active":
                 done.append(f"{desk.name} reconnect {self._reconnect(desk)}")
-            if desk.closed:
-                desk.actor.get(f"connections/{desk.connection}/calendars?refresh=true")
+            if done:
+                self._seen(desk)
             for calendar in sorted(desk.closed):
                 done.append(f"{desk.name} select {self._open(desk, calendar)}")
             for mirror in desk.mirrors():
+                if mirror["mode"] != "two_way":
+                    done.append(f"{desk.name} two ways {self._open(desk, mirror['google_calendar_id'])}")
                 if mirror["state"] == "paused":
                     desk.actor.call("POST", f"mirrors/{mirror['id']}/resume", {})
                     done.append(f"{desk.name} resume")
@@ -123,6 +127,22 @@ class Upheavals:
             return "nothing"
         self._share(role)
         return role
+
+    def _accept(self, desk: Desk) -> str:
+        """An administrator goes on with what Google now allows."""
+        lowered = [row["google_calendar_id"] for row in desk.mirrors() if row["state"] == "access_reduced"]
+        modes = {row["google_id"]: row["modes"] for row in self._seen(desk)} if lowered else {}
+        if not modes:
+            return "nothing"
+        mode = modes[lowered[0]][0]
+        answer = desk.actor.call("PUT", self._path(desk, lowered[0]), {"mirrored": True, "mode": mode})
+        return f"{lowered[0]} {mode} {answer.status_code}"
+
+    def _seen(self, desk: Desk) -> list[dict[str, Any]]:
+        """The calendars of a desk's Google account as Google lists them now; none when it cannot be asked."""
+        answer = desk.actor.call("GET", f"connections/{desk.connection}/calendars?refresh=true")
+        rows: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == 200 else []
+        return rows
 
     def _share(self, role: str) -> None:
         body = {"calendar_id": self.shared, "email": self.people.ana.email, "role": role}

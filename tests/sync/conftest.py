@@ -7,6 +7,7 @@ import pytest
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.domain.event import changed_units
 from conversa_calendar.sync import linking
@@ -62,6 +63,12 @@ class Scene:
         path = "calendars/primary/events?singleEvents=true&timeMin=2026-11-01T00:00:00Z&timeMax=2027-03-01T00:00:00Z&maxResults=2500"
         items: list[dict[str, Any]] = self.ana.call("GET", path)["items"]
         return items
+
+    def another_calendar(self, name: str = "B") -> Mirror:
+        """A further calendar of Ana's, mirrored too."""
+        google_id = self.ana.call("POST", "calendars", {"summary": name, "timeZone": "UTC"})["id"]
+        discovery.refresh(self.alice.account_id, self.connection.pk)
+        return self.google.mirror(self.alice, self.connection, google_id)
 
     def remote_id(self, event: str) -> str:
         return str(self.alice.get(f"events/{event}")["sync"]["google_event_id"])

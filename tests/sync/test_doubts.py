@@ -58,8 +58,8 @@ def test_unsent_edits_outlive_a_calendar_that_is_not_shared_for_a_while(scene: S
 
 
 def test_an_event_moved_on_before_its_first_move_was_sent_arrives_once(scene: Scene) -> None:
-    ids = [scene.ana.call("POST", "calendars", {"summary": name, "timeZone": "UTC"})["id"] for name in ("B", "C")]
-    uuids = [str(_mirrored(scene, name).calendar.uuid) for name in ids]
+    mirrors = [scene.another_calendar(name) for name in ("B", "C")]
+    ids, uuids = [mirror.remote_id for mirror in mirrors], [str(mirror.calendar.uuid) for mirror in mirrors]
     event = scene.create("Walk")
     for uuid in uuids:
         scene.patch(event["id"], {"calendar": uuid}, settle=False)
@@ -71,8 +71,8 @@ def test_an_event_moved_on_before_its_first_move_was_sent_arrives_once(scene: Sc
 
 
 def test_an_event_moved_on_after_the_answer_to_its_first_move_was_lost_arrives_once(scene: Scene) -> None:
-    ids = [scene.ana.call("POST", "calendars", {"summary": name, "timeZone": "UTC"})["id"] for name in ("B", "C")]
-    mirrors = [_mirrored(scene, name) for name in ids]
+    mirrors = [scene.another_calendar(name) for name in ("B", "C")]
+    ids = [mirror.remote_id for mirror in mirrors]
     event = scene.create("Walk")
     match = {"method": "POST", "path": "*/move"}
     scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
@@ -89,7 +89,7 @@ def test_an_event_on_its_way_to_another_calendar_is_not_taken_for_a_new_one_wher
     scene: Scene,
 ) -> None:
     """It is edited at Google after the move here and before the move there, and its former calendar is pulled first."""
-    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    target = scene.another_calendar()
     event = scene.create("Walk")
     scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
     scene.ana.patch(scene.remote_id(event["id"]), location="Park")
@@ -103,7 +103,7 @@ def test_an_event_on_its_way_to_another_calendar_is_not_taken_for_a_new_one_wher
 
 
 def test_a_full_listing_of_its_new_calendar_does_not_take_an_event_on_its_way_for_deleted(scene: Scene) -> None:
-    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    target = scene.another_calendar()
     series = scene.create("Walk", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
     scene.patch(series["id"], {"summary": "Run"}, "?scope=this&occurrence=2026-12-02T12:00:00Z")
     scene.patch(series["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
@@ -120,7 +120,7 @@ def test_a_full_listing_of_its_new_calendar_does_not_take_an_event_on_its_way_fo
 
 def test_an_event_moved_at_google_and_here_and_back_is_not_taken_for_deleted(scene: Scene) -> None:
     """Its former calendar says that it is gone, while the person here wants it there again."""
-    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    target = scene.another_calendar()
     event = scene.create("Walk")
     home, remote_id = scene.calendar, scene.remote_id(event["id"])
     scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
@@ -135,7 +135,7 @@ def test_an_event_moved_at_google_and_here_and_back_is_not_taken_for_deleted(sce
 
 def test_an_event_moved_on_both_sides_and_then_deleted_at_google_is_deleted_here(scene: Scene) -> None:
     """The answer to our own move is lost; the new calendar's list shows that it has arrived."""
-    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    target = scene.another_calendar()
     event = scene.create("Walk")
     remote_id = scene.remote_id(event["id"])
     scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}", {})
@@ -153,7 +153,7 @@ def test_an_event_moved_on_both_sides_and_then_deleted_at_google_is_deleted_here
 def test_an_event_whose_late_create_was_cleared_away_is_made_anew_when_it_comes_back(scene: Scene) -> None:
     """Created with a lost answer, moved on, cleared away where it had arrived after all, and moved back before it was
     sent: the id that we deleted there ourselves is not taken for a deletion by a person."""
-    target = _mirrored(scene, scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"])
+    target = scene.another_calendar()
     times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
     match = {"method": "POST", "path": "*/events"}
     scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})

@@ -371,15 +371,11 @@ def test_guest_copy_takes_only_personal_changes(scene: Scene) -> None:
 
 
 def test_moving_between_two_calendars_of_one_account_keeps_identity(scene: Scene) -> None:
-    created = scene.ana.call("POST", "calendars", {"summary": "Second", "timeZone": "America/Sao_Paulo"})
-    from conversa_calendar.connections import discovery
-
-    discovery.refresh(scene.alice.account_id, scene.connection.pk)
-    second = scene.google.mirror(scene.alice, scene.connection, created["id"])
+    second = scene.another_calendar()
     made = scene.create("mover")
     scene.patch(made["id"], {"calendar": str(second.calendar.uuid)})
     assert scene.ana.list() == []
-    assert [e["summary"] for e in scene.ana.list(created["id"])] == ["mover"]
+    assert [e["summary"] for e in scene.ana.list(second.remote_id)] == ["mover"]
     assert scene.alice.get(f"events/{made['id']}")["calendar"] == str(second.calendar.uuid)
     scene.assert_equal()
 
@@ -409,13 +405,11 @@ def test_trouble_of_any_length_neither_loses_nor_parks_an_edit(scene: Scene, cod
 def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
     scene: Scene, first: str, kind: str
 ) -> None:
-    from conversa_calendar.connections import discovery
     from conversa_calendar.sync import running
     from conversa_calendar.sync.models import MirrorRun
 
-    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
-    discovery.refresh(scene.alice.account_id, scene.connection.pk)
-    target = scene.google.mirror(scene.alice, scene.connection, other)
+    target = scene.another_calendar()
+    other = target.remote_id
     rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]} if kind == "series" else {}
     there = scene.ana.insert(summary="Travels", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), **rules)
     if kind == "series":
@@ -447,13 +441,11 @@ def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
     """Typed here, moved there, the new calendar heard of first: the words stand on the event or in its history."""
     import json
 
-    from conversa_calendar.connections import discovery
     from conversa_calendar.sync import running
     from conversa_calendar.sync.models import MirrorRun
 
-    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
-    discovery.refresh(scene.alice.account_id, scene.connection.pk)
-    target = scene.google.mirror(scene.alice, scene.connection, other)
+    target = scene.another_calendar()
+    other = target.remote_id
     made = scene.create("Travels")
     scene.patch(made["id"], {"summary": "Typed here"}, settle=False)
     scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
@@ -472,13 +464,11 @@ def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
 
 def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:
     """Two workers: the one that sees the deletion must not take the twin from under the other's hands."""
-    from conversa_calendar.connections import discovery
     from conversa_calendar.sync import leases, running
     from conversa_calendar.sync.models import MirrorRun
 
-    other = scene.ana.call("POST", "calendars", {"summary": "Other", "timeZone": "UTC"})["id"]
-    discovery.refresh(scene.alice.account_id, scene.connection.pk)
-    target = scene.google.mirror(scene.alice, scene.connection, other)
+    target = scene.another_calendar()
+    other = target.remote_id
     made = scene.create("Travels")
     scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
     MirrorRun.objects.update(next_check_at=None)
@@ -494,3 +484,23 @@ def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> Non
     with tenant(scene.alice.account_id):
         [event] = Event.objects.filter(deleted_at=None)
         assert str(event.uuid) == made["id"] and event.calendar_id == target.calendar_id
+
+
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_an_event_moved_here_while_its_deletion_there_is_held(scene: Scene, is_restored: bool) -> None:
+    """The move itself finds out whether it is gone there; once it waited for a decision that nobody was asked for."""
+    second = scene.another_calendar()
+    made = [scene.create(f"e{n}", f"2026-12-{n + 1:02d}T09:00:00-03:00") for n in range(25)]
+    mover, remote_id = made[0]["id"], scene.remote_id(made[0]["id"])
+    for event in scene.ana.list():
+        scene.ana.delete(event["id"])
+    scene.google.check()
+    if is_restored:
+        scene.ana.patch(remote_id, status="confirmed")
+    scene.patch(mover, {"calendar": str(second.calendar.uuid)})
+    scene.google.check()
+    assert [event["summary"] for event in scene.ana.list(second.remote_id)] == (["e0"] if is_restored else [])
+    in_trash = [item["id"] for item in scene.alice.get("trash")["items"]]
+    assert in_trash == ([] if is_restored else [mover])
+    states = {row["google_calendar_id"]: row["state"] for row in scene.alice.get("mirrors")["items"]}
+    assert states == {scene.ana.email: "held", second.remote_id: "polling"}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.sync import pulling
@@ -210,6 +211,13 @@ def test_override_of_an_unseen_series_stands_alone_until_its_series_comes(scene:
     scene.google.control("expire-sync-tokens", {})
     scene.google.check()
     assert [e["summary"] for e in scene.here()] == ["s"]
+    alone = scene.here()[0]["id"]
+    boss.patch(series["id"], attendees=[{"email": scene.ana.email}])
+    scene.google.check()
+    assert len(scene.here()) == 8
+    [met] = [item for item in scene.here() if item["start"]["date_time"].startswith("2026-12-08")]
+    assert (met["id"], met["kind"]) == (alone, "override")
+    scene.assert_equal()
 
 
 @pytest.mark.parametrize("page", ["short", "empty_first"])
@@ -345,4 +353,82 @@ def test_an_occurrence_changed_at_google_goes_with_a_series_whose_deletion_is_no
     shown = sorted(item["summary"] for item in scene.here())
     assert shown == (["S", "S", "S", "special"] if is_restored else [])
     assert sorted(item["summary"] for item in scene.there()) == shown
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("policy", ["keep", "drop", "shift"])
+@pytest.mark.parametrize("change", ["edited", "cancelled"])
+@pytest.mark.parametrize("there", ["shortened", "moved"])
+def test_a_series_moved_here_whose_new_times_lose_against_googles_keeps_its_exceptions(
+    scene: Scene, policy: str, change: str, there: str
+) -> None:
+    """The exceptions had followed to the times that lost; here they stood nowhere afterwards."""
+    scene.google.world.behaviours.master_move = policy
+    series = _series(scene)
+    if change == "edited":
+        scene.patch(series, {"location": "special"}, f"?scope=this&occurrence={_occurrence(2)}")
+    else:
+        scene.alice.delete(f"events/{series}?scope=this&occurrence={_occurrence(2)}")
+        scene.google.settle()
+    later = {"start": {"date_time": "2026-12-02T10:30:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    scene.patch(series, later, "?scope=all", settle=False)
+    if there == "moved":
+        times = {"start": at("2026-12-01T11:00:00"), "end": at("2026-12-01T12:00:00")}
+        scene.ana.patch(scene.remote_id(series), **times)
+    else:
+        scene.ana.patch(scene.remote_id(series), recurrence=["RRULE:FREQ=WEEKLY;COUNT=5"])
+    scene.google.check()
+    rows = scene.here()
+    times_here = {row["start"]["date_time"][11:16] for row in rows}
+    assert "10:30" not in times_here and ("11:00" if there == "moved" else "09:00") in times_here
+    scene.assert_equal()
+    if there == "shortened":
+        assert len(rows) == (5 if change == "edited" else 4)
+        assert [row["location"] for row in rows].count("special") == (change == "edited")
+
+
+@pytest.mark.parametrize("way", ["plain", "whole"])
+@pytest.mark.parametrize("change", ["edited", "cancelled"])
+@pytest.mark.parametrize("by", ["here", "there"])
+def test_a_series_restored_at_google_comes_back_with_the_exceptions_that_google_shows(
+    scene: Scene, way: str, change: str, by: str
+) -> None:
+    scene.google.world.behaviours.restored_series = way
+    series = _series(scene)
+    remote_id = scene.remote_id(series)
+    instance = f"{remote_id}_20261215T120000Z"
+    if change == "edited":
+        scene.ana.patch(instance, location="special")
+    else:
+        scene.ana.delete(instance)
+    scene.google.check()
+    if by == "here":
+        scene.alice.delete(f"events/{series}?scope=all")
+        scene.google.settle()
+    else:
+        scene.ana.delete(remote_id)
+    scene.google.check()
+    assert scene.here() == []
+    scene.ana.patch(remote_id, status="confirmed")
+    scene.google.check()
+    scene.assert_equal()
+    assert len(scene.here()) == (7 if (change, way) == ("cancelled", "whole") else 8)
+    assert [row["location"] for row in scene.here()].count("special") == ((change, way) == ("edited", "whole"))
+
+
+def test_an_occurrence_does_not_stand_beside_its_series_that_could_not_be_read_before(scene: Scene) -> None:
+    """It once became an event of its own and stayed one when the series could be read at last."""
+    times = {"start": at("2026-12-01T09:00:00"), "end": at("2026-12-01T10:00:00")}
+    series = scene.ana.insert(summary="S", recurrence=WEEKLY, **times)["id"]
+    scene.ana.patch(f"{series}_20261208T120000Z", location="special")
+    stored = scene.google.world.calendars[scene.ana.email].events[series].data
+    stored["recurrence"] = 7
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.check()
+    schemas.found.clear()
+    assert scene.here() == []
+    stored["recurrence"] = WEEKLY
+    scene.ana.patch(series, summary="T")
+    scene.google.check()
+    assert len(scene.here()) == 8
     scene.assert_equal()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 from django.db.models import Q
 
-from conversa_calendar.calendars import history, occurrences
+from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content, changed_units
@@ -20,6 +20,8 @@ from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import Session
 
 NO_MASTER = "waits for its series"
+_ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
+"""An occurrence whose series was not visible, shown as an event of its own."""
 
 
 def create(session: Session, remotes: list[RemoteEvent]) -> int:
@@ -47,6 +49,7 @@ def create(session: Session, remotes: list[RemoteEvent]) -> int:
         taken[override.series_id] = taken.get(override.series_id, frozenset()) | {override.original_key}
     bulk.insert_events(session, [*new, *made], taken)
     bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
+    _join(session, {item.remote.id for item in new if item.kind == "series"})
     known_ids = {event.pk for event in masters.values()}
     bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
     return len(new) + len(made)
@@ -237,11 +240,44 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 
 def bring_in_waiting(session: Session) -> None:
     """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
-    parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER)
-    series = set(parked.values_list("series_remote_id", flat=True))
-    remotes = _waiting(session, sorted(_masters(session, series))) if series else []
+    apart = Q(event=None, parked=NO_MASTER) | Q(_ALONE, tombstoned_at=None)
+    rows = Link.objects.filter(apart, mirror=session.mirror).exclude(series_remote_id="")
+    series = set(rows.values_list("series_remote_id", flat=True))
+    names = sorted(_masters(session, series)) if series else []
+    remotes = _waiting(session, names)
     if remotes:
         create(session, remotes)
+    _join(session, set(names))
+
+
+def _join(session: Session, names: set[str]) -> None:
+    """Occurrences that stood alone become part of these series, now that they are here."""
+    if not names:
+        return
+    rows = Link.objects.filter(_ALONE, mirror=session.mirror, series_remote_id__in=names, tombstoned_at=None)
+    alone = list(rows.select_related("event__author").order_by("pk"))
+    masters = _masters(session, names) if alone else {}
+    for link in alone:
+        event, series = link.event, masters.get(link.series_remote_id)
+        if event is None or series is None:
+            continue
+        other = Event.objects.filter(series=series, original_key=link.original_key, deleted_at=None).first()
+        if other is not None:  # changed here again, as an occurrence of its series
+            editing.remove(event, by="cut")
+            Link.objects.filter(pk=link.pk).update(event=other)
+            continue
+        content = event.content
+        if event.deleted_at is not None:
+            event.deleted_at, event.deleted_by = None, ""
+            content = msgspec.structs.replace(content, status="cancelled")
+        event.kind, event.series, event.original_key = "override", series, link.original_key
+        event.overridden = linking.overridden_units(series, link.original_key, content)
+        event.revision += 1
+        editing.store(event, session.calendar, content)
+        history.record(event, side="remote", cause="joined its series")
+        history.announce(session.calendar, [(event.uuid, "updated")])
+        occurrences.rebuild(series, session.calendar.time_zone)
+        session.changed = True
 
 
 def adopt_orphans(session: Session) -> None:
@@ -251,7 +287,8 @@ def adopt_orphans(session: Session) -> None:
     parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
     parked.filter(seen_generation__lt=session.mirror.generation).delete()
     standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
-    series = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None).values("remote_id")
+    listed = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None, parked="")
+    series = listed.values("remote_id")  # also one that could not be read yet
     for link in list(parked.exclude(series_remote_id__in=series).order_by("pk")):
         remote = mapping.read(link.raw.encode(), link.zone)
         if isinstance(remote, RemoteEvent) and remote.content is not None:

@@ -36,7 +36,10 @@ def is_older(remote: RemoteEvent, link: Link) -> bool:
     """Whether an answer shows a state from before the base (a stale list): both times are the provider's own."""
     if not link.raw or not remote.updated:
         return False
-    known = wire.event_decoder.decode(link.raw.encode()).updated or ""
+    try:
+        known = wire.event_decoder.decode(link.raw.encode()).updated or ""
+    except msgspec.DecodeError:
+        return False  # what could not be read then
     return remote.updated < known
 
 
@@ -95,6 +98,8 @@ def merge_remote(
         event.revision += 1
     _keep_override(event, merged.content)
     _save(session, event, before, merged.content)
+    if event.is_series and "when" in changed_units(before, merged.content):
+        _lead_back(session, event, link)
     history.record(event, side="remote", cause="edited", before=before, after=merged.content, lost=lost)
     if changed_units(before, merged.content) or lost:
         history.announce(session.calendar, [(event.uuid, "updated")])
@@ -113,7 +118,7 @@ def side_of(base: Content | None, content: Content) -> Side:
 
 def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
     """What was deleted, here or there, lives at the provider again: the event comes back as it stands there, with its
-    identity and history. Overrides come as they are listed."""
+    identity and history, and a series with its exceptions."""
     assert remote.content is not None
     before, after = event.content, remote.content
     lost = {name: readable(before, name) for name in changed_units(after, before)} if event.is_unsettled else {}
@@ -127,6 +132,8 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     _keep_override(event, after)
     settle_state(event)
     editing.store(event, session.calendar, after)
+    if event.is_series:
+        _lead_back(session, event, link)
     history.record(event, side="remote", cause="restored", before=before, after=after, lost=lost)
     history.announce(session.calendar, [(event.uuid, "restored")])
     session.changed = True
@@ -167,6 +174,44 @@ def _give_way(session: Session, event: Event, link: Link, after: Content, lost: 
     occurrences.rebuild(event.series, session.calendar.time_zone)
     history.announce(session.calendar, [(event.uuid, "updated")])
     session.changed = True
+
+
+def _lead_back(session: Session, series: Event, master: Link) -> None:
+    """A series has the provider's times, or lives again. Exceptions that had followed other times here, and were not
+    sent yet, or that went with the series, stand as they were last known there; each is asked about, as nobody knows
+    what a provider does with those of a moved series."""
+    linked = Link.objects.filter(mirror=session.mirror).exclude(event=None)
+    sent = linked.filter(tombstoned_at=None).values("event")
+    for override in Event.objects.filter(series=series, deleted_at=None).exclude(pk__in=sent).order_by("pk"):
+        if _has_occurrence(series, override.original_key):
+            continue
+        lost = {name: readable(override.content, name) for name in override.overridden}
+        editing.remove(override, by="cut")
+        _settled(override)
+        history.record(override, side="remote", cause="no longer fits", lost=lost)
+    gone = linked.filter(series_remote_id=master.remote_id, event__series=series, event__deleted_at__isnull=False)
+    for link in gone.exclude(raw="").select_related("event__author").order_by("pk"):
+        former = link.event
+        assert former is not None
+        if link.tombstoned_at is not None and not _has_occurrence(series, link.original_key):
+            continue
+        if Event.objects.filter(series=series, original_key=link.original_key, deleted_at=None).exists():
+            continue
+        link.intent = {"kind": "look", "at": clock.now().isoformat()}
+        link.tombstoned_at, link.remote_deleted_at, link.wants_delete = None, None, False
+        link.save(update_fields=["intent", "tombstoned_at", "remote_deleted_at", "wants_delete"])
+        former.deleted_at, former.deleted_by, former.is_unsettled = None, "", True
+        former.sync_state = "pending"
+        editing.store(former, session.calendar, base_of(link) or former.content)
+    occurrences.rebuild(series, session.calendar.time_zone)
+
+
+def _has_occurrence(series: Event, key: str) -> bool:
+    try:
+        occurrences.occurrence_content(series.content, key)
+    except ValueError:
+        return False
+    return True
 
 
 def settle_state(event: Event) -> None:

@@ -18,6 +18,7 @@ from conversa_calendar.sync import busy, leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.notices import STALE_AFTER
 
+UNDECIDED = {"remote_deleted_at": None, "is_held": False, "is_approved": False}
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 
 
@@ -54,7 +55,7 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         unanswered = links.filter(event=event, etag="").first()
         for link in links.filter(event=event):
             _send_after(link, origin, destination)
-        links.exclude(event=event).update(mirror=destination, seen_generation=destination.generation)
+        links.exclude(event=event).update(mirror=destination, seen_generation=destination.generation, **UNDECIDED)
         if unanswered is not None:
             _keep_tombstone(unanswered, origin)
     else:
@@ -65,7 +66,7 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
 
 def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     """The link goes to its new mirror. A move that is not known to be done yet leaves its own origin as a further place
-    where the event may be found."""
+    where the event may be found. Whether the provider has deleted it there, the move itself will tell."""
     intent = {name: value for name, value in (link.intent or {}).items() if name not in {"moving", "doubts"}}
     if link.moving_from:
         intent["places"] = [link.moving_from, *intent.get("places", ())]
@@ -73,6 +74,7 @@ def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     link.seen_generation = destination.generation  # each mirror counts its own listings
     link.intent = intent or None
     link.save(update_fields=["mirror", "moving_from", "intent", "seen_generation"])
+    Link.objects.filter(pk=link.pk).update(**UNDECIDED)
 
 
 def _keep_tombstone(unsent: Link, origin: Mirror) -> None:

@@ -366,8 +366,12 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             link.tombstoned_at, link.wants_delete = None, False
             linking.merge_remote(session, event, link, remote, is_listed=True)
             return
-    Link.objects.filter(pk=link.pk).delete()
-    arriving.create(session, [remote])
+    if Link.objects.filter(pk=link.pk).delete()[0]:
+        arriving.create(session, [remote])
+        return
+    brought = Link.objects.filter(mirror=session.mirror, remote_id=remote.id)
+    for now in brought.select_related("event", "event__series", "event__author"):
+        _apply_known(session, now, remote)  # its series, met on the same page, has brought in what waited for it
 
 
 def _check_access(session: Session, access: str) -> None:

@@ -17,6 +17,8 @@ class Behaviours:
     """What an API edit of a master does to exceptions: flow (fields not overridden follow), keep, overwrite."""
     restore_deleted: str = "allow"
     """`status: confirmed` on a deleted event: allow or refuse with 403 (open question 10)."""
+    restored_series: str = "plain"
+    """A deleted series that is restored: plain, or whole with the occurrences that had been changed (question 10)."""
     reminders_change_etag: bool = True
     """Whether a reminder-only change alters the etag and is listed (open question 3)."""
     conference_delay_s: float = 1.0

@@ -226,6 +226,9 @@ def _write(
     if before.get("status") == "cancelled" and data.get("status") != "cancelled":
         if world.behaviours.restore_deleted == "refuse" or event.is_stub:
             raise errors.forbidden()
+        if world.behaviours.restored_series == "whole" and event.is_master:
+            for exception in event.dropped:
+                calendar.store(exception)
     if data.get("status") == "cancelled" and before.get("status") != "cancelled" and not event.is_exception:
         delete(world, calendar, actor, event.id, params)
         return event

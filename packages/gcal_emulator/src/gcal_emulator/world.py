@@ -77,6 +77,8 @@ class Event:
     private_of: dict[str, Any] = field(default_factory=dict)
     is_stub: bool = False
     conference_due: float | None = None
+    dropped: list["Event"] = field(default_factory=list)
+    """Of a deleted series: the changed occurrences that went with it."""
     encoded: dict[tuple[str, ...], bytes] = field(default_factory=dict)
 
     @property
@@ -133,9 +135,10 @@ class Calendar:
 
     def drop_exceptions(self, master: Event) -> None:
         """Forgets the changed occurrences of a series, as its deletion does."""
-        for name in [e.id for e in self.events.values() if e.data.get("recurringEventId") == master.id]:
-            self.events.pop(name, None)
-            self.changes.pop(name, None)
+        master.dropped = [e for e in self.events.values() if e.data.get("recurringEventId") == master.id]
+        for exception in master.dropped:
+            self.events.pop(exception.id, None)
+            self.changes.pop(exception.id, None)
 
 
 @dataclass

@@ -135,6 +135,7 @@ def cause_words(cause: str) -> str:
         "shortened": _("Shortened by Google"),
         "continued": _("Series continued"),
         "carried over": _("Carried over to the changed series"),
+        "joined its series": _("Became part of its series"),
         "no longer fits": _("No longer fits the changed series"),
         "occurrence cancelled": _("Occurrence cancelled"),
         "refused": _("Refused by Google"),
