@@ -268,10 +268,12 @@ class Scenario:
 
     def _put_right(self) -> None:
         """Everybody reconnects, selects, decides and tries again what faults and upheavals left behind; what Google failed
-        to list is found by a deep check."""
+        to list is found by a deep check, as is an exception that did not come back with a series which was deleted and
+        restored there before anybody looked."""
         if self.config.has_upheavals:
             self._next_checks(2)  # what was taken away at Google is noticed at the latest now
-        if BADLY_SHOWN & set(self.wire.struck):
+        is_restored = any(op.what == "restore" and op.side == "there" for op in self.people.ops)
+        if BADLY_SHOWN & set(self.wire.struck) or is_restored:
             for mirror_id in MirrorRun.objects.order_by("mirror_id").values_list("mirror_id", flat=True):
                 tasks.deep_check.defer(mirror_id=mirror_id)
             self._settle("deep checks")
