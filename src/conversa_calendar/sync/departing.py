@@ -61,6 +61,8 @@ def _candidates(session: Session) -> list[Link]:
 def _is_plausible(session: Session, links: list[Link]) -> bool:
     with tenant(session.account_id):
         roots = [link for link in links if link.event is not None and link.event.kind != "override"]
+        if not roots:
+            return True  # occurrences of living series: each is asked for
         since = clock.now() - timedelta(hours=24)
         rows = Event.objects.filter(calendar=session.calendar, series=None)
         recently = rows.filter(deleted_by="remote", deleted_at__gt=since).count()
@@ -91,14 +93,18 @@ def _is_really_gone(session: Session, link: Link) -> bool:
         remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)
     except (protocol.NotFound, protocol.Gone):
         return True
-    is_known_cancelled = link.event is not None and link.event.is_cancelled_occurrence
-    if remote.is_cancelled and not is_known_cancelled:
+    is_occurrence = link.event is not None and link.event.kind == "override" and bool(remote.original_key)
+    if remote.is_cancelled and not is_occurrence:
         return True
     with tenant(session.account_id):
         leases.confirm(session.lease)
         link.remote_deleted_at, link.seen_generation = None, session.mirror.generation
         link.save(update_fields=["remote_deleted_at", "seen_generation"])
         if link.event is not None and link.digest != linking.content_digest(remote) and not link.intent:
-            event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
-            linking.merge_remote(session, event.get(pk=link.event.pk), link, remote)
+            rows = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
+            event = rows.get(pk=link.event.pk)
+            if remote.is_cancelled:
+                linking.cancel_occurrence(session, event, link, remote)
+            else:
+                linking.merge_remote(session, event, link, remote)
     return False

@@ -16,6 +16,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.sync import leases
 from conversa_calendar.sync.models import Link, MirrorRun
 from conversa_calendar.sync.session import Session
 
@@ -197,12 +198,14 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
             continue
         if Event.objects.filter(series=series, original_key=link.original_key, deleted_at=None).exists():
             continue
-        link.intent = {"kind": "look", "at": clock.now().isoformat()}
-        link.tombstoned_at, link.remote_deleted_at, link.wants_delete = None, None, False
-        link.save(update_fields=["intent", "tombstoned_at", "remote_deleted_at", "wants_delete"])
-        former.deleted_at, former.deleted_by, former.is_unsettled = None, "", True
-        former.sync_state = "pending"
-        editing.store(former, session.calendar, base_of(link) or former.content)
+        link.remote_deleted_at, link.seen_generation = clock.now(), 0
+        link.tombstoned_at, link.wants_delete, link.intent = None, False, None
+        link.save(update_fields=["remote_deleted_at", "seen_generation", "tombstoned_at", "wants_delete", "intent"])
+        former.deleted_at, former.deleted_by, former.is_unsettled, former.sync_state = None, "", False, "synced"
+        known = base_of(link) or msgspec.structs.replace(former.content, status="cancelled")
+        editing.store(former, session.calendar, known)
+        session.has_deletions = True
+        leases.want([session.mirror.pk], is_pull=True)
     occurrences.rebuild(series, session.calendar.time_zone)
 
 

@@ -229,7 +229,8 @@ def _apply_items(session: Session, page: Page) -> int:
             seen.append(row.link_id)
         else:
             moved.append(remote)
-    _apply_moved(session, moved, _links(session, [known[remote.id].link_id for remote in moved]))
+    _apply_moved(session, [remote for remote in moved if not remote.original_key])
+    _apply_moved(session, [remote for remote in moved if remote.original_key])  # as their series have left them
     for item in page.items:
         if isinstance(item, Unreadable) and item.id and item.id not in known:
             _park(session, item)
@@ -249,8 +250,8 @@ class Known(NamedTuple):
     is_open: bool
 
 
-def _apply_moved(session: Session, remotes: list[RemoteEvent], links: dict[str, Link]) -> None:
-    restamped = []
+def _apply_moved(session: Session, remotes: list[RemoteEvent]) -> None:
+    restamped, links = [], _links(session, [remote.id for remote in remotes])
     for remote in remotes:
         link = links[remote.id]
         if _is_same_content(link, remote):
@@ -291,8 +292,8 @@ def _respelled(session: Session, strange: list[RemoteEvent]) -> int:
     return len(found)
 
 
-def _links(session: Session, ids_: list[int]) -> dict[str, Link]:
-    rows = Link.objects.filter(pk__in=ids_) if ids_ else Link.objects.none()
+def _links(session: Session, remote_ids: list[str]) -> dict[str, Link]:
+    rows = Link.objects.filter(mirror=session.mirror, remote_id__in=remote_ids) if remote_ids else Link.objects.none()
     return {link.remote_id: link for link in rows.select_related("event", "event__series", "event__author")}
 
 
@@ -366,12 +367,8 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             link.tombstoned_at, link.wants_delete = None, False
             linking.merge_remote(session, event, link, remote, is_listed=True)
             return
-    if Link.objects.filter(pk=link.pk).delete()[0]:
-        arriving.create(session, [remote])
-        return
-    brought = Link.objects.filter(mirror=session.mirror, remote_id=remote.id)
-    for now in brought.select_related("event", "event__series", "event__author"):
-        _apply_known(session, now, remote)  # its series, met on the same page, has brought in what waited for it
+    Link.objects.filter(pk=link.pk).delete()
+    arriving.create(session, [remote])
 
 
 def _check_access(session: Session, access: str) -> None:
