@@ -9,7 +9,7 @@ from tests.simulation import stage
 from tests.simulation.people import WEIGHTS
 from tests.simulation.wire import RATES, TO_PLACES
 
-MODES = {"safety": 12, "fast": 3, "deaf": 3, "late": 2, "flaky": 2, "broken": 1}
+MODES = {"safety": 12, "fast": 3, "deaf": 3, "late": 4, "flaky": 2, "broken": 1}
 """How often each mode is drawn. safety: every fault; fast: none, and no safety check; flaky: Google fails now and then,
 and no safety check; deaf: no notification arrives; late: requests arrive long after they were given up; broken: one
 calendar never works again."""

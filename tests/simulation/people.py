@@ -78,11 +78,11 @@ class People(Hands):
 
     def repair(self) -> None:
         """Of what nobody could read, half can be read from now on, as Google shows when it is touched."""
-        for event_id in sorted(self.poisoned):
-            for calendar in self.calendars:
-                body = {"location": self._value()}
-                if self.dice.random() < 0.25 and self._google("PATCH", calendar, f"events/{event_id}", body):
-                    self.poisoned.pop(event_id, None)
+        for calendar in self.calendars:
+            for item in self.there(calendar):
+                if item["id"] in self.poisoned and item["status"] != "cancelled" and self.dice.random() < 0.5:
+                    del self.poisoned[item["id"]]
+                    self._write("there", (calendar, item), "location", self._value())
 
     def brought_back(self, events: list[str], desk: Desk) -> None:
         """Somebody at a desk decides that these events stand on both sides again."""
@@ -218,7 +218,11 @@ class People(Hands):
             series = item.get("series") or item["id"]
             done = self._call("PATCH", f"events/{series}?scope=following&occurrence={quote(key)}", changes)
         else:
-            body = {"calendar_id": calendar, "event_id": item["recurringEventId"], "original_start": key}
+            masters = {one["id"]: one for one in self.there(calendar)}
+            series = masters[item["recurringEventId"]]
+            if moments.instant(series["start"]) == moments.key(key):
+                return "nothing"  # all of them, which would give an event that is known another name
+            body = {"calendar_id": calendar, "event_id": series["id"], "original_start": key}
             answer = self.google.client.post("/_emulator/ui/split-series", json=body | {"changes": changes})
             done = answer.json if answer.status_code == 200 else None
         if done is not None:

@@ -227,7 +227,7 @@ class Scenario:
         if self.config.mode in {"safety", "late"}:
             weights |= {"late": 1, "expire": 0.3, "P09": 0.3, "P02": 0.5, "forge": 0.2, "W08": 0.2}
         if self.config.has_upheavals:
-            weights["upheaval"] = 2.5
+            weights["upheaval"] = 4
         if "D03" in self.config.database:
             weights["restart"] = 0.3
         if self.config.mode == "fast":
@@ -458,6 +458,7 @@ class Scenario:
             if self.time.number(f"SELECT count(*) FROM sync_pushchannel WHERE id = '{c.id}' AND state = 'live'")
         ]
         can_be_stopped = (ANA, "demo-client") in self.google.world.grants and not self.wire.struck["G31"]
+        can_be_stopped = can_be_stopped and not self.wire.is_powerless
         if can_be_stopped and known:
             found.append("I-17 access is revoked before its channels were stopped")
         return found

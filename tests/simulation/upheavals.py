@@ -13,13 +13,13 @@ from tests.simulation.people import Desk, People
 WEIGHTS = {
     "deselect": 3,
     "select": 4,
-    "disconnect": 3,
+    "disconnect": 4,
     "reconnect": 4,
     "revoke": 1,
     "pause": 1,
     "empty": 1,
-    "access": 4,
-    "accept": 4,
+    "access": 5,
+    "accept": 8,
 }
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
 """What the owner of the shared calendar lets Ana do there, one day or another."""

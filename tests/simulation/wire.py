@@ -27,12 +27,12 @@ RATES = {
     "G02": 0.125,
     "G04": 0.075,
     "G05": 0.12,
-    "G06": 0.05,
-    "G07": 0.06,
+    "G06": 0.08,
+    "G07": 0.08,
     "G08": 0.05,
-    "G09": 0.03,
-    "G10": 0.05,
-    "G11": 0.03,
+    "G09": 0.08,
+    "G10": 0.1,
+    "G11": 0.06,
     "G12": 0.08,
     "G13": 0.06,
     "G16": 0.02,
@@ -46,7 +46,7 @@ RATES = {
     "G30": 0.6,
     "G31": 0.6,
     "G32": 0.5,
-    "G34": 0.7,
+    "G34": 0.9,
 }
 """How often each fault strikes a request of its kind when it is switched on."""
 TO_WRITES = {"G04", "G05", "G06", "G09", "G10", "G12", "G18"}
@@ -86,6 +86,8 @@ class Wire:
     broken: str = ""
     """The part of a path behind which nothing works any more."""
     asked_in_vain: int = 0
+    is_powerless: bool = False
+    """Whether Google would not let the latest channel be stopped, as after a revocation there."""
     is_revoked_well: Callable[[], list[str]] = list
     """Answers what is wrong with a revocation just now."""
     renewing: list[tuple[Worker, bytes, float]] = field(default_factory=list)
@@ -242,6 +244,8 @@ class Wire:
         is_write, is_list = request.method in WRITES, path.endswith("/events") and request.method == "GET"
         if is_write and status == 403:
             self.refused.add(path.rsplit("/", 1)[-1].split("_")[0])
+        if path == "/calendar/v3/channels/stop":
+            self.is_powerless = status == 401
         observed = {
             "G14": is_write and status == 409,
             "G16": is_list and status == 410,

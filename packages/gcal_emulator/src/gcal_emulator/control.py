@@ -226,7 +226,8 @@ def _add_deeds(control: Blueprint, world: World) -> None:
 
 
 def split_series(world: World, calendar_id: str, event_id: str, original_start: str, changes: dict[str, Any]) -> str:
-    """ "This and following" as Google's own page does it: `_R` id when the time is unchanged, else a fresh id."""
+    """ "This and following" as Google's own page does it: `_R` id when the time is unchanged and the id is free, else a
+    fresh one. At the first occurrence it is an edit of all."""
     calendar = world.calendars[calendar_id]
     master = calendar.events[event_id]
     at = datetime.fromisoformat(original_start)
@@ -240,6 +241,9 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
         master.data["start"], master.data["recurrence"], original, world.behaviours.skipped_hour
     ):
         raise KeyError("original_start")
+    if moments.instant(original) == moments.instant(master.data["start"]):
+        edit_all(world, calendar_id, event_id, changes)
+        return event_id
     tail = _wire(master, calendar) | {"start": None, "end": None}
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
     zone = master.data["start"].get("zone") or calendar.time_zone
@@ -253,9 +257,10 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
     params = bodies.Params()
     events.patch(world, calendar, calendar.owner, event_id, {"recurrence": lines}, params)
     created = events.insert(world, calendar, calendar.owner, tail, params)
-    if not is_retimed:
-        _rename(world, calendar, created.id, f"{event_id}_R{moments.suffix(original).rstrip('Z')}", event_id)
-        return f"{event_id}_R{moments.suffix(original).rstrip('Z')}"
+    name = f"{event_id}_R{moments.suffix(original).rstrip('Z')}"
+    if not is_retimed and name not in calendar.events:
+        _rename(world, calendar, created.id, name, event_id)
+        return name
     created.created_us = master.created_us
     created.data["sequence"] = 1
     created.encoded.clear()

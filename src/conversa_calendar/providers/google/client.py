@@ -124,7 +124,7 @@ class GoogleCalendar:
 
     def delete(self, calendar_id: str, write: Write) -> None:
         path = f"/calendars/{_part(calendar_id)}/events/{_part(write.event_id)}"
-        self._call("DELETE", path, {"sendUpdates": _notify(write.notify)}, b"", write.if_match)
+        _expect_nothing(self._call("DELETE", path, {"sendUpdates": _notify(write.notify)}, b"", write.if_match))
 
     def move(self, calendar_id: str, event_id: str, destination: str) -> RemoteEvent:
         path = f"/calendars/{_part(calendar_id)}/events/{_part(event_id)}/move"
@@ -151,7 +151,7 @@ class GoogleCalendar:
         """Stops a channel; one that is unknown already counts as stopped."""
         sent = msgspec.json.encode({"id": channel_id, "resourceId": resource_id})
         try:
-            self._call("POST", "/channels/stop", {}, sent)
+            _expect_nothing(self._call("POST", "/channels/stop", {}, sent))
         except (protocol.NotFound, protocol.Gone):
             return
 
@@ -195,6 +195,12 @@ def _decoded(response: Response, kind: type[T], *, is_write: bool = False) -> T:
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         failure = protocol.OutcomeUnknown if is_write else protocol.Transient
         raise failure("Google's answer could not be read.", reason="nonsense") from error
+
+
+def _expect_nothing(response: Response) -> None:
+    """Google answers without a body; a page of something in between does not say that anything was done."""
+    if response.body.strip():
+        raise protocol.OutcomeUnknown("Google's answer could not be read.", reason="nonsense")
 
 
 def _event(response: Response, *, is_write: bool = False) -> RemoteEvent:
