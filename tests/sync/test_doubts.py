@@ -184,3 +184,17 @@ def test_an_event_that_was_moved_here_is_missed_by_the_next_full_listing(scene: 
     scene.ana.delete(there["id"], TEAM)
     scene.google.check()
     assert scene.alice.call("GET", f"events/{event['id']}").status_code == 404
+
+
+def test_a_page_of_something_in_between_does_not_confirm_a_deletion(scene: Scene) -> None:
+    """A portal's page came with 200 where Google answers nothing; the event then lived on, as if somebody had restored it."""
+    event = scene.create("Walk")
+    remote_id = scene.remote_id(event["id"])
+    scene.ana.patch(remote_id, location="Park")
+    effect = {"status": 200, "body": "<html>Sign in to this network</html>"}
+    scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": effect, "times": 1})
+    scene.alice.delete(f"events/{event['id']}")
+    scene.google.settle()
+    scene.google.check()
+    assert scene.here() == [] and scene.ana.list() == []
+    assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
