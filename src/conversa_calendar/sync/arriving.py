@@ -240,14 +240,15 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 
 def bring_in_waiting(session: Session) -> None:
     """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
-    apart = Q(event=None, parked=NO_MASTER) | Q(_ALONE, tombstoned_at=None)
-    rows = Link.objects.filter(apart, mirror=session.mirror).exclude(series_remote_id="")
-    series = set(rows.values_list("series_remote_id", flat=True))
-    names = sorted(_masters(session, series)) if series else []
-    remotes = _waiting(session, names)
+    links = Link.objects.filter(mirror=session.mirror)
+    series = set(links.filter(event=None, parked=NO_MASTER).values_list("series_remote_id", flat=True))
+    if session.has_news:
+        series |= set(links.filter(_ALONE, tombstoned_at=None).values_list("series_remote_id", flat=True))
+    names = set(_masters(session, series))
+    remotes = _waiting(session, sorted(names))
     if remotes:
         create(session, remotes)
-    _join(session, set(names))
+    _join(session, names)
 
 
 def _join(session: Session, names: set[str]) -> None:
