@@ -131,6 +131,22 @@ def test_42_one_write_restamps_the_whole_series(emulator: Emulator, ana: Caller)
     assert written["etag"] not in before.values()
 
 
+def test_this_and_following_at_the_first_occurrence_is_an_edit_of_all(emulator: Emulator, ana: Caller) -> None:
+    series = ana.ok("POST", EVENTS, DAILY)["id"]
+    assert _split(emulator, series, "2026-12-01T14:00:00+00:00", summary="Renamed") == series
+    [found] = ana.ok("GET", EVENTS)["items"]
+    assert (found["summary"], found["recurrence"]) == ("Renamed", DAILY["recurrence"])
+
+
+def test_a_second_split_at_the_same_place_takes_another_id(emulator: Emulator, ana: Caller) -> None:
+    series = ana.ok("POST", EVENTS, DAILY)["id"]
+    first = _split(emulator, series, "2026-12-04T14:00:00+00:00")
+    ana.ok("DELETE", f"{EVENTS}/{first}")
+    ana.ok("PATCH", f"{EVENTS}/{series}", {"recurrence": DAILY["recurrence"]})
+    second = _split(emulator, series, "2026-12-04T14:00:00+00:00")
+    assert second != first and ana.ok("GET", f"{EVENTS}/{first}")["status"] == "cancelled"
+
+
 def test_43_an_edit_of_one_occurrence_lists_the_series_and_its_exceptions(ana: Caller) -> None:
     series = ana.ok("POST", EVENTS, DAILY)["id"]
     single = ana.ok("POST", EVENTS, _starting("2026-12-09T09:00:00"))["id"]
