@@ -61,7 +61,7 @@ class Config:
         if mode == "broken":
             return cls(seed, mode, dice.randint(10, 40), dice.randint(2, 4))
         if mode == "late":
-            kinds = frozenset({"create", "edit", "delete", "move"})
+            kinds = frozenset({"create", "edit", "delete", "move", "take_out"})
             return cls(seed, mode, dice.randint(30, 80), 2, frozenset({"G02", "G04"}), trouble=4.0, kinds=kinds)
         density = dice.choice([0.15, 0.3, 0.5])
         return cls(

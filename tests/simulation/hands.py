@@ -154,7 +154,7 @@ class Hands:
             return None
         if side == "here":
             ids = sorted({item["id"] for item in self.desk.shows(calendar) if not item.get("series")})
-            rows = [self.desk.actor.get(f"events/{event}") for event in ids]
+            rows = [row for event in ids if (row := self._call("GET", f"events/{event}")) is not None]
         else:
             rows = [i for i in self.there(calendar) if i["status"] != "cancelled" and not i.get("recurringEventId")]
         rows.sort(key=lambda item: str(item["description"]))

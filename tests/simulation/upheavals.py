@@ -31,9 +31,10 @@ class Upheavals:
     def __init__(self, people: People, shared: str, dice: random.Random) -> None:
         self.people, self.shared, self.dice = people, shared, dice
         self.role = "writer"
+        self.kinds = list(WEIGHTS) if dice.random() < 0.6 else ["access", "accept", "select", "deselect"]
 
     def act(self) -> str:
-        kind = self.dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = self.dice.choices(self.kinds, [WEIGHTS[kind] for kind in self.kinds])[0]
         desk = self.dice.choice(self.people.desks)
         return f"{desk.name} {kind} {getattr(self, '_' + kind)(desk)}"
 

@@ -46,16 +46,27 @@ class Installation:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.cluster: Cluster | None = None
 
-    def start(self, name: str, command: list[str]) -> None:
-        self.children[name] = subprocess.Popen(command, env=self.environment, start_new_session=True)
+    def start(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> None:
+        self.children[name] = subprocess.Popen(command, env=environment or self.environment, start_new_session=True)
 
-    def start_worker(self) -> None:
-        self.start("worker", processes.worker())
+    def start_worker(self, machine: str = "") -> None:
+        """Here, or as on another machine: with a data directory of its own, and of ours only what operators copy."""
+        self.start(f"worker{machine}", processes.worker(), self._elsewhere(machine) if machine else None)
 
-    def kill_worker(self) -> None:
+    def kill_worker(self, machine: str = "") -> None:
         """As kill -9 does it: nothing of the worker runs any more."""
-        os.killpg(self.children["worker"].pid, signal.SIGKILL)
-        self.children.pop("worker").wait()
+        os.killpg(self.children[f"worker{machine}"].pid, signal.SIGKILL)
+        self.children.pop(f"worker{machine}").wait()
+
+    def _elsewhere(self, machine: str) -> dict[str, str]:
+        assert self.cluster is not None
+        keys = (self.home / "encryption_key").read_text().strip()
+        return self.environment | {
+            "DATA_DIR": str(self.home / machine),
+            "DATABASE_URL": self.cluster.url(),
+            "SECRET_KEY": (self.home / "secret_key").read_text().strip(),
+            "ENCRYPTION_KEYS": f"local:{keys}",
+        }
 
     def start_web(self) -> None:
         static = str(Path(processes.__file__).parent.parent / "dashboard" / "static")
