@@ -87,7 +87,7 @@ class Wire:
     """The part of a path behind which nothing works any more."""
     asked_in_vain: int = 0
     is_powerless: bool = False
-    """Whether Google would not let the latest channel be stopped, as after a revocation there."""
+    """Whether Google would not let the product do anything the last time, as after a revocation there."""
     is_revoked_well: Callable[[], list[str]] = list
     """Answers what is wrong with a revocation just now."""
     renewing: list[tuple[Worker, bytes, float]] = field(default_factory=list)
@@ -244,8 +244,8 @@ class Wire:
         is_write, is_list = request.method in WRITES, path.endswith("/events") and request.method == "GET"
         if is_write and status == 403:
             self.refused.add(path.rsplit("/", 1)[-1].split("_")[0])
-        if path == "/calendar/v3/channels/stop":
-            self.is_powerless = status == 401
+        if path == "/calendar/v3/channels/stop" or (path == "/token" and b"refresh_token=" in request.body):
+            self.is_powerless = status in {400, 401}
         observed = {
             "G14": is_write and status == 409,
             "G16": is_list and status == 410,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import history, invitations, occurrences
 from conversa_calendar.calendars.models import Calendar, Event, History, Occurrence
+from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import event as domain
@@ -210,7 +211,7 @@ def delete_following(
 
 def restore(event: Event, *, actor: Member | None) -> Event:
     """Brings an event, with the overrides deleted with it, back from the trash."""
-    event = Event.objects.select_for_update().select_related("calendar").get(pk=event.pk)
+    event = _standing(event)
     if event.deleted_at is None:
         return event
     if event.calendar.deleted_at is not None:
@@ -307,11 +308,21 @@ def remove(event: Event, *, by: str) -> None:
 
 
 def _locked(event: Event, if_match: str) -> Event:
-    found = Event.objects.select_for_update(of=("self",)).select_related("calendar", "series").get(pk=event.pk)
+    found = _standing(event)
     if if_match and if_match not in {found.etag, "*"}:
         raise Changed(found)
     if found.deleted_at is not None:
         raise Invalid("event", _("This event is in the trash; restore it first."))
+    return found
+
+
+def _standing(event: Event) -> Event:
+    """The event as it is now, locked. Raises NotFound when it became another one since it was read, as when it turned out
+    to be the same as an older one that was moved at the provider."""
+    rows = Event.objects.select_for_update(of=("self",)).select_related("calendar", "series")
+    found = rows.filter(pk=event.pk).first()
+    if found is None:
+        raise NotFound
     return found
 
 

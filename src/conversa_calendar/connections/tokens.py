@@ -6,7 +6,7 @@ version keeps an old answer from overwriting a newer token.
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import DateTimeField, Func, Q
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import selectors as accounts
@@ -26,6 +26,8 @@ DOUBT = timedelta(seconds=60)
 CLAIM = timedelta(seconds=25)
 WAITS_MAX = 120
 WAIT_S = 0.25
+DATABASE_NOW = Func(function="now", output_field=DateTimeField())
+"""One clock for all workers: a claim, or a minute's doubt, means the same to each of them."""
 TESTING_LIFETIME = (timedelta(days=6, hours=12), timedelta(days=8))
 
 
@@ -66,9 +68,9 @@ class Wallet:
         raise protocol.Transient("Another worker is still renewing this authorisation.", reason="renewing")
 
     def _claim(self) -> tuple[Connection, bool]:
-        now = clock.now()
         with tenant(self.account_id):
-            known = Connection.objects.get(pk=self.connection_id)
+            known = Connection.objects.annotate(at=DATABASE_NOW).get(pk=self.connection_id)
+            now = known.at
             if self._version < 0:
                 self.fill(known)
             if known.state == RECONNECT_NEEDED:
@@ -102,7 +104,7 @@ class Wallet:
             return
         with tenant(self.account_id):
             doubted = Connection.objects.filter(pk=connection.pk, token_version=connection.token_version)
-            doubted.update(doubted_at=clock.now(), renewing_until=None)
+            doubted.update(doubted_at=DATABASE_NOW, renewing_until=None)
         raise _doubt(DOUBT) from error
 
 
