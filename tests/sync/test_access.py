@@ -157,6 +157,29 @@ def test_an_edit_that_waits_in_a_busy_only_calendar_says_that_it_cannot_be_sent(
     assert found["sync"]["state"] == "refused" and found["sync"]["message"]
 
 
+def test_what_could_not_be_sent_while_read_only_is_seen_as_it_stands_there_or_goes_out_afterwards(
+    scene: Scene, team: Team
+) -> None:
+    """Deleted here, changed there, and the calendar turned read only before either was told: it stands as there."""
+    gone, edited, taken = (team.create_here(name) for name in ("gone", "edited", "taken"))
+    team.owner.patch(scene.remote_id(gone["id"]), TEAM, location="Attic")
+    scene.alice.delete(f"events/{gone['id']}")
+    scene.alice.patch(f"events/{edited['id']}", {"location": "Cellar"})
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.alice.patch(f"events/{taken['id']}", {"calendar": native})
+    team.press("mode", mode="read_only")
+    scene.google.check()
+    shown = {item["summary"]: (item["location"], item["sync"]["state"]) for item in team.here()}
+    assert shown == {"gone": ("Attic", "synced"), "edited": ("Cellar", "refused"), "taken": ("", "synced")}
+    assert team.there() == {"gone", "edited", "taken"}
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert {item["sync"]["state"] for item in team.here()} == {"synced"} and len(team.here()) == 3
+    assert {item["summary"]: item.get("location", "") for item in team.owner.list(TEAM)} == {
+        name: location for name, (location, _state) in shown.items()
+    }
+
+
 def test_mirroring_a_read_only_calendar_again_refuses_nothing(scene: Scene, team: Team) -> None:
     team.create("theirs")
     scene.google.check()

@@ -1,11 +1,16 @@
 """Create, edit, move and delete on either side appear on the other, once, and then all is quiet."""
 
+import json
+import time
+
 import pytest
 from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, History
-from conversa_calendar.sync.models import Link
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import leases, running
+from conversa_calendar.sync.models import Link, MirrorRun
 from tests.support.google import at
 from tests.sync.conftest import Scene
 
@@ -170,7 +175,6 @@ def test_lost_answer_then_deleted_at_google_stays_deleted(scene: Scene) -> None:
         "events",
         {"calendar": scene.calendar, "summary": "x", "start": {"date_time": "2026-12-01T09:00:00-03:00"}},
     )
-    from conversa_calendar.sync import running
 
     running.run(scene.mirror.pk)
     scene.google.control("faults", method="DELETE")
@@ -186,7 +190,6 @@ def test_lost_patch_answer_is_not_taken_for_googles_edit(scene: Scene) -> None:
     made = scene.create("a")
     scene.google.control("faults", {"match": {"method": "PATCH"}, "effect": {"code": "G02"}, "times": 1})
     scene.patch(made["id"], {"summary": "b"}, settle=False)
-    from conversa_calendar.sync import running
 
     running.run(scene.mirror.pk)
     scene.patch(made["id"], {"summary": "c"})
@@ -307,7 +310,6 @@ def test_unreadable_event_is_parked_and_the_page_goes_on(scene: Scene) -> None:
 def test_meet_link_is_asked_for_and_arrives(scene: Scene) -> None:
     scene.google.world.behaviours.conference_delay_s = 0.01
     made = scene.create("call", conference={"request": True})
-    import time
 
     time.sleep(0.05)
     scene.google.check()
@@ -405,8 +407,6 @@ def test_trouble_of_any_length_neither_loses_nor_parks_an_edit(scene: Scene, cod
 def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
     scene: Scene, first: str, kind: str
 ) -> None:
-    from conversa_calendar.sync import running
-    from conversa_calendar.sync.models import MirrorRun
 
     target = scene.another_calendar()
     other = target.remote_id
@@ -439,11 +439,6 @@ def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
 
 def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
     """Typed here, moved there, the new calendar heard of first: the words stand on the event or in its history."""
-    import json
-
-    from conversa_calendar.sync import running
-    from conversa_calendar.sync.models import MirrorRun
-
     target = scene.another_calendar()
     other = target.remote_id
     made = scene.create("Travels")
@@ -464,9 +459,6 @@ def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
 
 def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:
     """Two workers: the one that sees the deletion must not take the twin from under the other's hands."""
-    from conversa_calendar.sync import leases, running
-    from conversa_calendar.sync.models import MirrorRun
-
     target = scene.another_calendar()
     other = target.remote_id
     made = scene.create("Travels")
@@ -504,3 +496,39 @@ def test_an_event_moved_here_while_its_deletion_there_is_held(scene: Scene, is_r
     assert in_trash == ([] if is_restored else [mover])
     states = {row["google_calendar_id"]: row["state"] for row in scene.alice.get("mirrors")["items"]}
     assert states == {scene.ana.email: "held", second.remote_id: "polling"}
+
+
+def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_taken_out(scene: Scene) -> None:
+    """It once stood there unseen."""
+    event = scene.create("Walk")
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": effect, "times": 1})
+    scene.patch(event["id"], {"calendar": native})
+    scene.google.check()
+    assert [item["summary"] for item in scene.here()] == ["Walk"] == [item["summary"] for item in scene.ana.list()]
+    assert scene.here()[0]["id"] != event["id"] and scene.alice.get(f"events/{event['id']}")["calendar"] == native
+    scene.assert_equal()
+
+
+def test_an_event_that_has_just_come_from_a_calendar_is_not_moved_back_before_it_is_told_from_a_new_one(
+    scene: Scene,
+) -> None:
+    """Moved back by hand too early, it stood there twice."""
+    target = scene.another_calendar()
+    event = scene.create("Travels")
+    remote_id = scene.remote_id(event["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    with tenant(scene.alice.account_id):
+        Link.objects.filter(mirror=scene.mirror).update(remote_deleted_at=clock.now())
+    span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+    [arrived] = scene.alice.get(f"events?{span}&calendar={target.calendar.uuid}")["items"]
+    refused = scene.alice.call("PATCH", f"events/{arrived['id']}", {"calendar": scene.calendar})
+    assert refused.status_code == 422 and "try again" in refused.json()["detail"]
+    scene.google.check()
+    scene.patch(event["id"], {"calendar": scene.calendar})
+    scene.google.check()
+    assert [item["summary"] for item in scene.ana.list()] == ["Travels"] and scene.ana.list(target.remote_id) == []
+    assert [item["id"] for item in scene.here()] == [event["id"]]

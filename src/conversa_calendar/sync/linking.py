@@ -17,7 +17,7 @@ from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import leases
-from conversa_calendar.sync.models import Link, MirrorRun
+from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
@@ -139,6 +139,34 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     history.announce(session.calendar, [(event.uuid, "restored")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def take_back(session: Session, event: Event, link: Link) -> None:
+    """A deletion that cannot be sent is undone here, as the event goes on living there; any other change stays to be
+    seen."""
+    base = base_of(link)
+    if event.deleted_at is not None and event.series is None:
+        known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
+        if isinstance(known, RemoteEvent):
+            revive(session, event, link, known)
+        else:
+            editing.restore(event, actor=None)
+    elif event.is_cancelled_occurrence and event.series is not None and base is not None:
+        event.overridden = overridden_units(event.series, event.original_key, base)
+        event.revision += 1
+        editing.store(event, session.calendar, base)
+    elif event.is_cancelled_occurrence and event.series is not None:
+        editing.remove(event, by="cut")
+        occurrences.rebuild(event.series, session.calendar.time_zone)
+    else:
+        return
+    history.announce(session.calendar, [(event.uuid, "restored")])
+
+
+def pull_again(session: Session) -> None:
+    """Lists everything once more, so that something whose link went comes in anew."""
+    Mirror.objects.filter(pk=session.mirror.pk).update(cursor="")
+    leases.want([session.mirror.pk], is_pull=True)
 
 
 def _agreed(session: Session, event: Event, link: Link) -> Content | None:

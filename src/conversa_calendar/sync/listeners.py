@@ -5,12 +5,14 @@ from typing import Any
 
 from django.db.models import Q
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.signals import module_switched
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving, staleness_asked
+from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
 from conversa_calendar.kit import clock
@@ -48,6 +50,9 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     )
     names = list(links.values_list("remote_id", flat=True))
     taken = Link.objects.filter(mirror=destination, remote_id__in=names)
+    if can_move and taken.filter(tombstoned_at=None, remote_deleted_at__isnull=False, event__deleted_at=None).exists():
+        # moved from there at the provider, and not told from a new event yet
+        raise Invalid("calendar", _("This event has just come from that calendar; try again in a moment."))
     # an id that lives there, or one that a late create may have left there and that we delete, cannot come back
     unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw=""))
     if can_move and destination is not None and not unusable.exists():

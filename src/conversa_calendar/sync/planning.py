@@ -284,17 +284,22 @@ def _hold_deletions(session: Session) -> None:
 
 
 def _refuse_unwritable(session: Session) -> None:
-    """A calendar that may not be written to keeps its unsent edits visible instead of losing them. What stands here as
-    it stands there waits for nothing."""
+    """A calendar that may not be written to keeps its unsent edits visible instead of losing them; what was deleted or
+    taken out here is shown as it stands there. What stands here as it stands there waits for nothing."""
     rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
-    links = Link.objects.filter(mirror=session.mirror, event__in=rows, tombstoned_at=None).select_related("event")
-    same = [
-        link.event.pk
-        for link in links
-        if link.event is not None and linking.side_here(link.event, linking.base_of(link)) is Side.SAME
-    ]
+    links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None)
+    same = []
+    for link in links.filter(event__in=rows).select_related("event__series", "event__calendar", "event__author"):
+        event = link.event
+        assert event is not None
+        if linking.side_here(event, linking.base_of(link)) is Side.SAME:
+            same.append(event.pk)
+        elif not session.is_busy_only:
+            linking.take_back(session, event, link)
     rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
     rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
+    if not session.is_busy_only and links.filter(event=None, wants_delete=True).delete()[0]:
+        linking.pull_again(session)
 
 
 def _write(remote_id: str, body: dict[str, Any], event: Event, if_match: str, wants_conference: bool) -> Write:

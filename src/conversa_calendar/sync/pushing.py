@@ -8,7 +8,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, history, occurrences
+from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.domain import event as domain
 from conversa_calendar.engine.decide import Decision, Side, decide
@@ -219,34 +219,19 @@ def _after_refusal(session: Session, action: Action, error: protocol.ProviderErr
     with tenant(session.account_id):
         leases.confirm(session.lease)
         _drop_intent(action)
-        if action.event is not None:
+        if action.event is None:
+            Link.objects.filter(pk=action.link.pk).delete()
+            linking.pull_again(session)  # what cannot be cleared away there is shown here
+        else:
             message = _("Google refused this change: %(reason)s") % {"reason": str(error)[:300]}
-            _take_back(session, action)
+            rows = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
+            linking.take_back(session, rows.get(pk=action.event.pk), action.link)
             Event.objects.filter(pk=action.event.pk).update(
                 sync_state=state, sync_message=message, is_unsettled=False, notify="none"
             )
             history.record(action.event, side="sync", cause=state, note=message)
             history.announce(session.calendar, [(action.event.uuid, state)])
         return planning.next_action(session)
-
-
-def _take_back(session: Session, action: Action) -> None:
-    """A refused deletion is undone here, as the event goes on living there; any other change stays to be seen."""
-    assert action.event is not None
-    event = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar").get(pk=action.event.pk)
-    base = linking.base_of(action.link)
-    if event.deleted_at is not None and event.series is None:
-        editing.restore(event, actor=None)
-    elif event.is_cancelled_occurrence and event.series is not None and base is not None:
-        event.overridden = linking.overridden_units(event.series, event.original_key, base)
-        event.revision += 1
-        editing.store(event, session.calendar, base)
-    elif event.is_cancelled_occurrence and event.series is not None:
-        editing.remove(event, by="cut")
-        occurrences.rebuild(event.series, session.calendar.time_zone)
-    else:
-        return
-    history.announce(session.calendar, [(event.uuid, "restored")])
 
 
 def _without_conference(session: Session, action: Action) -> Action | None:

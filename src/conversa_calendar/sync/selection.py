@@ -166,7 +166,8 @@ def set_mode(mirror: Mirror, mode: str) -> None:
 def _switch(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
     """Takes on a mode. A calendar that shows busy blocks only shows no events of Google's beside them: these go to the
     trash and come back with the next mode. What was made here stays."""
-    had_blocks, mirror.mode = mirror.mode == BUSY_ONLY, mode
+    had_blocks, was_readable = mirror.mode == BUSY_ONLY, mirror.mode == READ_ONLY
+    mirror.mode = mode
     mirror.save(update_fields=["mode"])
     if had_blocks != (mode == BUSY_ONLY):
         leases.break_off(mirror.pk)  # a run that began in the other mode stores nothing more
@@ -180,6 +181,9 @@ def _switch(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
         mirror.save(update_fields=["cursor", "listing", "page"])
     if had_blocks or was_off:
         _wake_dormant(mirror)
+    elif was_readable and mode == TWO_WAY:
+        rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, sync_state="refused")
+        rows.update(is_unsettled=True, sync_state="pending")  # edits that could not be sent until now
 
 
 def _put_aside(mirror: Mirror) -> int:

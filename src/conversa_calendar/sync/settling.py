@@ -143,13 +143,7 @@ def stray(session: Session, link: Link, answer: RemoteEvent) -> None:
         Link.objects.filter(pk=link.pk).update(**values, raw=answer.raw.decode(), digest=linking.content_digest(answer))
         return
     Link.objects.filter(pk=link.pk).delete()
-    pull_again(session)
-
-
-def pull_again(session: Session) -> None:
-    """Lists everything once more, so that something whose link went comes in anew."""
-    Mirror.objects.filter(pk=session.mirror.pk).update(cursor="")
-    leases.want([session.mirror.pk], is_pull=True)
+    linking.pull_again(session)
 
 
 def move_again(action: Action) -> None:
