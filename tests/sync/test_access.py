@@ -118,6 +118,17 @@ def test_a_deletion_is_not_taken_back_because_access_was_lowered_for_a_while(sce
     assert team.here() == [] and team.there() == set()
 
 
+def test_a_mode_that_the_last_listing_did_not_allow_is_asked_about_before_it_is_refused(
+    scene: Scene, team: Team
+) -> None:
+    path = f"connections/{scene.connection.uuid}/calendars/{TEAM}"
+    team.share("reader")
+    scene.alice.get(f"connections/{scene.connection.uuid}/calendars?refresh=true")
+    assert scene.alice.call("PUT", path, {"mirrored": True, "mode": "two_way"}).status_code == 422
+    team.share("writer")
+    assert scene.alice.put(path, {"mirrored": True, "mode": "two_way"})["mode"] == "two_way"
+
+
 def test_going_on_with_free_busy_shows_each_meeting_once(scene: Scene, team: Team) -> None:
     team.create("secret")
     scene.google.check()

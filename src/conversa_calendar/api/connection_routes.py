@@ -92,12 +92,13 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
 def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
-        connection = _connection(uuid)
-    if connection.listed_at is None:
+        connection, mode = _connection(uuid), str(payload.get("mode") or "")
+        is_known = payload.get("mirrored") is not True or selection.is_known(connection, google_id, mode)
+    if connection.listed_at is None or not is_known:
         discovery.refresh(account_id, connection.pk)
     with tenant(account_id):
         if payload.get("mirrored") is True:
-            mirror = selection.select(connection, google_id, str(payload.get("mode") or ""))
+            mirror = selection.select(connection, google_id, mode)
         elif payload.get("mirrored") is False:
             mirror = _mirror_by_remote(connection, google_id)
             selection.deselect(mirror, str(payload.get("disposition") or ""))

@@ -94,6 +94,12 @@ def rehearse(account_id: int, connection: Connection, choices: list[dict[str, st
     return found
 
 
+def is_known(connection: Connection, google_id: str, mode: str) -> bool:
+    """Whether what was listed last has this calendar and allows this mode; else it is worth asking again."""
+    row = DiscoveredCalendar.objects.filter(connection=connection, remote_id=google_id).first()
+    return connection.state != ACTIVE or (row is not None and (not mode or mode in modes_for(row.access)))
+
+
 def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
     """Starts mirroring a calendar, or resumes it as it was, within the caller's scope. Raises Invalid."""
     if connection.state != ACTIVE:
