@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from conversa_calendar.calendars import editing
+from conversa_calendar.calendars.models import Event
 from tests.support.cast import Cast
 
 START = {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}
@@ -157,3 +159,18 @@ def test_token_scopes_and_calendars_narrow(cast: Cast) -> None:
     assert cast.alice.call("GET", "calendars").status_code == 200
     answer = cast.alice.call("POST", "events", {"calendar": "x", "start": START})
     assert answer.status_code == 403 and answer.json()["code"] == "scope_missing"
+
+
+def test_an_event_that_became_another_one_while_it_was_edited_is_not_found(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sync may find out, between reading and locking it, that it is an older event which was moved."""
+    event, plain = _event(cast.alice), editing._standing
+
+    def vanished(found: Event) -> Event:
+        Event.objects.filter(pk=found.pk).delete()
+        return plain(found)
+
+    monkeypatch.setattr(editing, "_standing", vanished)
+    answer = cast.alice.call("PATCH", f"events/{event['id']}", {"summary": "y"})
+    assert answer.status_code == 404 and answer.json()["code"] == "not_found"
