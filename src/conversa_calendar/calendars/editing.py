@@ -136,7 +136,9 @@ def edit_following(
     tail = change(msgspec.structs.replace(at, recurrence=lines, conference=_renewed(at)))
     check_content(tail, calendar)
     tail = _fitted(tail)
-    moved = [o for o in Event.objects.filter(series=series, deleted_at=None) if _is_from(o.original_key, key)]
+    moved = [
+        o for o in Event.objects.filter(series=series, deleted_at=None).order_by("pk") if _is_from(o.original_key, key)
+    ]
     trimmed = msgspec.structs.replace(master, recurrence=recurrence.trim(master.start, master.recurrence, at.start))
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
     following.account_id, following.facts_json = series.account_id, series.facts_json
@@ -202,7 +204,7 @@ def delete_following(
         return
     if series.calendar.is_mirrored and not series.facts.is_own_copy:
         raise Invalid("scope", _("Somebody else organises this series: remove single occurrences, or all of it."))
-    for override in Event.objects.filter(series=series, deleted_at=None):
+    for override in Event.objects.filter(series=series, deleted_at=None).order_by("pk"):
         if _is_from(override.original_key, key):
             remove(override, by="cut")
     lines = recurrence.trim(master.start, master.recurrence, at.start)
@@ -217,6 +219,7 @@ def restore(event: Event, *, actor: Member | None) -> Event:
     if event.calendar.deleted_at is not None:
         raise Invalid("calendar", _("The event's calendar is gone; it cannot be restored there."))
     together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)
+    together = together.order_by("pk")
     for one in [event, *together]:
         one.deleted_at, one.deleted_by = None, ""
         one.revision += 1
@@ -245,7 +248,7 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
         raise Invalid("calendar", _("Somebody else organises this event; only they can move it."))
     check_content(event.content, target)
     event_moving.send(Event, event=event, source=source, target=target)
-    for one in [event, *Event.objects.filter(series=event, deleted_at=None)]:
+    for one in [event, *Event.objects.filter(series=event, deleted_at=None).order_by("pk")]:
         one.calendar = target
         one.notify = _notify(notify)
         one.revision += 1
@@ -297,7 +300,9 @@ def use_instead(event: Event, entry_id: int, *, actor: Member | None) -> Event:
 def remove(event: Event, *, by: str) -> None:
     """Marks an event and its overrides deleted and drops their occurrences, without asking or telling anyone."""
     now = clock.now()
-    rows = [event, *Event.objects.filter(series=event, deleted_at=None)] if event.is_series else [event]
+    rows = [event]
+    if event.is_series:
+        rows += Event.objects.filter(series=event, deleted_at=None).order_by("pk")
     for one in rows:
         one.deleted_at, one.deleted_by, one.changed_at = now, by, now
         one.revision += 1
@@ -398,7 +403,7 @@ def _cancel_override(override: Event, actor: Member | None, notify: str, if_matc
 
 def _carry_overrides(event: Event, calendar: Calendar, before: Content, after: Content, actor: Member | None) -> None:
     """After an edit of a whole series: overrides take what they do not override, and follow its new times."""
-    overrides = list(Event.objects.filter(series=event, deleted_at=None))
+    overrides = list(Event.objects.filter(series=event, deleted_at=None).order_by("pk"))
     if not after.recurrence:
         for override in overrides:
             remove(override, by="cut")

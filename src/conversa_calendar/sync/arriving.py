@@ -209,7 +209,7 @@ def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Ev
         if tags
         else set()
     )
-    for event in Event.objects.filter(wanted).select_related("calendar"):
+    for event in Event.objects.filter(wanted).select_related("calendar").order_by("pk"):
         if event.pk not in linked:
             found[str(event.uuid)] = event
             if event.deleted_by == "remote":

@@ -72,9 +72,9 @@ def start_due() -> None:
 
 def reread_calendar_lists() -> None:
     """Reads every connection's calendar list again; an unused grant is exercised by it."""
-    for account_id in Account.objects.filter(is_suspended=False).values_list("pk", flat=True):
+    for account_id in Account.objects.filter(is_suspended=False).order_by("pk").values_list("pk", flat=True):
         with tenant(account_id):
-            chosen = list(Connection.objects.filter(state=ACTIVE).values_list("pk", flat=True))
+            chosen = list(Connection.objects.filter(state=ACTIVE).order_by("pk").values_list("pk", flat=True))
         for connection_id in chosen:
             try:
                 discovery.refresh(account_id, connection_id)
@@ -86,7 +86,7 @@ def forget_old_rows() -> None:
     """Empties the trash after thirty days, history after 400, the change feed after sixty, reports after 90, and drops
     channels that ended long ago."""
     now = clock.now()
-    for account_id in Account.objects.values_list("pk", flat=True):
+    for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         with tenant(account_id):
             is_over = Q(is_unsettled=False) | Q(calendar__is_mirrored=False)
             old = Event.objects.filter(is_over, deleted_at__lt=now - timedelta(days=TRASH_DAYS))

@@ -175,7 +175,8 @@ def _purge(account_id: int, record: Disconnect, connection: Connection | None) -
 def _detach(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Calendars become native, links and bases stay dormant for the day the account comes back."""
     with tenant(account_id):
-        for mirror in Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar"):
+        mirrors = Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar")
+        for mirror in mirrors.order_by("pk"):
             counts = selection.detach_calendar(mirror, "keep" if record.disposition == "keep" else "remove")
             record.counts["kept"] += counts["kept"]
             record.counts["removed"] += counts["removed"]

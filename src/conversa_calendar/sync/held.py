@@ -39,7 +39,8 @@ def decide(mirror: Mirror, action: str, actor: Member) -> int:
     """
     if action not in ACTIONS:
         raise Invalid("action", _("Approve, keep or put back."))
-    links = list(Link.objects.filter(mirror=mirror, is_held=True).exclude(event=None).select_related("event"))
+    rows = Link.objects.filter(mirror=mirror, is_held=True).exclude(event=None)
+    links = list(rows.select_related("event").order_by("pk"))
     for link in links:
         assert link.event is not None
         if link.remote_deleted_at is not None:

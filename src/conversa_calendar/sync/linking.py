@@ -312,7 +312,9 @@ def _moved_twin(event: Event) -> Event | None:
     and touched by nobody since, so that nothing is lost when it gives way, and not itself about to go."""
     if event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
         return None
-    rows = Event.objects.filter(ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None)
+    rows = Event.objects.filter(
+        ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None
+    ).order_by("pk")
     leaving = Link.objects.filter(remote_deleted_at__isnull=False, tombstoned_at=None).exclude(event=None)
     rows = rows.filter(pk__gt=event.pk, revision=1, is_unsettled=False).exclude(pk__in=leaving.values("event"))
     lately = rows.filter(created_at__gt=clock.now() - MOVE_SEEN_WITHIN).exclude(calendar=event.calendar_id)
@@ -330,7 +332,7 @@ def _follow_to(session: Session, event: Event, twin: Event) -> None:
     """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
     before, content, source = event.content, twin.content, event.calendar
     lost = {name: readable(before, name) for name in changed_units(content, before)} if event.is_unsettled else {}
-    for override in Event.objects.filter(series=event, deleted_at=None):
+    for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
         editing.remove(override, by="remote")
     Link.objects.filter(event=twin).update(event=event)
     Event.objects.filter(series=twin).update(series=event)
@@ -440,7 +442,7 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
     settle_state(event)
     was_series = bool(before.recurrence)
     if was_series and not after.recurrence:
-        for override in Event.objects.filter(series=event, deleted_at=None):
+        for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
             editing.remove(override, by="remote")
     if before == after:
         event.content_json = domain.encode(after)

@@ -61,7 +61,7 @@ def tell(mirror: Mirror, cause: str) -> None:
 def tell_stale() -> None:
     """Every hour: mirrors that should have been read and were not."""
     late = clock.now() - STALE_AFTER
-    for account in Account.objects.all():
+    for account in Account.objects.order_by("pk"):
         if not account.is_open:
             continue
         with tenant(account.pk):

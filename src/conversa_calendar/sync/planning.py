@@ -287,7 +287,7 @@ def _refuse_unwritable(session: Session) -> None:
     """A calendar that may not be written to keeps its unsent edits visible instead of losing them; what was deleted or
     taken out here is shown as it stands there. What stands here as it stands there waits for nothing."""
     rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
-    links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None)
+    links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).order_by("pk")
     same = []
     for link in links.filter(event__in=rows).select_related("event__series", "event__calendar", "event__author"):
         event = link.event
