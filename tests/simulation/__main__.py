@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,8 +13,9 @@ from dataclasses import replace
 from tests import conftest  # noqa: F401  starts the database and Django
 from tests.simulation import endurance, ledger, scenario, shrinking
 from tests.simulation.config import Config, Report
-from tests.simulation.planted import BUGS, Bug
+from tests.simulation.planted import BUGS
 
+CORES = os.cpu_count() or 1
 BUDGET = 60
 LEDGER_MINUTES = 25
 """A soak of this length has to meet everything."""
@@ -28,7 +30,9 @@ def main() -> int:
     parser.add_argument("--replays", type=int, default=1, help="so many times; every trace has to be the same")
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--first", type=int, default=0, help="the first seed; 0 for fresh ones")
-    parser.add_argument("--child", action="store_true", help="one process's share of a soak")
+    parser.add_argument(
+        "--share", type=int, default=-1, help="one process's share of a soak, of the bugs or of the kills"
+    )
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--planted", action="store_true", help="show that every planted bug is seen")
     parser.add_argument("--only", default="", help="only planted bugs whose name holds this")
@@ -41,15 +45,15 @@ def main() -> int:
     if asked.seed is not None or asked.config:
         config = shrinking.read(asked.config) if asked.config else Config.drawn(asked.seed, asked.mode)
         return _shrink(config) if asked.shrink else _replay(config, asked.trace, asked.replays)
-    if asked.planted:
-        return _planted(asked.first or 1, [bug for bug in BUGS if asked.only in bug.name])
     if asked.endurance:
         cost = endurance.play(*(int(part) for part in asked.endurance.split("x")))
         print(endurance.report(cost), flush=True)
         return 1 if cost.wrong() else 0
-    if asked.kill_sweep:
-        return _kill_sweep(range(1, 1 + asked.kill_sweep))
-    return _play_on(asked) if asked.child else _soak(asked)
+    if asked.share < 0:
+        return _whole(asked)
+    counts = _planted(asked) if asked.planted else _kill_sweep(asked) if asked.kill_sweep else _play_on(asked)
+    print(json.dumps(counts), flush=True)
+    return 0
 
 
 def _replay(config: Config, is_traced: bool, replays: int) -> int:
@@ -71,86 +75,105 @@ def _shrink(config: Config) -> int:
     return 1 if violations else 0
 
 
-def _planted(first: int, bugs: list[Bug]) -> int:
+def _whole(asked: argparse.Namespace) -> int:
+    """One process for each core, each with a database and a share of its own; what they counted, added up."""
+    began = time.monotonic()
+    asked.first = asked.first or (1 if asked.planted or asked.kill_sweep else int(time.time()))
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.simulation", *_passed_on(asked), "--share", str(number)],
+            env=os.environ | {"PYTEST_XDIST_WORKER": f"soak{number}"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(CORES)
+    ]
+    counts: Counter[str] = Counter()
+    readers = [threading.Thread(target=_read, args=(child, counts)) for child in children]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    minutes = (time.monotonic() - began) / 60
+    if any(child.wait() for child in children):
+        print("a process ended before its share was done")
+        return 1
+    if asked.planted:
+        print(f"{counts['seen']} of {counts['bugs']} seen in {minutes:.1f} minutes")
+        return int(counts["seen"] < counts["bugs"])
+    if asked.kill_sweep:
+        print(f"{counts['kills']} kills in {counts['scenarios']} scenarios, {counts['violated']} with violations")
+        return int(counts["violated"] > 0)
+    return _told(asked, counts)
+
+
+def _passed_on(asked: argparse.Namespace) -> list[str]:
+    """What every process is asked as this one was."""
+    given = {"minutes": asked.minutes, "first": asked.first, "kill-sweep": asked.kill_sweep, "mode": asked.mode}
+    given["only"] = asked.only
+    words = [f"--{name}={value}" for name, value in given.items() if value]
+    return [*words, "--planted"] if asked.planted else words
+
+
+def _read(child: "subprocess.Popen[str]", counts: Counter[str]) -> None:
+    """Prints what a process says, but for its counts."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("{"):
+            counts.update(json.loads(line))
+        else:
+            print(line, end="", flush=True)
+
+
+def _told(asked: argparse.Namespace, counts: Counter[str]) -> int:
+    """What a soak met, and what it met too seldom."""
+    scenarios, failed = counts.pop("scenarios", 0), counts.pop("violated", 0)
+    print(f"{scenarios} scenarios from seed {asked.first}: {failed} with violations")
+    print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
+    rare = ledger.rare(counts)
+    print(f"met less than {ledger.AT_LEAST} times: {', '.join(rare) or 'nothing'}")
+    return int(bool(failed or not scenarios or (rare and asked.minutes >= LEDGER_MINUTES)))
+
+
+def _planted(asked: argparse.Namespace) -> Counter[str]:
     """Plays scenarios with each bug until the checker sees it; the clean engine has to pass the same ones."""
-    began, unseen = time.monotonic(), []
+    bugs = [bug for bug in BUGS if asked.only in bug.name][asked.share :: CORES]
+    counts = Counter(bugs=len(bugs))
     for bug in bugs:
-        for turn, seed in enumerate([*([bug.seed] if bug.seed else []), *range(first, first + BUDGET)]):
+        for turn, seed in enumerate([*([bug.seed] if bug.seed else []), *range(asked.first, asked.first + BUDGET)]):
             try:
                 seen = bug.seen(seed)
             except Exception as error:  # a bug may break whatever looks at it
                 seen = [f"{type(error).__name__}: {error}"]
             if seen and not bug.unseen(seed):
+                counts["seen"] += 1
                 print(f"{bug.name}: {turn + 1} scenarios, seed {seed}: {seen[0][:120]}", flush=True)
                 break
         else:
-            unseen.append(bug.name)
             print(f"{bug.name}: not seen in {BUDGET} scenarios", flush=True)
-    print(f"{len(bugs) - len(unseen)} of {len(bugs)} seen in {(time.monotonic() - began) / 60:.1f} minutes")
-    return 1 if unseen else 0
+    return counts
 
 
-def _kill_sweep(seeds: range, stride: int = 1) -> int:
+def _kill_sweep(asked: argparse.Namespace) -> Counter[str]:
     """Short scenarios without other faults, each played once for every boundary at which its worker can be killed."""
-    kills = failed = 0
-    for seed in seeds:
-        clean = Config(seed, steps=6, workers=1)
-        boundaries = scenario.play(clean).counts["chaos"]
-        for boundary in range(1, boundaries + 1, stride):
-            report = scenario.play(replace(clean, kill_at=boundary))
-            kills += 1
-            if report.violations:
-                failed += 1
-                print(f"seed {seed} killed at boundary {boundary}: {report.violations[0]}", flush=True)
-    print(f"{kills} kills in {len(seeds)} scenarios, {failed} with violations")
-    return 1 if failed else 0
-
-
-def _soak(asked: argparse.Namespace) -> int:
-    """One process for each core, each with a database and seeds of its own, until the time is up."""
-    first = asked.first or int(time.time())
-    command = [
-        sys.executable,
-        "-m",
-        "tests.simulation",
-        "--child",
-        "--minutes",
-        str(asked.minutes),
-        "--mode",
-        asked.mode,
-    ]
-    children = [
-        subprocess.Popen(
-            [*command, "--first", str(first + number * 1_000_000)],
-            env=os.environ | {"PYTEST_XDIST_WORKER": f"soak{number}"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(os.cpu_count() or 1)
-    ]
     counts: Counter[str] = Counter()
-    for child in children:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.startswith("{"):
-                counts.update(json.loads(line))
-            else:
-                print(line, end="", flush=True)
-        child.wait()
-    scenarios, failed = counts.pop("scenarios", 0), counts.pop("violated", 0)
-    print(f"{scenarios} scenarios from seed {first}: {failed} with violations")
-    print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
-    rare = ledger.rare(counts)
-    print(f"met less than {ledger.AT_LEAST} times: {', '.join(rare) or 'nothing'}")
-    is_short = asked.minutes < LEDGER_MINUTES
-    return 1 if failed or not scenarios or (rare and not is_short) or any(c.returncode for c in children) else 0
+    for seed in range(asked.first, asked.first + asked.kill_sweep)[asked.share :: CORES]:
+        clean = Config(seed, steps=6, workers=1)
+        counts["scenarios"] += 1
+        for boundary in range(1, scenario.play(clean).counts["chaos"] + 1):
+            report = scenario.play(replace(clean, kill_at=boundary))
+            counts["kills"] += 1
+            if report.violations:
+                counts["violated"] += 1
+                print(f"seed {seed} killed at boundary {boundary}: {report.violations[0]}", flush=True)
+    return counts
 
 
-def _play_on(asked: argparse.Namespace) -> int:
-    """One process's share of a soak; its counts are the last line, as JSON."""
+def _play_on(asked: argparse.Namespace) -> Counter[str]:
+    """Fresh scenarios until the time is up."""
     ends_at = time.monotonic() + asked.minutes * 60
     counts: Counter[str] = Counter()
-    seed = asked.first
+    seed = asked.first + asked.share * 1_000_000
     while time.monotonic() < ends_at:
         config = Config.drawn(seed, asked.mode)
         try:
@@ -162,8 +185,7 @@ def _play_on(asked: argparse.Namespace) -> int:
             again = f"make simulate SEED={seed}" + (f" MODE={asked.mode}" if asked.mode else "")
             print(f"{again} ({config.mode}): {report.violations[0]}", flush=True)
         seed += 1
-    print(json.dumps(counts), flush=True)
-    return 0
+    return counts
 
 
 if __name__ == "__main__":

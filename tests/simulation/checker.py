@@ -59,6 +59,8 @@ class Outcome:
     refused: set[str] = field(default_factory=set)
     """Names of events of which Google would not take a change: what was deleted here then comes back."""
     states: list[str] = field(default_factory=list)
+    arrived_late: set[str] = field(default_factory=set)
+    """Names of events whose creation arrived at Google after it had been given up."""
 
 
 def violations(outcome: Outcome) -> list[str]:
@@ -382,6 +384,13 @@ def _standing(outcome: Outcome) -> dict[tuple[str, str, str], str]:
     return found
 
 
+def _is_taken_up(outcome: Outcome, deletion: Op) -> bool:
+    """Whether somebody at Google wrote into what a late creation left there after the event had been deleted here."""
+    later = (op for op in outcome.ops if op.number > deletion.number and op.name == deletion.name)
+    is_late = deletion.side == "here" and deletion.name in outcome.arrived_late
+    return is_late and any(op.side == "there" and op.what == "edit" for op in later)
+
+
 def _deleted(outcome: Outcome) -> list[str]:
     """I-08: what somebody deleted stays deleted; a cancelled occurrence stays cancelled. I-10: what nobody deleted is not."""
     roots = {
@@ -399,7 +408,7 @@ def _deleted(outcome: Outcome) -> list[str]:
             continue
         if op.side == "here" and op.name in outcome.refused:
             continue
-        if op.what == "delete" and op.name in roots:
+        if op.what == "delete" and op.name in roots and not _is_taken_up(outcome, op):
             found.append(f"I-08 {op.name}, deleted {op.side}, lives")
         if op.what == "cancel" and (op.name, op.key) in rows:
             found.append(f"I-11 {op.name} {op.key}, cancelled {op.side}, lives")

@@ -5,7 +5,7 @@ Each entry names the invariant that is broken, the mode in which it shows, and h
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from unittest import mock
@@ -57,21 +57,23 @@ class Bug:
     """A seed in which it is known to be seen, replayed in CI; 0 where only `make planted` searches for one."""
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     """What has to be undone in the database meanwhile."""
+    draw: dict[str, Any] = field(default_factory=dict)
+    """What its scenarios have in common beside the mode: the work and the trouble in which it shows."""
+
+    def config(self, seed: int) -> Config:
+        """The scenario of a seed for this bug."""
+        return replace(Config.drawn(seed, self.mode), **self.draw)
 
     def seen(self, seed: int) -> list[str]:
         """What the checker says of a scenario with this bug."""
         if self.mode == "long":
             with self.planted():
                 return endurance.play(*LONG).wrong()
-        return scenario.play(Config.drawn(seed, self.mode), self.planted()).violations
+        return scenario.play(self.config(seed), self.planted()).violations
 
     def unseen(self, seed: int) -> list[str]:
         """What it says of the same scenario without."""
-        return (
-            endurance.play(*LONG).wrong()
-            if self.mode == "long"
-            else scenario.play(Config.drawn(seed, self.mode)).violations
-        )
+        return endurance.play(*LONG).wrong() if self.mode == "long" else scenario.play(self.config(seed)).violations
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -416,8 +418,8 @@ def _syncs_while_google_waits() -> list[Patch]:
 
     def accepted(*sent: str) -> bool:
         is_ours = original(*sent)
-        for mirror_id in leases.due() if is_ours else ():
-            transaction.on_commit(lambda mirror_id=mirror_id: running.run(mirror_id))
+        for found in leases.due() if is_ours else ():
+            transaction.on_commit(lambda mirror_id=found.mirror_id: running.run(mirror_id))
         return is_ours
 
     return [(channels, "accept", accepted)]
@@ -504,6 +506,10 @@ def _without_row_security() -> Iterator[None]:
                 cursor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
 
 
+WORK = frozenset({"create", "edit", "delete"})
+SERIES = frozenset({"create_series", "edit", "edit_occurrence", "cancel_occurrence", "reschedule"})
+TOGETHER = {"desks": 2, "has_upheavals": True, "steps": 60}
+
 BUGS = (
     Bug("a new random id for each attempt", _random_ids, "late", seed=13),
     Bug("the cursor stored after the first page", _first_page_only, seed=1),
@@ -518,40 +524,46 @@ BUGS = (
     Bug("a lease that never ends", _endless_lease, seed=1),
     Bug("what was wanted meanwhile is forgotten", _clears_what_came_meanwhile, "fast", seed=9),
     Bug("no safety check", lambda: [(tasks, "dispatch", lambda timestamp: None)], "deaf", seed=1),
-    Bug("409 is a refusal", _conflict_is_refusal, seed=34),
+    Bug("409 is a refusal", _conflict_is_refusal, draw={"faults": frozenset({"G02"}), "trouble": 4.0, "kinds": WORK}),
     Bug("412 drops the edit", _precondition_drops_edit, seed=3),
     Bug("the loser of a conflict is discarded", _loser_discarded, seed=15),
-    Bug("a newer edit counts as sent", _settles_newer_edits),
+    Bug("a newer edit counts as sent", _settles_newer_edits, draw={"kinds": WORK - {"delete"}, "steps": 80}),
     Bug("no intent before a write", _no_intent, seed=1),
-    Bug("a late create stays", lambda: [(linking, "is_untouched_copy", lambda link, remote: False)], "late", seed=1),
-    Bug("one 404 is believed", _one_404_deletes),
-    Bug("a series' etag taken without its content", _stale_series_etag),
-    Bug("cancelled occurrences dropped", _cancelled_dropped),
-    Bug("sync mails guests", _tells_everybody),
-    Bug("a taken id makes another event", _taken_id_makes_another),
+    Bug(
+        "a late create stays",
+        lambda: [(linking, "is_untouched_copy", lambda link, remote: False)],
+        "late",
+        draw={"kinds": WORK - {"edit"}, "faults": frozenset({"G04"}), "trouble": 8.0, "steps": 80},
+    ),
+    Bug("one 404 is believed", _one_404_deletes, draw={"faults": frozenset({"G12"}), "trouble": 6.0, "steps": 80}),
+    Bug("a series' etag taken without its content", _stale_series_etag, draw={"kinds": SERIES, "steps": 80}),
+    Bug("cancelled occurrences dropped", _cancelled_dropped, draw={"kinds": SERIES}),
+    Bug("sync mails guests", _tells_everybody, draw={"kinds": WORK}),
+    Bug("a taken id makes another event", _taken_id_makes_another, draw={"faults": frozenset({"G02"}), "trouble": 4.0}),
     Bug("a failed run counts as done", _failed_run_counts_as_done, "flaky"),
-    Bug("an unsent edit is dropped with its event", _unsent_edit_dropped),
-    Bug("changes are told by their date", _changes_by_updated),
-    Bug("editing a series drops its exceptions", _series_edit_drops_exceptions),
+    Bug("an unsent edit is dropped with its event", _unsent_edit_dropped, draw={"kinds": WORK, "steps": 80}),
+    Bug("changes are told by their date", _changes_by_updated, draw={"kinds": frozenset({"create", "remind"})}),
+    Bug("editing a series drops its exceptions", _series_edit_drops_exceptions, draw={"kinds": SERIES}),
     Bug("the second half of a split is forgotten", _second_half_forgotten, seed=6),
     Bug("whole days go through UTC", _days_through_utc),
     Bug("channels are renewed once they ended", lambda: [(channels, "_renewed_at", lambda c: c.expires_at)], "long"),
     Bug("everybody renews", _everybody_renews, seed=2),
-    Bug("access is revoked before channels stop", lambda: [(channels, "stop_all", lambda *args: 0)], seed=2),
-    Bug("access is revoked for everybody", _revokes_for_everybody, seed=12),
-    Bug("mirroring again makes everything anew", _forgets_links, seed=2),
+    Bug("access is revoked before channels stop", lambda: [(channels, "stop_all", lambda *args: 0)], draw=TOGETHER),
+    Bug("access is revoked for everybody", _revokes_for_everybody, draw=TOGETHER),
+    Bug("mirroring again makes everything anew", _forgets_links, draw=TOGETHER),
     Bug("a missing calendar is emptied", _missing_calendar_is_emptied, seed=11),
     Bug(
         "an empty list is believed",
         lambda: [(departing, "_is_plausible", lambda *args: True), (departing, "_is_really_gone", lambda *args: True)],
+        draw={"faults": frozenset({"G16", "G29"}), "trouble": 3.0, "steps": 80},
     ),
     Bug("one unreadable event stops its calendar", _unreadable_stops_all),
     Bug("a token in a message", _token_in_message),
     Bug("a notification is worked on at once", _syncs_while_google_waits),
-    Bug("leases end by each machine's clock", _lease_by_own_clock),
+    Bug("leases end by each machine's clock", _lease_by_own_clock, draw={"skew_s": 3600.0, "workers": 4}),
     Bug("Google is asked inside a transaction", _asks_inside_a_transaction),
     Bug("tried again without pause", _without_pause, "broken"),
-    Bug("the latest clock wins", _latest_clock_wins),
-    Bug("adopted by its tag alone", _adopts_by_tag),
-    Bug("accounts see each other's rows", _without_scope, around=_without_row_security),
+    Bug("the latest clock wins", _latest_clock_wins, draw={"skew_s": 3600.0}),
+    Bug("adopted by its tag alone", _adopts_by_tag, draw={"kinds": frozenset({"create", "edit", "duplicate"})}),
+    Bug("accounts see each other's rows", _without_scope, around=_without_row_security, draw={"desks": 2}),
 )

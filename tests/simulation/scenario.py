@@ -114,6 +114,7 @@ class Scenario:
             self.counts["chaos"] = stage.boundaries - before
             self._heal()
             self._settle("healed")
+            self._wait_out_pauses()
             self._put_right()
             if self.config.mode in UNCHECKED:
                 late = [f"I-15 without a safety check: {text}" for text in checker.converged(self._outcome(0))]
@@ -309,7 +310,7 @@ class Scenario:
         """The oldest job of the real queue that is due."""
         query = f"""
             DELETE FROM procrastinate_jobs WHERE id = (
-                SELECT id FROM procrastinate_jobs WHERE {DUE} ORDER BY id LIMIT 1
+                SELECT id FROM procrastinate_jobs WHERE {DUE} ORDER BY priority DESC, id LIMIT 1
             ) RETURNING task_name, args
         """
         with connection.cursor() as cursor:
@@ -363,6 +364,14 @@ class Scenario:
         if SHARED not in self.people.barred and self.upheavals.role == "writer":
             return "true"
         return f"mirror_id NOT IN ({', '.join(map(str, self.shared))})"
+
+    def _wait_out_pauses(self) -> None:
+        """Google takes writes again of everybody whose writing it had paused."""
+        waits = "SELECT ceil(extract(epoch FROM max(writes_paused_until) - sim.now()))::int FROM connections_grant"
+        if (seconds := self.time.number(waits)) > 0:
+            self._tick(seconds + 1.0)
+            self._dispatch()
+            self._settle("writes again")
 
     def _next_checks(self, count: int) -> None:
         """So many safety periods pass."""
@@ -425,6 +434,7 @@ class Scenario:
             self.wire.wrong,
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
+            self.wire.arrived_late,
         )
 
     def _out_of_sight(self) -> set[str]:

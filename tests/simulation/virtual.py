@@ -68,7 +68,7 @@ class VirtualTime:
     def number(self, query: str) -> int:
         """A number, whoever's rows it counts."""
         row = self._session.execute(query.encode()).fetchone()
-        return int(row[0]) if row else 0
+        return int(row[0] or 0) if row else 0
 
     def tables_with(self, texts: list[str]) -> list[str]:
         """Tables of the product in which one of these texts stands."""

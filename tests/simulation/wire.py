@@ -72,6 +72,8 @@ class Wire:
     enabled: frozenset[str] = frozenset()
     trouble: float = 1.0
     late: list[Request] = field(default_factory=list)
+    arrived_late: set[str] = field(default_factory=set)
+    """Names of events whose creation arrived after it had been given up."""
     struck: Counter[str] = field(default_factory=Counter)
     served_etags: set[str] = field(default_factory=set)
     writes: list[dict[str, str | int]] = field(default_factory=list)
@@ -138,6 +140,8 @@ class Wire:
         if self.late:
             request = self.late.pop(self.dice.randrange(len(self.late)))
             answer = self._answer(request)
+            if request.method == "POST" and request.url.split("?")[0].endswith("/events") and answer.status == 200:
+                self.arrived_late.add(str(json.loads(request.body).get("description", "")))
             self.stage.trace.append(f"late {request.method} {urlsplit(request.url).path} {answer.status}")
 
     def _fault(self, request: Request, path: str) -> str:

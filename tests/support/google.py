@@ -117,7 +117,7 @@ class Google:
         for _round in range(ROUNDS_MAX):
             MirrorRun.objects.filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
             Grant.objects.update(slowed_until=None, writes_paused_until=None)
-            ran = [running.run(mirror_id) for mirror_id in leases.due()]
+            ran = [running.run(found.mirror_id) for found in leases.due()]
             if with_channels:
                 for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
                     channels.ensure(mirror_id)
@@ -129,8 +129,8 @@ class Google:
 
     def settle_once(self) -> None:
         """One run of every mirror that is due, nothing made easier."""
-        for mirror_id in leases.due():
-            running.run(mirror_id)
+        for found in leases.due():
+            running.run(found.mirror_id)
 
     def check(self) -> None:
         """A safety check of every mirror, whatever the time."""

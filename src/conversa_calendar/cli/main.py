@@ -128,8 +128,7 @@ def _show_presence() -> None:
         if name in {"dbname", "user", "password", "host", "port"}
     }
     leases.show_presence(secrets.randbelow(2**31), lambda: psycopg.connect(**parameters, autocommit=True))
-    for mirror_id in leases.due():
-        tasks.enqueue_run(mirror_id)
+    tasks.enqueue_due()
     connection.close()
 
 

@@ -14,8 +14,11 @@ from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ProcrastinateException
 
+from conversa_calendar.sync.tasks import BACKFILL_QUEUE, RUN_QUEUE, UPKEEP_QUEUE
+
 log = logging.getLogger(__name__)
-CONCURRENCY = 8
+CONCURRENCY, BACKFILLS = 6, 2
+"""Jobs at once: runs that somebody may wait for, and long listings, which never take the place of those."""
 STOP_WITHIN_S = 25
 PAUSE_S = 1.0
 
@@ -68,21 +71,27 @@ async def _work() -> bool:
     try:
         worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
         async with worker_app.open_async():
-            running = asyncio.create_task(
-                worker_app.run_worker_async(
-                    concurrency=CONCURRENCY,
-                    delete_jobs="successful",
-                    fetch_job_polling_interval=5.0,
-                    shutdown_graceful_timeout=STOP_WITHIN_S,
-                    install_signal_handlers=False,
+            lanes = [
+                asyncio.create_task(
+                    worker_app.run_worker_async(
+                        queues=queues,
+                        concurrency=concurrency,
+                        delete_jobs="successful",
+                        fetch_job_polling_interval=5.0,
+                        shutdown_graceful_timeout=STOP_WITHIN_S,
+                        install_signal_handlers=False,
+                    )
                 )
-            )
+                for queues, concurrency in (((RUN_QUEUE, UPKEEP_QUEUE), CONCURRENCY), ((BACKFILL_QUEUE,), BACKFILLS))
+            ]
             wish = asyncio.create_task(told.wait())
-            await asyncio.wait({running, wish}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*lanes, wish}, return_when=asyncio.FIRST_COMPLETED)
             wish.cancel()
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            for lane in lanes:
+                lane.cancel()
+            for lane in lanes:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await lane
     except (ProcrastinateException, psycopg.Error, OSError) as error:
         log.warning("the worker broke off: %s", " ".join(str(error).split())[:200])
     return told.is_set()

@@ -32,6 +32,8 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: int
     google_page_size: int
+    google_units_a_minute: int
+    google_units_a_user_minute: int
     is_debug: bool
 
 
@@ -58,6 +60,8 @@ def read() -> Environment:
         allowed_hosts=_hosts(public_url),
         trusted_proxies=_number("TRUSTED_PROXIES", 0),
         google_page_size=_number("GOOGLE_PAGE_SIZE", 2500),
+        google_units_a_minute=_number("GOOGLE_UNITS_A_MINUTE", 8000),
+        google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 300),
         is_debug=os.environ.get("DEBUG", "") == "1",
     )
 

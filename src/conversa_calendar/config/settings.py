@@ -51,6 +51,8 @@ GOOGLE_CLIENT_ID = ENV.google_client_id
 GOOGLE_CLIENT_SECRET = ENV.google_client_secret
 GOOGLE_ENDPOINTS = Endpoints.at(ENV.google_base_url) if ENV.google_base_url else Endpoints()
 GOOGLE_PAGE_SIZE = ENV.google_page_size
+GOOGLE_UNITS_A_MINUTE = ENV.google_units_a_minute
+GOOGLE_UNITS_A_USER_MINUTE = ENV.google_units_a_user_minute
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -71,7 +71,7 @@ def is_configured() -> bool:
 def calendar(
     access_token: Callable[[], str],
     renew: Callable[[], str],
-    guard: Callable[[float], None] | None = None,
+    guard: Callable[[float, int], None] | None = None,
     headers: dict[str, str] | None = None,
     deadline_s: float = 25.0,
 ) -> GoogleCalendar:

@@ -22,6 +22,15 @@ class Grant(models.Model):
     pauses = models.IntegerField(default=0)
 
 
+class Breaker(models.Model):
+    """Google refuses the whole installation, as when its project is switched off: nobody asks before `open_until`."""
+
+    name = models.CharField(max_length=20, unique=True)
+    open_until = models.DateTimeField()
+    failures = models.IntegerField(default=0)
+    reason = models.CharField(max_length=60, blank=True)
+
+
 class GrantUse(models.Model):
     """One connection's use of a grant, visible without knowing the account."""
 

@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import connection
 
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
+from conversa_calendar.sync import budget
+from conversa_calendar.sync.budget import Rank
 
 LEASE_S = 90.0
 PRESENCE = 51_277
@@ -25,6 +27,20 @@ _FREE = f"""(leased_until IS NULL OR leased_until < now() OR (lease_owner IS NOT
 """A lease is free when it ended, or when the worker that took it is gone: its session lock went with it."""
 _owner: int | None = None
 MARGIN_S = 5.0
+_MINUTE = "floor(extract(epoch FROM now()) / 60)::bigint"
+_REST = f"({_MINUTE} + 1 - extract(epoch FROM now())::float / 60)"
+"""The part of the minute before this one that Google's sliding minute still holds."""
+_CHARGED = f"""
+    units_before = CASE usage_minute WHEN {_MINUTE} THEN units_before WHEN {_MINUTE} - 1 THEN units_now ELSE 0 END,
+    units_now = CASE usage_minute WHEN {_MINUTE} THEN units_now ELSE 0 END + %(spent)s,
+    usage_minute = {_MINUTE}, grant_id = %(grant)s"""
+_USED = f"""(SELECT ARRAY[coalesce(sum(units), 0), coalesce(sum(units) FILTER (WHERE of_grant = sync_mirrorrun.grant_id), 0)]
+    FROM (SELECT u.grant_id AS of_grant, CASE u.usage_minute
+            WHEN {_MINUTE} THEN u.units_now + {_REST} * u.units_before ELSE {_REST} * u.units_now END AS units
+          FROM sync_mirrorrun u WHERE u.usage_minute >= {_MINUTE} - 1) used)"""
+"""Units that were used in the last minute: by the whole project, and by the Google user of the row."""
+LOOK_AFTER_UNITS = 50
+"""A run that used so many units looks again at what the others use."""
 
 
 class FenceLost(Exception):
@@ -42,11 +58,30 @@ class Lease:
     pull_wanted: int
     is_pull_due: bool
     ends_at_s: float
+    cause: Rank = Rank.TIMER
+    """What the run was wanted for."""
+    rank: Rank = Rank.TIMER
+    """What its next call is for."""
+    grant_id: int | None = None
+    project_used: float = 0.0
+    user_used: float = 0.0
+    spent: int = 0
+    """Units that are not on the run's row yet."""
+    unseen: int = 0
+    """Units used since it was last looked what the others use."""
 
-    def guard(self, deadline_s: float) -> None:
-        """Refuses a call that might outlive the lease. Raises Transient."""
+    def guard(self, deadline_s: float, units: int = 1) -> None:
+        """Refuses a call that might outlive the lease, or for which the budget has no room. Raises Transient."""
         if clock.steady_s() + deadline_s + MARGIN_S > self.ends_at_s:
             raise protocol.Transient("The run's time is used up; it goes on in a moment.", reason="leaseEnds")
+        if not self.has_room(self.rank):
+            raise budget.exhausted()
+        self.spent += units
+        self.unseen += units
+
+    def has_room(self, rank: Rank) -> bool:
+        """Whether the budget lets a call of this rank go out."""
+        return budget.room(rank, self.project_used + self.unseen, self.user_used + self.unseen) > 0
 
 
 def take(mirror_id: int) -> Lease | None:
@@ -56,38 +91,55 @@ def take(mirror_id: int) -> Lease | None:
         UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = now() + make_interval(secs => %s), lease_owner = %s
         WHERE mirror_id = %s AND is_active AND {_FREE}
           AND (next_attempt_at IS NULL OR next_attempt_at <= now())
-        RETURNING account_id, fence, wanted, pull_wanted,
-                  pull_wanted > pull_done OR coalesce(next_check_at <= now(), true)
+        RETURNING account_id, fence, wanted, pull_wanted, pull_wanted > pull_done OR coalesce(next_check_at <= now(), true),
+                  wanted - done > pull_wanted - pull_done, pull_wanted > pull_done, grant_id, {_USED}
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [LEASE_S, _owner, mirror_id])
         row = cursor.fetchone()
     if row is None:
         return None
-    account_id, fence, wanted, pull_wanted, is_pull_due = row
-    return Lease(mirror_id, account_id, fence, wanted, pull_wanted, is_pull_due, started_s + LEASE_S)
+    account_id, fence, wanted, pull_wanted, is_pull_due, has_edits, has_news, grant_id, used = row
+    cause = Rank.EDIT if has_edits else Rank.NEWS if has_news else Rank.TIMER
+    lease = Lease(mirror_id, account_id, fence, wanted, pull_wanted, is_pull_due, started_s + LEASE_S, cause, cause)
+    lease.grant_id, (lease.project_used, lease.user_used) = grant_id, used
+    return lease
 
 
 def confirm(lease: Lease) -> None:
     """First statement of every settling transaction: holds the row and extends the lease. Raises FenceLost."""
     started_s = clock.steady_s()
-    query = """
-        UPDATE sync_mirrorrun SET leased_until = now() + make_interval(secs => %s)
-        WHERE mirror_id = %s AND fence = %s
+    is_long = lease.unseen >= LOOK_AFTER_UNITS
+    query = f"""
+        UPDATE sync_mirrorrun SET leased_until = now() + make_interval(secs => %(lease_s)s){_charge(lease)}
+        WHERE mirror_id = %(mirror)s AND fence = %(fence)s RETURNING {_USED if is_long else "NULL"}
     """
     with connection.cursor() as cursor:
-        cursor.execute(query, [LEASE_S, lease.mirror_id, lease.fence])
-        if cursor.rowcount != 1:
-            raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
+        cursor.execute(query, {"lease_s": LEASE_S, **_spending(lease)})
+        row = cursor.fetchone()
+    if row is None:
+        raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
+    if is_long:
+        (lease.project_used, lease.user_used), lease.unseen = row[0], lease.spent
+    lease.spent = 0
     lease.ends_at_s = started_s + LEASE_S
+
+
+def _charge(lease: Lease) -> str:
+    """The part of an UPDATE that notes what a run has used since."""
+    return f", {_CHARGED}" if lease.spent else ""
+
+
+def _spending(lease: Lease) -> dict[str, object]:
+    return {"mirror": lease.mirror_id, "fence": lease.fence, "spent": lease.spent, "grant": lease.grant_id}
 
 
 def release(
     lease: Lease, *, has_pulled: bool, is_done: bool, wait_s: float | None = None, next_check_s: float | None = None
 ) -> bool:
     """Gives the lease back and says what was done; answers whether more is wanted already."""
-    query = """
-        UPDATE sync_mirrorrun SET leased_until = NULL,
+    query = f"""
+        UPDATE sync_mirrorrun SET leased_until = NULL{_charge(lease)},
             done = CASE WHEN %(is_done)s THEN greatest(done, %(wanted)s) ELSE done END,
             pull_done = CASE WHEN %(has_pulled)s THEN greatest(pull_done, %(pull_wanted)s) ELSE pull_done END,
             next_attempt_at = CASE WHEN %(wait_s)s::float IS NULL THEN NULL
@@ -104,8 +156,7 @@ def release(
         "pull_wanted": lease.pull_wanted,
         "wait_s": wait_s,
         "check_s": next_check_s,
-        "mirror": lease.mirror_id,
-        "fence": lease.fence,
+        **_spending(lease),
     }
     with connection.cursor() as cursor:
         cursor.execute(query, values)
@@ -132,25 +183,42 @@ def break_off(mirror_id: int) -> None:
         cursor.execute(query, [mirror_id])
 
 
-def want(mirror_ids: list[int], *, is_pull: bool) -> set[int]:
-    """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off.
-    Answers those that a worker had been woken for before and that did not wait for a time."""
+class Wanted(NamedTuple):
+    """A mirror that was wanted: whether a worker had been woken for it before and it did not wait for a time, and how
+    many mirrors of its account wait."""
+
+    mirror_id: int
+    is_awake: bool
+    waiting: int
+
+
+def want(mirror_ids: list[int], *, is_pull: bool) -> list[Wanted]:
+    """Marks mirrors as wanting a run, within the caller's transaction; a person's wish ends a pause for back-off."""
     query = """
         UPDATE sync_mirrorrun r SET wanted = r.wanted + 1, pull_wanted = r.pull_wanted + %s, next_attempt_at = NULL
         FROM (SELECT mirror_id, wanted > done AND next_attempt_at IS NULL AS is_awake FROM sync_mirrorrun
               WHERE mirror_id = ANY(%s) ORDER BY mirror_id FOR UPDATE) before
-        WHERE r.mirror_id = before.mirror_id RETURNING r.mirror_id, before.is_awake
+        WHERE r.mirror_id = before.mirror_id RETURNING r.mirror_id, before.is_awake,
+            (SELECT count(*) FROM sync_mirrorrun w WHERE w.account_id = r.account_id AND w.is_active AND w.wanted > w.done)
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [int(is_pull), mirror_ids])
-        return {mirror_id for mirror_id, is_awake in cursor.fetchall() if is_awake}
+        return sorted(Wanted(*row) for row in cursor.fetchall())
 
 
-def due(limit: int = 500) -> list[int]:
+class Due(NamedTuple):
+    """A mirror to be run: its turn among those of its account, and whether a person's edit waits in it."""
+
+    mirror_id: int
+    turn: int
+    has_edits: bool
+
+
+def due(limit: int = 500) -> list[Due]:
     """Mirrors that are dirty or due and that nobody works on, fairly over accounts."""
     query = f"""
-        SELECT mirror_id FROM (
-            SELECT mirror_id, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at, mirror_id) AS turn
+        SELECT mirror_id, turn, has_edits FROM (
+            SELECT mirror_id, wanted - done > pull_wanted - pull_done AS has_edits, row_number() OVER (PARTITION BY account_id ORDER BY wanted > done DESC, next_check_at, mirror_id) AS turn
             FROM sync_mirrorrun
             WHERE is_active AND {_FREE}
               AND (next_attempt_at IS NULL OR next_attempt_at <= now())
@@ -159,7 +227,7 @@ def due(limit: int = 500) -> list[int]:
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [limit])
-        return [row[0] for row in cursor.fetchall()]
+        return [Due(*row) for row in cursor.fetchall()]
 
 
 class Presence(threading.Thread):

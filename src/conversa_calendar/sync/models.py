@@ -57,7 +57,9 @@ class Mirror(TenantModel):
 
 class MirrorRun(models.Model):
     """Who may work on a mirror and what is wanted of it; account-neutral, so that dispatcher and push ingress need no
-    tenant. `wanted` and `pull_wanted` rise with every trigger, `done` and `pull_done` follow."""
+    tenant. `wanted` and `pull_wanted` rise with every trigger, `done` and `pull_done` follow.
+    `units_now` and `units_before` are Google's units that it used in the minute `usage_minute` since 1970 and in the one
+    before, on behalf of the Google user `grant_id`."""
 
     mirror_id = models.BigIntegerField(primary_key=True)
     mirror_uuid = models.UUIDField(unique=True)
@@ -72,9 +74,14 @@ class MirrorRun(models.Model):
     next_attempt_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
     is_active = models.BooleanField(default=True)
+    grant_id = models.BigIntegerField(null=True)
+    usage_minute = models.BigIntegerField(default=0, db_default=0)
+    units_now = models.IntegerField(default=0, db_default=0)
+    units_before = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [
+            models.Index(fields=["usage_minute"], name="run_usage"),
             models.Index(fields=["next_check_at"], condition=models.Q(is_active=True), name="run_due"),
             models.Index(
                 fields=["mirror_id"],
@@ -109,6 +116,9 @@ class Link(TenantModel):
     parked = models.CharField(max_length=200, blank=True)
     moving_from = models.TextField(blank=True)
     wants_delete = models.BooleanField(default=False)
+    writes = models.IntegerField(default=0, db_default=0)
+    """Writes of this event since `writes_since`, an hour ago at most."""
+    writes_since = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

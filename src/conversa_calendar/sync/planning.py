@@ -2,6 +2,7 @@
 stored before anything is sent."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,11 +19,15 @@ from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Write
 from conversa_calendar.sync import linking, notices
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import Session
 
 EARLIER_MAX = 5
 """So many contents of earlier attempts are remembered, in case one of them arrives yet."""
+WRITES_AN_HOUR_MAX = 30
+"""What changes more often, as when two programs undo each other's work, is sent less often, the changes together."""
+HOUR = timedelta(hours=1)
 GENERATIONS = 8
 """So many ids of one event are looked for when the next one is chosen."""
 _TURN = Case(
@@ -51,10 +56,24 @@ def next_action(session: Session) -> Action | None:
         _refuse_unwritable(session)
         return None
     while (event := _next_event(session)) is not None:
+        if _has_to_wait(session):
+            return None
         action = _plan(session, event)
         if action is not None:
             return action
-    return _leftover(session)
+    return None if session.has_leftovers and _has_to_wait(session) else _leftover(session)
+
+
+def _has_to_wait(session: Session) -> bool:
+    """Whether nothing may be sent just now, though it is due: Google takes no writes of this user, or the budget has no
+    room. Nothing is planned then, so that no intent stands open for a write that never left."""
+    until = session.writes_paused_until
+    if until is not None and until > clock.now():
+        session.rests_for = "writesPaused"
+        session.wait_up_to((until - clock.now()).total_seconds())
+    elif not session.lease.has_room(Rank.EDIT):
+        session.rests_for = "budget"
+    return bool(session.rests_for)
 
 
 def _next_event(session: Session) -> Event | None:
@@ -158,6 +177,9 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
 
 
 def _plan_update(session: Session, event: Event, link: Link, base: Content | None) -> Action | None:
+    if (rest_s := _too_often_s(link)) > 0:
+        _say_later(session, event, rest_s)
+        return None
     content = event.content
     units = changed_units(base, content) if base is not None else ("status",)
     if base is None and content.status != "cancelled":
@@ -173,6 +195,24 @@ def _plan_update(session: Session, event: Event, link: Link, base: Content | Non
         body = _without_rules(body)
     write = _write(link.remote_id, body, event, link.etag, "conference" in allowed)
     return _intend(session, Action("patch", event, link, write, content, event.revision, link.etag, allowed))
+
+
+def _too_often_s(link: Link) -> float:
+    """Seconds until an event may be written again that was written very often within the hour; 0 or less for now."""
+    if link.writes < WRITES_AN_HOUR_MAX or link.writes_since is None:
+        return 0.0
+    return (link.writes_since + HOUR - clock.now()).total_seconds()
+
+
+def _say_later(session: Session, event: Event, rest_s: float) -> None:
+    """The event waits, and says so; everything else goes on."""
+    _skip(session, event)
+    session.wait_up_to(rest_s)
+    message = _("This event changes very often. Its changes are sent together, the next time within the hour.")
+    if event.sync_message != message:
+        Event.objects.filter(pk=event.pk).update(sync_message=message)
+        history.record(event, side="sync", cause="slowed", note=message)
+        history.announce(session.calendar, [(event.uuid, "pending")])
 
 
 def _plan_absence(session: Session, event: Event, link: Link, etag: str) -> Action:
@@ -211,7 +251,10 @@ def _leftover(session: Session) -> Action | None:
 def _intend(session: Session, action: Action) -> Action:
     """Stores what is about to be sent, before it is sent."""
     assert action.write is not None and action.content is not None
-    former = action.link.intent or {}
+    former, now = action.link.intent or {}, clock.now()
+    if action.link.writes_since is None or action.link.writes_since <= now - HOUR:
+        action.link.writes, action.link.writes_since = 0, now
+    action.link.writes += 1
     action.link.intent = {
         "kind": action.kind,
         "earlier": [*former.get("earlier", ()), former["content"]][-EARLIER_MAX:] if "content" in former else [],
@@ -219,7 +262,7 @@ def _intend(session: Session, action: Action) -> Action:
         "revision": action.revision,
         "notify": action.write.notify,
         "content": msgspec.to_builtins(action.content),
-        "at": clock.now().isoformat(),
+        "at": now.isoformat(),
     }
     if action.link.pk is None:
         action.link.save()
@@ -227,6 +270,8 @@ def _intend(session: Session, action: Action) -> Action:
         action.link.save(
             update_fields=[
                 "intent",
+                "writes",
+                "writes_since",
                 "event",
                 "series_remote_id",
                 "original_key",

@@ -24,6 +24,7 @@ from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
 from conversa_calendar.sync import arriving, bulk, departing, leases, linking
 from conversa_calendar.sync.ahead import AFTER_PAGES, PageAhead
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import ACCESS_ORDER, Session
 
@@ -32,6 +33,10 @@ log = logging.getLogger(__name__)
 PAGES_MAX = 4000
 RESTARTS_MAX = 2
 FULL_LISTS_A_DAY_MAX = 6
+
+
+class HandOver(Exception):
+    """What is left is a listing of everything, for a worker that is there for it."""
 
 
 class AccessReduced(Exception):
@@ -53,6 +58,7 @@ def pull(session: Session) -> None:
     restarts = 0
     for written in range(PAGES_MAX):
         _begin(session)
+        _choose_rank(session)
         query = _query(session.mirror)
         try:
             page = (ahead.take(query) if ahead else None) or session.provider.list_events(**query)
@@ -82,6 +88,16 @@ def _begin(session: Session) -> None:
     mirror.listing, mirror.page = ("changes" if has_cursor else "full"), ""
     if not has_cursor:
         mirror.generation += 1
+
+
+def _choose_rank(session: Session) -> None:
+    """What the next page is listed for. Raises HandOver."""
+    is_long = session.mirror.listing in {"first", "full"}
+    if is_long and not session.may_backfill:
+        raise HandOver
+    cause = session.lease.cause
+    near = Rank.NEWS if session.mirror.listing == "near" else min(cause, Rank.NEWS)
+    session.lease.rank = Rank.BACKFILL if is_long else near
 
 
 def _query(mirror: Mirror) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import leases, linking, planning, settling
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.planning import Action
 from conversa_calendar.sync.session import Session
@@ -29,7 +30,7 @@ _ENDS = {"delete", "cancel"}
 
 def push(session: Session, action: Action | None) -> int:
     """Carries out an action and every further one that is due; answers how many writes were settled."""
-    settled = 0
+    settled, session.lease.rank = 0, Rank.EDIT
     while action is not None and settled < WRITES_A_RUN_MAX:
         action = _perform(session, action)
         settled += 1
@@ -104,6 +105,7 @@ def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Ac
             settling.resolved(session, action, answer)
         else:
             settling.write(session, action, answer)
+            session.has_written = True
         return planning.next_action(session)
 
 

@@ -4,7 +4,9 @@ Expected failures are recorded on the mirror and the run returns; nothing is ret
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from enum import IntEnum
 
 from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
@@ -14,7 +16,7 @@ from conversa_calendar.calendars import history
 from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import busy, leases, notices, planning, pulling, pushing, session
+from conversa_calendar.sync import budget, busy, leases, notices, planning, pulling, pushing, session
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import CannotRun, Session
@@ -28,47 +30,66 @@ WAITING_S = 5.0
 LEASE_FULL_WAIT_S = 1.0
 
 
-def run(mirror_id: int) -> bool:
-    """Works on one mirror until nothing is left; answers whether it should be run again at once."""
+class Ended(IntEnum):
+    """How a run ended: nothing is left to do, it is to be run again at once, or what is left is for `backfill`."""
+
+    RESTS = 0
+    AGAIN = 1
+    HANDED_OVER = 2
+
+
+def run(mirror_id: int, *, may_backfill: bool = True) -> Ended:
+    """Works on one mirror until nothing is left. Without `may_backfill` it stops before a listing of everything."""
     lease = leases.take(mirror_id)
     if lease is None:
-        return False
+        return Ended.RESTS
     try:
-        return _run(lease)
+        return _run(lease, may_backfill)
     except FenceLost:
         log.warning("mirror %s: another worker took over", mirror_id)
-        return False
+        return Ended.RESTS
     except Exception as error:
         if isinstance(error, OperationalError) and is_clash(error):
             log.info("mirror %s: gave way to another transaction", mirror_id)
-            return leases.release(lease, has_pulled=False, is_done=False, wait_s=LEASE_FULL_WAIT_S)
+            return _released(lease, wait_s=LEASE_FULL_WAIT_S)
         log.exception("mirror %s: the run broke off", mirror_id)
-        leases.release(lease, has_pulled=False, is_done=False, wait_s=60.0)
+        _released(lease, wait_s=60.0)
         raise
 
 
-def _run(lease: Lease) -> bool:
+def _run(lease: Lease, may_backfill: bool) -> Ended:
     try:
         with tenant(lease.account_id):
             current = session.load(lease)
-            wait_s = session.wait_s(current) if current.mirror.failures else 0.0
+            current.may_backfill = may_backfill
+            wait_s = session.wait_s(current)
+            if not wait_s and not lease.has_room(lease.cause):
+                wait_s = _wait_for_room(current)
             action = None
             if not wait_s and not current.is_busy_only and not current.mirror.failures:
                 action = planning.next_action(current)
     except CannotRun as rest:
         return _rest(lease, rest.state)
     if wait_s:
-        return leases.release(lease, has_pulled=False, is_done=False, wait_s=wait_s)
+        return _released(lease, wait_s=wait_s)
     try:
         return _work(current, action)
+    except pulling.HandOver:
+        leases.release(lease, has_pulled=False, is_done=False)
+        return Ended.HANDED_OVER
     except (protocol.ProviderError, pulling.AccessReduced) as error:
         return _failed(current, error)
     except IntegrityError:
         log.exception("mirror %s: somebody else wrote the same row", lease.mirror_id)
-        return leases.release(lease, has_pulled=False, is_done=False, wait_s=LEASE_FULL_WAIT_S)
+        return _released(lease, wait_s=LEASE_FULL_WAIT_S)
 
 
-def _work(current: Session, action: planning.Action | None) -> bool:
+def _released(lease: Lease, *, wait_s: float) -> Ended:
+    """Ends a run that has done nothing that counts as done."""
+    return Ended(leases.release(lease, has_pulled=False, is_done=False, wait_s=wait_s))
+
+
+def _work(current: Session, action: planning.Action | None) -> Ended:
     lease = current.lease
     if current.is_busy_only:
         busy.refresh(current)
@@ -97,19 +118,27 @@ def _push_what_is_due(current: Session) -> None:
     pushing.push(current, action)
 
 
-def _finish(current: Session, has_pulled: bool) -> bool:
+def _finish(current: Session, has_pulled: bool) -> Ended:
     """Records success and when to look next; a push-only run of a healthy mirror writes nothing to the mirror."""
     mirror = current.mirror
     check_s = None
-    if has_pulled or mirror.failures or mirror.error_code:
+    if has_pulled or mirror.failures or mirror.error_code or current.rests_for:
         with tenant(current.account_id):
             values = _healthy(current) | ({"last_sync_at": clock.now(), "stale_told_at": None} if has_pulled else {})
             Mirror.objects.filter(pk=mirror.pk).update(**values)
-            if values["state"] != mirror.state or mirror.error_code:
+            if values["state"] != mirror.state or mirror.error_code != values["error_code"]:
                 history.wake("connections")
             check_s = _next_check_s(mirror, values["state"]) if has_pulled else None
-    check_s = WAITING_S if current.has_waiting else check_s
-    return leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s)
+    if current.has_recovered:
+        session.recovered(current)
+    if current.rests_for == "budget":
+        wait_s = budget.wait_s()
+        return Ended(leases.release(current.lease, has_pulled=has_pulled, is_done=False, wait_s=wait_s))
+    waits = [WAITING_S] if current.has_waiting else []
+    waits += [current.rests_s] if current.rests_s else []
+    if waits:
+        check_s = min([*waits, check_s or CHECK_ACTIVE_S])
+    return Ended(leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s))
 
 
 def _healthy(current: Session) -> dict[str, object]:
@@ -117,7 +146,21 @@ def _healthy(current: Session) -> dict[str, object]:
     state = "held" if current.has_held else "live" if current.has_channel else "polling"
     if mirror.first_synced_at is None and not current.is_busy_only:
         state = "first_sync"
-    return {"state": state, "failures": 0, "error_code": "", "error_message": "", "error_action": ""}
+    return {"state": state, "failures": 0, **_shown(current.rests_for)}
+
+
+def _shown(rests_for: str) -> dict[str, object]:
+    """What the card says of a mirror that works, or that waits for no fault of its own."""
+    if not rests_for:
+        return {"error_code": "", "error_message": "", "error_action": ""}
+    return {"error_code": rests_for, "error_message": _RESTS[rests_for](), "error_action": "wait"}
+
+
+def _wait_for_room(current: Session) -> float:
+    """Nothing of this rank may be asked just now: says so on the card, and answers the seconds to wait."""
+    if current.mirror.error_code != "budget":
+        Mirror.objects.filter(pk=current.mirror.pk).update(**_shown("budget"))
+    return budget.wait_s()
 
 
 def _next_check_s(mirror: Mirror, state: object) -> float:
@@ -130,19 +173,22 @@ def _next_check_s(mirror: Mirror, state: object) -> float:
     return ids.jitter(CHECK_ACTIVE_S if is_active else CHECK_QUIET_S)
 
 
-def _rest(lease: Lease, state: str) -> bool:
+def _rest(lease: Lease, state: str) -> Ended:
     """The mirror cannot run now; what is pending stays pending."""
     with tenant(lease.account_id):
         Mirror.objects.filter(pk=lease.mirror_id).exclude(state__in=[state, "access_reduced", "unavailable"]).update(
             state=state
         )
-    leases.release(lease, has_pulled=False, is_done=False, wait_s=CHECK_QUIET_S)
-    return False
+    _released(lease, wait_s=CHECK_QUIET_S)
+    return Ended.RESTS
 
 
-def _failed(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> bool:
+def _failed(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> Ended:
     """Records what went wrong in words, and when to try again."""
     mirror = current.mirror
+    if isinstance(error, protocol.Transient) and error.reason == "budget":
+        with tenant(current.account_id):
+            return _released(current.lease, wait_s=_wait_for_room(current))
     failures = mirror.failures + 1
     state, wait_s, action = _decision(current, error, failures)
     reason = getattr(error, "reason", "") or type(error).__name__
@@ -157,13 +203,16 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
         Mirror.objects.filter(pk=mirror.pk).update(**values)
         if state in {"unavailable", "access_reduced"} and state != mirror.state:
             notices.tell(mirror, state)
-        until = clock.now() + timedelta(seconds=wait_s)
-        if isinstance(error, protocol.RateLimited | protocol.WritesPaused):
-            session.slow_down(current, error, until)
+        if isinstance(error, protocol.RateLimited):
+            session.slow_down(current, clock.now() + timedelta(seconds=wait_s))
+        elif isinstance(error, protocol.WritesPaused):
+            session.pause_writes(current)
+        elif isinstance(error, protocol.OperatorError):
+            session.trip(current, reason, clock.now() + timedelta(seconds=wait_s))
         history.wake("connections")
     log.info("mirror %s: %s, next attempt in %.0f s", mirror.uuid, reason, wait_s)
-    leases.release(current.lease, has_pulled=False, is_done=False, wait_s=wait_s)
-    return False
+    _released(current.lease, wait_s=wait_s)
+    return Ended.RESTS
 
 
 def _decision(
@@ -184,11 +233,11 @@ def _decision(
             is_sure = failures >= 3
             return ("unavailable" if is_sure else ""), (CHECK_QUIET_S if is_sure else 20.0 * failures), "look_at_google"
         case protocol.WritesPaused():
-            return "", ids.jitter(3600.0), "wait"
+            return "", LEASE_FULL_WAIT_S, "wait"  # reading goes on at once
         case protocol.RateLimited():
             return "", error.retry_after_s or backoff.delay_s(failures, base_s=8.0), "wait"
         case protocol.OperatorError():
-            return "", backoff.delay_s(failures, base_s=60.0), "tell_operator"
+            return "", backoff.delay_s(current.project_failures + 1, base_s=60.0), "tell_operator"
         case protocol.Transient():
             is_own_end = error.reason in {"leaseEnds", "renewing"}
             asked_wait_s = min(error.retry_after_s or 0.0, CHECK_QUIET_S)
@@ -208,7 +257,7 @@ def _in_words(error: Exception) -> str:
         case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
             return _("Google does not show this calendar any more: it was deleted or is no longer shared. Events stay.")
         case protocol.WritesPaused():
-            return _("Google has paused writing for this account for some hours. Reading goes on; edits wait.")
+            return _RESTS["writesPaused"]()
         case protocol.Transient(reason="grantDoubted"):
             return _(
                 "Google refused to renew the authorisation; it is asked once more in a minute before it is believed."
@@ -216,6 +265,18 @@ def _in_words(error: Exception) -> str:
         case protocol.RateLimited():
             return _("Google asks for fewer requests; it goes on by itself.")
         case protocol.OperatorError():
-            return _("Google refuses this installation. Only the operator can repair that.")
+            return _RESTS["project"]()
         case _:
             return _("Google had trouble; it is tried again by itself.")
+
+
+_RESTS: dict[str, Callable[[], str]] = {
+    "budget": lambda: _(
+        "This service has used its share of Google's quota for the moment; it goes on by itself within a minute."
+    ),
+    "writesPaused": lambda: _(
+        "Google has paused writing for this account for some hours. Reading goes on; edits wait."
+    ),
+    "project": lambda: _("Google refuses this installation. Only the operator can repair that."),
+}
+"""Why a mirror waits for no fault of its own."""

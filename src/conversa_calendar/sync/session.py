@@ -1,7 +1,7 @@
 """One run's context: the mirror, its calendar, the provider that speaks for its connection, and the lease."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -9,15 +9,17 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.connections import gateway
-from conversa_calendar.connections.models import ACTIVE, Connection, Grant
+from conversa_calendar.connections.models import ACTIVE, Breaker, Connection, Grant
 from conversa_calendar.connections.tokens import Wallet
-from conversa_calendar.kit import clock
-from conversa_calendar.providers import protocol
+from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.protocol import Provider
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
 
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
+PROJECT = "google"
+PAUSE_S, PAUSE_MAX_S = 3600.0, 86_400.0
+PROBES_WITHIN_S = 30.0
 ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
@@ -50,6 +52,30 @@ class Session:
     has_waiting: bool = False
     """A deletion waits for a worker that is at another calendar."""
     has_channel: bool = False
+    may_backfill: bool = True
+    has_written: bool = False
+    slowed_until: datetime | None = None
+    """Until when this Google user is to be asked nothing."""
+    writes_paused_until: datetime | None = None
+    """Until when Google takes no writes of this user."""
+    pauses: int = 0
+    """How often in a row Google has paused them."""
+    project_until: datetime | None = None
+    """Until when nobody asks anything, as Google refuses the whole installation."""
+    project_failures: int = 0
+    rests_for: str = ""
+    """What an edit waits for that is no fault of its own: "budget", "writesPaused"; or nothing."""
+    rests_s: float = 0.0
+    """Seconds until something that waits may go on; 0 when nothing waits for a time."""
+
+    @property
+    def has_recovered(self) -> bool:
+        """Whether Google does again what it refused before."""
+        return bool(self.project_failures or (self.has_written and self.pauses))
+
+    def wait_up_to(self, seconds: float) -> None:
+        """Something may go on after so many seconds."""
+        self.rests_s = min(seconds, self.rests_s) if self.rests_s else seconds
 
     @property
     def account_id(self) -> int:
@@ -74,6 +100,7 @@ def load(lease: Lease) -> Session:
         raise CannotRun("paused")
     if connection is None or connection.state != ACTIVE:
         raise CannotRun("reconnect_needed")
+    lease.grant_id = mirror.grant_pk
     wallet = Wallet(lease.account_id, connection.pk)
     wallet.fill(connection)
     provider = gateway.calendar(wallet.current, wallet.renew, lease.guard)
@@ -88,6 +115,11 @@ def load(lease: Lease) -> Session:
         has_deletions=mirror.has_deletions,
         has_held=mirror.has_held,
         has_channel=mirror.has_channel,
+        slowed_until=mirror.slowed_until,
+        writes_paused_until=mirror.writes_paused_until,
+        pauses=mirror.pauses or 0,
+        project_until=mirror.project_until,
+        project_failures=mirror.project_failures or 0,
     )
 
 
@@ -97,7 +129,15 @@ def _rows() -> QuerySet[Any]:
     deleted = links.filter(remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
     living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", expires_at__gt=clock.now())
     rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
+    grant = Grant.objects.filter(sub=OuterRef("connection__sub"))
+    breaker = Breaker.objects.filter(name=PROJECT)
     return rows.annotate(
+        grant_pk=Subquery(grant.values("pk")),
+        slowed_until=Subquery(grant.values("slowed_until")),
+        writes_paused_until=Subquery(grant.values("writes_paused_until")),
+        pauses=Subquery(grant.values("pauses")),
+        project_until=Subquery(breaker.values("open_until")),
+        project_failures=Subquery(breaker.values("failures")),
         fence=Subquery(MirrorRun.objects.filter(mirror_id=OuterRef("pk")).values("fence")),
         has_leftovers=Exists(links.filter(wants_delete=True)),
         has_deletions=Exists(deleted),
@@ -106,18 +146,42 @@ def _rows() -> QuerySet[Any]:
     )
 
 
-def slow_down(session: Session, error: protocol.RateLimited | protocol.WritesPaused, until: datetime) -> None:
-    """Remembers on the Google user, for every account that uses it, that calls or writes have to wait."""
-    field_name = "writes_paused_until" if isinstance(error, protocol.WritesPaused) else "slowed_until"
-    Grant.objects.filter(sub=session.connection.sub).update(**{field_name: until})
-
-
 def wait_s(session: Session) -> float:
-    """Seconds that this Google user still has to wait before any call; 0 when none."""
-    grant = Grant.objects.filter(sub=session.connection.sub).only("slowed_until").first()
-    if grant is None or grant.slowed_until is None:
-        return 0.0
-    return max(0.0, (grant.slowed_until - clock.now()).total_seconds())
+    """Seconds that this Google user, or the whole installation, has to wait before any call; 0 when none. When the
+    installation is refused they differ from mirror to mirror, so that one finds out for all."""
+    now = clock.now()
+    project_s = (session.project_until - now).total_seconds() if session.project_until else 0.0
+    slowed_s = (session.slowed_until - now).total_seconds() if session.slowed_until else 0.0
+    return max(0.0, slowed_s, project_s + ids.jitter(PROBES_WITHIN_S, 1.0) if project_s > 0 else 0.0)
+
+
+def slow_down(session: Session, until: datetime) -> None:
+    """Remembers on the Google user, for every account that uses it, that calls have to wait."""
+    Grant.objects.filter(sub=session.connection.sub).update(slowed_until=until)
+
+
+def pause_writes(session: Session) -> None:
+    """Google takes no more writes of this user for hours: each time that it still does not, the pause is twice as long."""
+    now = clock.now()
+    grant = Grant.objects.select_for_update().get(sub=session.connection.sub)
+    if grant.writes_paused_until is None or grant.writes_paused_until <= now:
+        pause_s = min(PAUSE_S * 2.0 ** min(grant.pauses, 10), PAUSE_MAX_S)
+        grant.writes_paused_until, grant.pauses = now + timedelta(seconds=ids.jitter(pause_s, 0.1)), grant.pauses + 1
+        grant.save(update_fields=["writes_paused_until", "pauses"])
+
+
+def trip(session: Session, reason: str, until: datetime) -> None:
+    """Google refuses the installation: nobody asks until then."""
+    values = {"open_until": until, "reason": reason[:60], "failures": session.project_failures + 1}
+    Breaker.objects.update_or_create(name=PROJECT, defaults=values)
+
+
+def recovered(session: Session) -> None:
+    """Google does again what it refused: the next refusal is the first one."""
+    if session.project_failures:
+        Breaker.objects.filter(name=PROJECT).delete()
+    if session.has_written and session.pauses:
+        Grant.objects.filter(sub=session.connection.sub).update(pauses=0, writes_paused_until=None)
 
 
 def note(session: Session, **values: object) -> None:

@@ -8,20 +8,36 @@ from procrastinate.contrib.django import app
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import channels, checks, disconnecting, leases, notices, running
+from conversa_calendar.sync import budget, channels, checks, disconnecting, leases, notices, running
+from conversa_calendar.sync.budget import Rank
+from conversa_calendar.sync.running import Ended
 
 log = logging.getLogger(__name__)
-RUN_QUEUE, UPKEEP_QUEUE = "runs", "upkeep"
+RUN_QUEUE, UPKEEP_QUEUE, BACKFILL_QUEUE = "runs", "upkeep", "backfill"
 AGAIN_MAX = 20
 DISPATCHED_EVERY = timedelta(minutes=1)
 
 
 @app.task(queue=RUN_QUEUE)
 def run_mirror(mirror_id: int) -> None:
-    """Runs a mirror until it wants nothing more; a job that finds the lease taken returns."""
+    """Runs a mirror until it wants nothing more; a job that finds the lease taken returns. A long listing is handed over
+    to the workers that are there for it."""
+    _run(mirror_id, may_backfill=False)
+
+
+@app.task(queue=BACKFILL_QUEUE)
+def backfill(mirror_id: int) -> None:
+    """The same for a mirror that has everything to list, apart from the runs that people wait for."""
+    _run(mirror_id, may_backfill=True)
+
+
+def _run(mirror_id: int, *, may_backfill: bool) -> None:
     try:
         for _round in range(AGAIN_MAX):
-            if not running.run(mirror_id):
+            ended = running.run(mirror_id, may_backfill=may_backfill)
+            if ended is Ended.HANDED_OVER:
+                backfill.defer(mirror_id=mirror_id)
+            if ended is not Ended.AGAIN:
                 break
         channels.ensure(mirror_id)
         _look_again(mirror_id)
@@ -41,7 +57,7 @@ def disconnect(disconnect_id: int, account_id: int) -> None:
     disconnecting.advance(account_id, disconnect_id)
 
 
-@app.task(queue=UPKEEP_QUEUE)
+@app.task(queue=BACKFILL_QUEUE)
 def deep_check(mirror_id: int) -> None:
     checks.deep_check(mirror_id)
 
@@ -50,12 +66,11 @@ def deep_check(mirror_id: int) -> None:
 @app.task(queue=UPKEEP_QUEUE, queueing_lock="dispatch")
 def dispatch(timestamp: int) -> None:
     """Every minute: wakes every mirror that is dirty or due, unfinished disconnects, unsent mail, dying channels."""
-    for mirror_id in leases.due():
-        enqueue_run(mirror_id)
+    enqueue_due()
     for account_id, disconnect_id in disconnecting.unfinished(clock.now()):
         disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
     for mirror_id in channels.renewable(clock.now()):
-        enqueue_run(mirror_id)
+        enqueue_run(mirror_id, Rank.TIMER)
     for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         send_mail.defer(account_id=account_id)
 
@@ -83,5 +98,12 @@ def _look_again(mirror_id: int) -> None:
         run_mirror.configure(schedule_at=at).defer(mirror_id=mirror_id)
 
 
-def enqueue_run(mirror_id: int) -> None:
-    run_mirror.defer(mirror_id=mirror_id)
+def enqueue_due() -> None:
+    """A job for every mirror that is dirty or due and that nobody works on."""
+    for found in leases.due():
+        enqueue_run(found.mirror_id, Rank.EDIT if found.has_edits else Rank.TIMER, found.turn)
+
+
+def enqueue_run(mirror_id: int, rank: Rank, waiting: int = 0) -> None:
+    """A job for a mirror of whose account so many mirrors wait."""
+    run_mirror.configure(priority=budget.priority(rank, waiting)).defer(mirror_id=mirror_id)

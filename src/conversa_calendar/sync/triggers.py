@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from conversa_calendar.sync import leases
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import MirrorRun
 
 
@@ -14,11 +15,9 @@ def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) ->
     chosen = sorted(mirror_ids)
     if not chosen:
         return
-    already_awake = leases.want(chosen, is_pull=is_pull)
-    for mirror_id in chosen:
-        if is_flood and mirror_id in already_awake:
-            continue
-        tasks.enqueue_run(mirror_id)
+    for wanted in leases.want(chosen, is_pull=is_pull):
+        if not (is_flood and wanted.is_awake):
+            tasks.enqueue_run(wanted.mirror_id, Rank.NEWS if is_pull else Rank.EDIT, wanted.waiting)
 
 
 def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:

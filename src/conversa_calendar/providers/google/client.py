@@ -17,8 +17,10 @@ PAGES_MAX = 40
 """A calendar list longer than this many pages is not believed."""
 
 T = TypeVar("T")
-Guard = Callable[[float], None]
-"""Called with the deadline before each call; raises when the call must not start (lease, open transaction)."""
+Guard = Callable[[float, int], None]
+"""Called with the deadline and Google's units before each call; raises when it must not start (lease, budget)."""
+UNITS = {"PATCH": 3}
+"""What a call costs of Google's quota, where it is not one unit (G§9)."""
 
 
 class GoogleCalendar:
@@ -178,7 +180,7 @@ class GoogleCalendar:
 
     def _send(self, method: str, url: str, body: bytes, if_match: str, is_write: bool, token: str) -> Response:
         if self._guard is not None:
-            self._guard(self._deadline_s)
+            self._guard(self._deadline_s, UNITS.get(method, 1))
         headers = {"Authorization": f"Bearer {token}"} | self._headers
         headers |= {"Content-Type": "application/json"} if body else {}
         headers |= {"If-Match": if_match} if if_match else {}
