@@ -1,5 +1,9 @@
 """Push channels: opened for every mirror when there is an address to notify, renewed with overlap, stopped after the
-new one works. Refusals are remembered with their reason, and the mirror polls."""
+new one works. Refusals are remembered with their reason, and the mirror polls.
+
+Our own writes prove a channel: Google has to notify them too. One that stays silent, or for which a check found a change
+that it had not announced, counts as none until it is heard again: its mirror is polled, and the channel replaced.
+"""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -7,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection as database
 from django.db.models import Q
 
 from conversa_calendar.accounts.tenancy import tenant
@@ -16,13 +21,20 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import triggers
+from conversa_calendar.sync import notices, triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 
 PATH = "/push/google"
 RENEW_BEFORE = timedelta(hours=24)
 REFUSED_FOR = timedelta(days=1)
 OPENING_FOR = timedelta(minutes=10)
+SILENT_FOR = timedelta(hours=1)
+"""A channel that stays silent is replaced when it is older than this."""
+HEARD_WITHIN_S = 120.0
+"""Google has to notify our own writes too: after so long without a word the channel counts as silent."""
+LATE = timedelta(seconds=60)
+"""The published limit: changes at Google are here within this time while its channel works."""
+TOLD_EVERY = timedelta(days=1)
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +56,10 @@ def ensure(mirror_id: int) -> None:
         if not _is_wanted(mirror_id, now):
             return  # another worker was here first
         secret = ids.new_secret()
+        former = PushChannel.objects.filter(mirror_id=mirror.pk, state="live").order_by("-created_at").first()
         channel = PushChannel.objects.create(
+            silent_since=former.silent_since if former else None,  # until its first message shows that it works
+            is_missed=bool(former and former.is_missed),
             mirror_id=mirror.pk,
             account_id=mirror.account_id,
             connection_uuid=connection.uuid,
@@ -75,8 +90,7 @@ def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> 
         return False
     if found.resource_id and found.resource_id != resource_id:
         return False
-    now = clock.now()
-    PushChannel.objects.filter(pk=found.pk).update(last_message_at=now)
+    _heard(found)
     if found.state == "opening" and resource_id and (expires_at := _http_date(expires)) is not None:
         opened = PushChannel.objects.filter(pk=found.pk, state="opening")
         opened.update(state="live", resource_id=resource_id, expires_at=expires_at)
@@ -84,6 +98,50 @@ def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> 
         return True
     triggers.wake([found.mirror_id], is_pull=True, is_flood=True)
     return True
+
+
+def missed(mirror_id: int) -> None:
+    """A change was found that no message had announced. Unless one comes yet, the channel is silent from now on."""
+    query = """
+        UPDATE sync_pushchannel SET silent_since = coalesce(silent_since, now()), is_missed = true
+        WHERE mirror_id = %s AND state = 'live'
+    """
+    with database.cursor() as cursor:
+        cursor.execute(query, [mirror_id])
+
+
+def listen() -> None:
+    """Every minute: channels that said nothing of our own writes count as silent, and administrators hear of calendars
+    whose changes came later than promised."""
+    query = """
+        UPDATE sync_pushchannel c SET silent_since = now() FROM sync_mirrorrun r
+        WHERE r.mirror_id = c.mirror_id AND r.is_active AND c.state = 'live' AND c.silent_since IS NULL
+          AND r.wrote_at < now() - make_interval(secs => %s) AND c.created_at < r.wrote_at
+          AND NOT EXISTS (SELECT 1 FROM sync_pushchannel heard
+                          WHERE heard.mirror_id = c.mirror_id AND heard.last_message_at >= r.wrote_at)
+    """
+    late = """
+        SELECT DISTINCT mirror_id, account_id FROM sync_pushchannel
+        WHERE state = 'live' AND is_missed AND silent_since < now() - make_interval(secs => %s)
+        ORDER BY mirror_id
+    """
+    with database.cursor() as cursor:
+        cursor.execute(query, [HEARD_WITHIN_S])
+        cursor.execute(late, [LATE.total_seconds()])
+        found = cursor.fetchall()
+    for mirror_id, account_id in found:
+        _tell_late(mirror_id, account_id)
+
+
+def _tell_late(mirror_id: int, account_id: int) -> None:
+    """Once a day for each mirror."""
+    now = clock.now()
+    untold = Q(late_told_at=None) | Q(late_told_at__lt=now - TOLD_EVERY)
+    with tenant(account_id):
+        if Mirror.objects.filter(untold, pk=mirror_id).update(late_told_at=now):
+            mirror = Mirror.objects.select_related("calendar", "connection__owner__user").get(pk=mirror_id)
+            notices.tell(mirror, "late")
+            history.wake("connections")
 
 
 def renewable(now: datetime) -> list[int]:
@@ -121,7 +179,19 @@ def _http_date(text: str) -> datetime | None:
 def _is_wanted(mirror_id: int, now: datetime) -> bool:
     """Whether no channel lives long enough, and none is being opened."""
     living = PushChannel.objects.filter(mirror_id=mirror_id, state="live")
-    return not any(now < _renewed_at(channel) for channel in living) and not _is_opening(mirror_id, now)
+    return not any(_is_good(channel, now) for channel in living) and not _is_opening(mirror_id, now)
+
+
+def _is_good(channel: PushChannel, now: datetime) -> bool:
+    """Whether a channel need not be replaced yet."""
+    is_tried = channel.silent_since is not None and now - channel.created_at > SILENT_FOR
+    return now < _renewed_at(channel) and not is_tried
+
+
+def _heard(channel: PushChannel) -> None:
+    query = "UPDATE sync_pushchannel SET last_message_at = now(), silent_since = NULL, is_missed = false WHERE id = %s"
+    with database.cursor() as cursor:
+        cursor.execute(query, [channel.pk])
 
 
 def _is_opening(mirror_id: int, now: datetime) -> bool:

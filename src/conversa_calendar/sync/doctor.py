@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.connections.models import Connection
+from conversa_calendar.connections.models import Breaker, Connection
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import presenting
 from conversa_calendar.sync.models import Mirror, MirrorRun
@@ -122,6 +122,10 @@ def google_client() -> Finding:
     unset = _(
         "The operator has to set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; conversa-calendar google-setup helps."
     )
+    refused = Breaker.objects.filter(open_until__gt=clock.now()).first()
+    if is_set and refused is not None:
+        says = _("Google refuses this installation (%(reason)s); it is asked again at %(at)s.")
+        return Finding(_("Google client"), False, says % {"reason": refused.reason, "at": at(refused.open_until)})
     return Finding(_("Google client"), is_set, _("is set") if is_set else unset)
 
 

@@ -1,6 +1,6 @@
 """One run at a time for each mirror: a lease with a rising fence, in the database's time.
 
-`now()` stands unqualified in this module only, so that virtual time can reach it.
+`now()` stands unqualified here and in `channels` only, so that virtual time can reach it.
 """
 
 import threading
@@ -67,6 +67,8 @@ class Lease:
     user_used: float = 0.0
     spent: int = 0
     """Units that are not on the run's row yet."""
+    has_written: bool = False
+    started_s: float = 0.0
     unseen: int = 0
     """Units used since it was last looked what the others use."""
 
@@ -102,6 +104,7 @@ def take(mirror_id: int) -> Lease | None:
     account_id, fence, wanted, pull_wanted, is_pull_due, has_edits, has_news, grant_id, used = row
     cause = Rank.EDIT if has_edits else Rank.NEWS if has_news else Rank.TIMER
     lease = Lease(mirror_id, account_id, fence, wanted, pull_wanted, is_pull_due, started_s + LEASE_S, cause, cause)
+    lease.started_s = started_s
     lease.grant_id, (lease.project_used, lease.user_used) = grant_id, used
     return lease
 
@@ -138,8 +141,9 @@ def release(
     lease: Lease, *, has_pulled: bool, is_done: bool, wait_s: float | None = None, next_check_s: float | None = None
 ) -> bool:
     """Gives the lease back and says what was done; answers whether more is wanted already."""
+    wrote = ", wrote_at = now() - make_interval(secs => %(ran_s)s)" if lease.has_written else ""
     query = f"""
-        UPDATE sync_mirrorrun SET leased_until = NULL{_charge(lease)},
+        UPDATE sync_mirrorrun SET leased_until = NULL{_charge(lease)}{wrote},
             done = CASE WHEN %(is_done)s THEN greatest(done, %(wanted)s) ELSE done END,
             pull_done = CASE WHEN %(has_pulled)s THEN greatest(pull_done, %(pull_wanted)s) ELSE pull_done END,
             next_attempt_at = CASE WHEN %(wait_s)s::float IS NULL THEN NULL
@@ -156,6 +160,7 @@ def release(
         "pull_wanted": lease.pull_wanted,
         "wait_s": wait_s,
         "check_s": next_check_s,
+        "ran_s": clock.steady_s() - lease.started_s,
         **_spending(lease),
     }
     with connection.cursor() as cursor:

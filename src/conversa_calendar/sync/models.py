@@ -50,6 +50,7 @@ class Mirror(TenantModel):
     push_refused = models.CharField(max_length=60, blank=True)
     push_refused_at = models.DateTimeField(null=True)
     stale_told_at = models.DateTimeField(null=True)
+    late_told_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "provider", "remote_id"], name="mirror_once")]
@@ -78,6 +79,8 @@ class MirrorRun(models.Model):
     usage_minute = models.BigIntegerField(default=0, db_default=0)
     units_now = models.IntegerField(default=0, db_default=0)
     units_before = models.IntegerField(default=0, db_default=0)
+    wrote_at = models.DateTimeField(null=True)
+    """When the latest run began that wrote to Google, which Google has to notify."""
 
     class Meta:
         indexes = [
@@ -151,6 +154,10 @@ class PushChannel(models.Model):
     created_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(null=True)
     last_message_at = models.DateTimeField(null=True)
+    silent_since = models.DateTimeField(null=True)
+    """Since when a message is missing that should have come; a channel that is silent counts as none."""
+    is_missed = models.BooleanField(default=False, db_default=False)
+    """Whether a change was found that had not been announced, so that people saw it late."""
 
 
 class DeepCheck(TenantModel):

@@ -37,6 +37,13 @@ _WORDS = {
         gettext_noop("Google shows less of “%(name)s” than before"),
         gettext_noop("Nothing was changed here. Look at the calendar's sharing, then confirm or restore the access."),
     ),
+    "late": (
+        gettext_noop("Changes of “%(name)s” at Google arrive late"),
+        gettext_noop(
+            "A change was found that Google had not notified. Until its notifications arrive again the calendar is checked "
+            "every few minutes. Nothing is lost."
+        ),
+    ),
     "stale": (
         gettext_noop("“%(name)s” is out of date"),
         gettext_noop("It could not be read for some hours. Nothing is lost; it is tried again by itself."),

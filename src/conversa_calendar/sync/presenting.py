@@ -63,6 +63,8 @@ def mirror(shown: Mirror) -> dict[str, Any]:
 def channel(shown: Mirror) -> dict[str, Any]:
     """Whether Google notifies us of this calendar, and if not, why."""
     living = PushChannel.objects.filter(mirror_id=shown.pk, state="live").order_by("-expires_at").first()
+    if living is not None and living.silent_since is not None:
+        return {"state": "silent", "expires_at": living.expires_at, "reason": "silent"}
     if living is not None:
         return {"state": "live", "expires_at": living.expires_at, "reason": ""}
     if shown.push_refused:

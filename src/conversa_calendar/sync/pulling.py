@@ -185,6 +185,7 @@ def _apply_page(session: Session, page: Page, apply_items: Callable[[Session, Pa
         mirror.progress_events += created
         mirror.progress_pages += 1
         if created or session.changed:
+            session.has_found = True
             mirror.last_change_at = clock.now()
         if page.next_page:
             mirror.page = page.next_page

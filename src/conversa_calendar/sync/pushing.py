@@ -105,7 +105,7 @@ def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Ac
             settling.resolved(session, action, answer)
         else:
             settling.write(session, action, answer)
-            session.has_written = True
+            session.lease.has_written = True
         return planning.next_action(session)
 
 

@@ -141,6 +141,9 @@ def updates_stopped() -> list[Finding]:
         if grant.slowed_until and grant.slowed_until > clock.now():
             says = _("Google asks for fewer requests; it goes on by itself at %(at)s.")
             found.append(Finding("Google", False, says % {"at": at(grant.slowed_until)}, is_hint=True))
+        if grant.writes_paused_until and grant.writes_paused_until > clock.now():
+            says = _("Google has paused writing for this account; edits go out at %(at)s. Reading goes on.")
+            found.append(Finding("Google", False, says % {"at": at(grant.writes_paused_until)}, is_hint=True))
     for mirror in Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id"):
         state = doctor.mirrored(mirror)
         found.append(state if not state.is_good else notified(mirror))
@@ -151,6 +154,11 @@ def notified(mirror: Mirror) -> Finding:
     """Whether Google notifies us of a healthy mirror's changes."""
     name, target = mirror.calendar.name, str(mirror.uuid)
     channel = PushChannel.objects.filter(mirror_id=mirror.pk, state="live").order_by("-expires_at").first()
+    if channel is not None and channel.silent_since is not None:
+        says = _(
+            "Google's notifications stopped arriving on %(at)s; the calendar is checked every few minutes until they do."
+        )
+        return Finding(name, False, says % {"at": at(channel.silent_since)}, True, "check_now", target)
     if channel is not None:
         if channel.last_message_at is None:
             return Finding(

@@ -16,13 +16,15 @@ from conversa_calendar.calendars import history
 from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import budget, busy, leases, notices, planning, pulling, pushing, session
+from conversa_calendar.sync import budget, busy, channels, leases, notices, planning, pulling, pushing, session
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import CannotRun, Session
 
 log = logging.getLogger(__name__)
-POLL_VIEWED_S, POLL_S = 60.0, 300.0
+POLL_VIEWED_S, POLL_S = 54.0, 270.0
+"""With their jitter a minute and five at most."""
 CHECK_ACTIVE_S, CHECK_QUIET_S = 900.0, 3600.0
 VIEWED_FOR = timedelta(minutes=3)
 ACTIVE_FOR = timedelta(days=7)
@@ -129,6 +131,8 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
             if values["state"] != mirror.state or mirror.error_code != values["error_code"]:
                 history.wake("connections")
             check_s = _next_check_s(mirror, values["state"]) if has_pulled else None
+    if has_pulled and current.has_found and current.has_channel and current.lease.cause is Rank.TIMER:
+        channels.missed(mirror.pk)
     if current.has_recovered:
         session.recovered(current)
     if current.rests_for == "budget":

@@ -53,7 +53,8 @@ class Session:
     """A deletion waits for a worker that is at another calendar."""
     has_channel: bool = False
     may_backfill: bool = True
-    has_written: bool = False
+    has_found: bool = False
+    """Whether somebody at the provider had changed something."""
     slowed_until: datetime | None = None
     """Until when this Google user is to be asked nothing."""
     writes_paused_until: datetime | None = None
@@ -71,7 +72,7 @@ class Session:
     @property
     def has_recovered(self) -> bool:
         """Whether Google does again what it refused before."""
-        return bool(self.project_failures or (self.has_written and self.pauses))
+        return bool(self.project_failures or (self.lease.has_written and self.pauses))
 
     def wait_up_to(self, seconds: float) -> None:
         """Something may go on after so many seconds."""
@@ -127,7 +128,8 @@ def _rows() -> QuerySet[Any]:
     """Mirrors with what a run must know before it begins, in one query: the fence and whether something is left over."""
     links = Link.objects.filter(mirror=OuterRef("pk"))
     deleted = links.filter(remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
-    living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", expires_at__gt=clock.now())
+    living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", silent_since=None)
+    living = living.filter(expires_at__gt=clock.now())
     rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
     grant = Grant.objects.filter(sub=OuterRef("connection__sub"))
     breaker = Breaker.objects.filter(name=PROJECT)
@@ -180,7 +182,7 @@ def recovered(session: Session) -> None:
     """Google does again what it refused: the next refusal is the first one."""
     if session.project_failures:
         Breaker.objects.filter(name=PROJECT).delete()
-    if session.has_written and session.pauses:
+    if session.lease.has_written and session.pauses:
         Grant.objects.filter(sub=session.connection.sub).update(pauses=0, writes_paused_until=None)
 
 

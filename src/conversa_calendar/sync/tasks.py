@@ -69,6 +69,7 @@ def dispatch(timestamp: int) -> None:
     enqueue_due()
     for account_id, disconnect_id in disconnecting.unfinished(clock.now()):
         disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
+    channels.listen()
     for mirror_id in channels.renewable(clock.now()):
         enqueue_run(mirror_id, Rank.TIMER)
     for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):

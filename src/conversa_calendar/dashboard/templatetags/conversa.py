@@ -173,6 +173,8 @@ def unit_words(unit: str) -> str:
 def push_words(reason: str) -> str:
     if reason == "pushNotSupportedForRequestedResource":
         return _("Google sends no notices for it")
+    if reason == "silent":
+        return _("Google's notifications do not arrive just now")
     if reason.startswith("push."):
         return _("Google refuses this installation's address")
     return reason
