@@ -3,7 +3,10 @@
 import atexit
 import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -44,6 +47,36 @@ def empty() -> None:
         connection.execute(
             f"SET session_replication_role = replica; {statements}; SET session_replication_role = origin"
         )
+
+
+@contextmanager
+def backed_up() -> Iterator[Callable[[], None]]:
+    """A backup of every row; what it gives puts them back as they were, also those made, changed and deleted since."""
+    with psycopg.connect(_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup")
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
+        tables = [name for (name,) in connection.execute(query)]
+        for table in tables:
+            connection.execute(f'CREATE TABLE backup."{table}" AS TABLE public."{table}"')
+
+        def put_back() -> None:
+            connection.execute("SET session_replication_role = replica")
+            for table in tables:
+                columns = ", ".join(f'"{name}"' for name in _stored(connection, table))
+                connection.execute(
+                    f'DELETE FROM public."{table}"; INSERT INTO public."{table}" ({columns}) OVERRIDING SYSTEM VALUE '
+                    f'SELECT {columns} FROM backup."{table}"'
+                )
+            connection.execute("SET session_replication_role = origin")
+
+        yield put_back
+        connection.execute("DROP SCHEMA backup CASCADE")
+
+
+def _stored(connection: "psycopg.Connection[Any]", table: str) -> list[str]:
+    """Columns that are not computed."""
+    query = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
+    return [name for (name,) in connection.execute(f"{query} AND is_generated = 'NEVER'", [table])]
 
 
 def superuser_url() -> str:

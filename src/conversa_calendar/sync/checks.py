@@ -6,7 +6,7 @@ repairs by the same rules; the report counts what was found.
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
@@ -68,6 +68,21 @@ def start_due() -> None:
             Mirror.objects.filter(pk=neutral.mirror_id).update(full_lists_today=0)
         if is_due:
             tasks.deep_check.defer(mirror_id=neutral.mirror_id)
+
+
+def recheck_everything() -> int:
+    """After a restored backup: what runs and channels remember is older than the truth, so leases end, channels are opened
+    anew, and every mirror is compared with Google as a whole. Answers how many."""
+    from conversa_calendar.sync import tasks
+
+    MirrorRun.objects.update(leased_until=None, next_attempt_at=None, next_check_at=None, fence=F("fence") + 1)
+    PushChannel.objects.filter(state__in=["live", "opening"]).update(state="stopped")
+    found = list(MirrorRun.objects.filter(is_active=True).order_by("mirror_id"))
+    for neutral in found:
+        with tenant(neutral.account_id):
+            Mirror.objects.filter(pk=neutral.mirror_id).update(cursor="", listing="", page="", next_deep_at=clock.now())
+        tasks.deep_check.defer(mirror_id=neutral.mirror_id)
+    return len(found)
 
 
 def reread_calendar_lists() -> None:

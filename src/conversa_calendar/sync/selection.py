@@ -111,7 +111,7 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
         .filter(remote_id=google_id)
         .first()
     )
-    mode = _checked_mode(row, mode or (known.mode if known else ""))
+    mode = _checked_mode(row, mode or (_former_mode(known, row) if known else ""))
     if known is None:
         return _start(connection, row, mode)
     carrier = known.connection
@@ -271,6 +271,10 @@ def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
     """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
+    if mirror.connection_id != connection.pk:
+        leases.break_off(mirror.pk)  # a run that began with the former one's access stores nothing more
+        # what is personal (reminders, the own answer, the colour) is the new one's, whatever the etags say
+        Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
     mirror.connection, mirror.access = connection, row.access
     was_off = not mirror.is_selected
     mirror.is_selected, mirror.is_paused = True, False
@@ -316,6 +320,12 @@ def _checked_mode(row: DiscoveredCalendar, mode: str) -> str:
     if mode and mode not in allowed:
         raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
     return mode or allowed[0]
+
+
+def _former_mode(mirror: Mirror, row: DiscoveredCalendar) -> str:
+    """The mode as it was; one that was all that the former access allowed follows the access. "" for the usual one."""
+    was_most = mirror.mode == modes_for(mirror.access)[0]
+    return "" if was_most and row.access != mirror.access else mirror.mode
 
 
 def _is_upgrade(mirror: Mirror, row: DiscoveredCalendar) -> bool:
