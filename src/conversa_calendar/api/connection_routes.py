@@ -12,10 +12,11 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.connections import consent, discovery
 from conversa_calendar.connections.models import Connection, Disconnect
-from conversa_calendar.sync import checks, disconnecting, held, presenting, selection, triggers
+from conversa_calendar.sync import checks, disconnecting, held, presenting, publishing, selection, triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
 
 router = Router(tags=["connections"])
@@ -137,6 +138,24 @@ def list_mirrors(request: ApiRequest) -> Payload:
     if not request.caller.member.may(Permission.INTEGRATIONS):
         rows = rows.filter(connection__owner=request.caller.member)
     return {"items": [presenting.mirror(row) for row in rows]}
+
+
+@router.post(
+    "/calendars/{uuid}/publish", response={201: Payload}, summary="Put a native calendar into a new Google calendar"
+)
+@scoped(*MANAGE, in_tenant=False)
+def publish(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        calendar, level = selectors.calendar(request.caller.viewer, uuid)
+        if level != "edit":
+            raise Problem(403, "forbidden", "Only who may change everything in a calendar can put it into Google.")
+        connection = _connection(str(payload.get("connection", "")))
+    if publishing.needs_permission(connection):
+        raise Problem(409, "permission_needed", "Google must allow it first: put it into Google once from Settings.")
+    mirror = publishing.publish(account_id, str(calendar.uuid), str(connection.uuid))
+    with tenant(account_id):
+        return 201, presenting.mirror(_mirror(str(mirror.uuid)))
 
 
 @router.get("/mirrors/{uuid}", summary="One mirror")

@@ -40,6 +40,8 @@ class Calendar(TenantModel):
     hidden_types = ArrayField(models.CharField(max_length=40), default=list)
     created_at = models.DateTimeField(default=clock.now)
     deleted_at = models.DateTimeField(null=True)
+    publishing_since = models.DateTimeField(null=True)
+    """Since when somebody has been putting it into a new Google calendar."""
 
     class Meta:
         constraints = [

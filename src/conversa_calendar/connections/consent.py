@@ -23,7 +23,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection, Consent, Gr
 from conversa_calendar.connections.signals import connection_activated
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.providers.google.oauth import Identity, Tokens, missing_permissions
+from conversa_calendar.providers.google.oauth import APP_CREATED, Identity, Tokens, missing_permissions
 
 LIFETIME = timedelta(minutes=10)
 INVITATION_LIFETIME = timedelta(days=7)
@@ -55,8 +55,10 @@ def begin(
     reconnect: Connection | None = None,
     invitation: Invitation | None = None,
     origin: str = "",
+    extra_scopes: tuple[str, ...] = (),
 ) -> str:
-    """Starts a consent; answers the address at Google to send the browser to."""
+    """Starts a consent, perhaps for permissions beyond the usual ones; answers the address at Google to send the browser
+    to."""
     if not gateway.is_configured():
         raise Refused("not_configured", _("The operator of this installation has not set up Google yet."))
     state, verifier, nonce = ids.new_secret(), secrets.token_urlsafe(48), secrets.token_urlsafe(24)
@@ -75,7 +77,8 @@ def begin(
         expires_at=clock.now() + LIFETIME,
     )
     hint = reconnect.email if reconnect else ""
-    return gateway.oauth(origin).authorization_url(state, verifier, nonce, hint)
+    known = (APP_CREATED,) if reconnect and APP_CREATED in reconnect.scopes else ()  # what was given stays given
+    return gateway.oauth(origin).authorization_url(state, verifier, nonce, hint, extra_scopes or known)
 
 
 def finish(*, state: str, code: str, error: str, browser: Browser, origin: str = "") -> Connection:

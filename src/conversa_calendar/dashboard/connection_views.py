@@ -17,21 +17,23 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings.models import BookingPage
-from conversa_calendar.calendars import services
+from conversa_calendar.calendars import selectors, services
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent, discovery, gateway
 from conversa_calendar.connections.consent import Browser, Refused
 from conversa_calendar.connections.models import Connection, Disconnect
 from conversa_calendar.dashboard import live
-from conversa_calendar.dashboard.guards import MemberRequest, page
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.providers import protocol
-from conversa_calendar.providers.google.oauth import PERMISSION_NAMES, REQUIRED, SCOPES
-from conversa_calendar.sync import disconnecting, held, presenting, selection, tasks, triggers
+from conversa_calendar.providers.google.oauth import APP_CREATED, PERMISSION_NAMES, REQUIRED, SCOPES
+from conversa_calendar.sync import disconnecting, held, presenting, publishing, selection, tasks, triggers
 from conversa_calendar.sync.models import DeepCheck, Mirror
 
 MANAGE = Permission.INTEGRATIONS
+PUBLISHING = "publishing"
+"""Where the session keeps which calendar the permission is asked for."""
 COOKIE = "__Host-connect" if settings.IS_HTTPS else "connect"
 
 
@@ -104,7 +106,8 @@ def callback(request: MemberRequest) -> HttpResponse:
     except protocol.ProviderError:
         messages.warning(request, _("Google's calendar list could not be read yet; open “Choose calendars” again."))
     messages.success(request, _("%(email)s is connected.") % {"email": connection.email})
-    response = redirect("choose", uuid=connection.uuid)
+    wanted = request.session.pop(PUBLISHING, "")
+    response = redirect("publish", uuid=wanted) if wanted else redirect("choose", uuid=connection.uuid)
     response.delete_cookie(COOKIE)
     return response
 
@@ -137,6 +140,50 @@ def choose(request: MemberRequest, uuid: str) -> HttpResponse:
         return render(request, "dashboard/choose.html", context, status=422)
     messages.success(request, _("Mirroring has started. Events appear as they arrive."))
     return redirect("connections" if member.may(MANAGE) else "calendar")
+
+
+@require_http_methods(["GET", "POST"])
+@page(MANAGE, in_tenant=False)
+def publish(request: MemberRequest, uuid: str) -> HttpResponse:
+    """Puts a native calendar into a new Google calendar: what would go out, then the permission, then the start."""
+    member: Member = request.member
+    with tenant(member.account_id):
+        calendar, level = selectors.calendar(viewer(request), uuid)
+        usable = Connection.objects.filter(state="active").order_by("pk")
+        context = {"calendar": calendar, "connections": list(usable), "preview": publishing.preview(calendar)}
+        chosen = usable.filter(uuid=request.POST["connection"]).first() if request.POST.get("connection") else None
+    may_edit = level == "edit" and (calendar.owner_id == member.pk or member.may(Permission.CALENDARS))
+    if calendar.is_mirrored or not may_edit:
+        return render(request, "dashboard/not_found.html", status=404)
+    if request.method == "GET":
+        return render(request, "dashboard/publish.html", context)
+    try:
+        if chosen is not None and publishing.needs_permission(chosen):
+            return _asked_for_more(request, chosen, uuid)
+        publishing.publish(member.account_id, uuid, request.POST.get("connection", ""))
+    except (Invalid, Refused, protocol.ProviderError) as error:
+        context["error"] = getattr(error, "message", "") or _("Google could not be reached just now. Please try again.")
+        return render(request, "dashboard/publish.html", context, status=422)
+    messages.success(request, _("“%(name)s” is now a Google calendar too.") % {"name": calendar.name})
+    return redirect("connections")
+
+
+def _asked_for_more(request: MemberRequest, connection: Connection, calendar: str) -> HttpResponse:
+    """To Google for the right to make calendars, and back to what was being done."""
+    secret = secrets.token_urlsafe(32)
+    browser = _browser(request, secret)
+    with tenant(request.member.account_id):
+        address = consent.begin(
+            member=request.member,
+            browser=browser,
+            reconnect=connection,
+            origin=sign_in.origin(request),
+            extra_scopes=(APP_CREATED,),
+        )
+    request.session[PUBLISHING] = calendar
+    response = redirect(address)
+    response.set_cookie(COOKIE, secret, max_age=600, httponly=True, secure=settings.IS_HTTPS, samesite="Lax", path="/")
+    return response
 
 
 @require_POST

@@ -45,6 +45,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "languages": settings.LANGUAGES,
         "ringing": calendar_services.preference_of(member).ringing_calendars,
         "is_manager": is_manager,
+        "may_connect": member.may(Permission.INTEGRATIONS),
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
         "role_names": {permissions.ADMINISTRATOR: _("Administrator"), permissions.AGENT: _("Agent")},

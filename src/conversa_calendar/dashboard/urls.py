@@ -38,6 +38,7 @@ urlpatterns = [
     path("calendar/rings", calendar_views.rings, name="rings"),
     path("calendar/search", calendar_views.search, name="search"),
     path("calendars/<str:uuid>/toggle", calendar_views.toggle, name="toggle"),
+    path("calendars/<str:uuid>/publish", connection_views.publish, name="publish"),
     path("calendars/<str:uuid>/assign", connection_views.assign, name="assign"),
     path("calendars/<str:uuid>", settings_views.calendar, name="calendar_settings"),
     path("calendar/team", team_views.day, name="team"),

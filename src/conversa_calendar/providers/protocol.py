@@ -136,6 +136,7 @@ class RemoteCalendar(msgspec.Struct, frozen=True):
     time_zone: str
     is_primary: bool
     is_hidden: bool
+    description: str = ""
 
 
 class Busy(msgspec.Struct, frozen=True):
@@ -169,7 +170,7 @@ class Provider(Protocol):
 
     def list_calendars(self) -> Sequence[RemoteCalendar]: ...
 
-    def create_calendar(self, name: str, time_zone: str) -> RemoteCalendar: ...
+    def create_calendar(self, name: str, time_zone: str, description: str = "") -> RemoteCalendar: ...
 
     def list_events(
         self,

@@ -133,7 +133,7 @@ def _charge(lease: Lease) -> str:
     return f", {_CHARGED}" if lease.spent else ""
 
 
-def _spending(lease: Lease) -> dict[str, object]:
+def _spending(lease: Lease) -> dict[str, Any]:
     return {"mirror": lease.mirror_id, "fence": lease.fence, "spent": lease.spent, "grant": lease.grant_id}
 
 
@@ -153,7 +153,7 @@ def release(
         WHERE mirror_id = %(mirror)s AND fence = %(fence)s
         RETURNING is_active AND (wanted > done OR pull_wanted > pull_done) AND next_attempt_at IS NULL
     """
-    values = {
+    values: dict[str, Any] = {
         "is_done": is_done,
         "has_pulled": has_pulled,
         "wanted": lease.wanted,

@@ -264,9 +264,14 @@ def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror
     mirror.save()
     dress(mirror)
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
+    begin(mirror)
+    return mirror
+
+
+def begin(mirror: Mirror) -> None:
+    """The first run of a new mirror."""
     triggers.wake([mirror.pk], is_pull=True)
     history.wake("connections")
-    return mirror
 
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:

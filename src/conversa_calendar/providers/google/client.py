@@ -64,12 +64,12 @@ class GoogleCalendar:
                 return found
         raise protocol.Transient("The calendar list does not end.", reason="endlessList")
 
-    def create_calendar(self, name: str, time_zone: str) -> RemoteCalendar:
-        """A new secondary calendar owned by this account."""
-        sent = msgspec.json.encode({"summary": name, "timeZone": time_zone})
+    def create_calendar(self, name: str, time_zone: str, description: str = "") -> RemoteCalendar:
+        """A new secondary calendar owned by this account. Google makes another one each time that it is asked."""
+        sent = msgspec.json.encode({"summary": name, "timeZone": time_zone, "description": description})
         answer = self._call("POST", "/calendars", {}, sent)
         entry = _decoded(answer, wire.CalendarListEntry, is_write=True)
-        return RemoteCalendar(entry.id, name, "", "owner", time_zone, False, False)
+        return RemoteCalendar(entry.id, name, "", "owner", time_zone, False, False, description)
 
     def list_events(
         self,
@@ -224,6 +224,7 @@ def _calendar(entry: wire.CalendarListEntry) -> RemoteCalendar:
         time_zone=entry.time_zone or "UTC",
         is_primary=bool(entry.primary),
         is_hidden=bool(entry.hidden),
+        description=entry.description or "",
     )
 
 

@@ -114,6 +114,7 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
 class CalendarListEntry(msgspec.Struct, frozen=True, rename="camel"):
     id: str
     summary: str | None = None
+    description: str | None = None
     summary_override: str | None = None
     background_color: str | None = None
     access_role: str | None = None
