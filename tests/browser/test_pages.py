@@ -112,6 +112,7 @@ def test_members_pages(place: Place, chromium: Browser, look: Look) -> None:
     if look.who.startswith("a@"):
         further = (f"connections/{place.connection}/calendars", f"connections/{place.connection}/disconnect")
         further += (f"calendars/{place.booking_page['hosts'][0]['calendar']}/assign", "bookings/pages/new")
+        further += (f"calendars/{place.booking_page['hosts'][0]['calendar']}/publish",)
         further += tuple(f"bookings/pages/{place.booking_page['id']}{more}" for more in ("", "/why", "/offer"))
         troubles += [trouble for name in further for trouble in _looked_at(page, place, name, look)]
     page.goto(f"{place.installation.origin}/calendar?date=2026-12-01")

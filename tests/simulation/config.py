@@ -76,7 +76,7 @@ class Config:
             dice.choice(["full", "short", "empty_first"]),
             dice.choice([0.0, 0.0, 3.0]),
             desks=dice.choice([1, 1, 2]),
-            has_upheavals=dice.random() < 0.4,
+            has_upheavals=dice.random() < 0.55,
             skew_s=dice.choice([0.0, 0.0, 300.0, -300.0, 3600.0, -3600.0]),
             drop_rate=dice.choice([0.0, 0.3]),
             duplicate_rate=dice.choice([0.0, 0.5]),

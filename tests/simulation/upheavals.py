@@ -15,9 +15,9 @@ WEIGHTS = {
     "select": 4,
     "disconnect": 4,
     "reconnect": 4,
-    "revoke": 1,
-    "pause": 1,
-    "empty": 1,
+    "revoke": 2,
+    "pause": 2,
+    "empty": 1.5,
     "access": 5,
     "accept": 8,
 }

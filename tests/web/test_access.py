@@ -47,6 +47,7 @@ PAGES = {
     "calendar/rings": MEMBER,
     "calendars/<str:uuid>/toggle": MEMBER,
     "calendars/<str:uuid>/assign": MEMBER,
+    "calendars/<str:uuid>/publish": MANAGER,
     "calendars/<str:uuid>": MEMBER,
     "calendar/team": MEMBER,
     "calendar/find": MEMBER,
