@@ -143,3 +143,23 @@ def _answers(house: House) -> bool:
     except TROUBLE:
         return False
     return True
+
+
+def test_a_restored_backup_meets_google_again_without_a_double_or_a_loss(house: House) -> None:
+    installation, file = house.installation, str(house.installation.home / "backup.dump")
+    names = house.here()
+    installation.command("db", "dump", file)
+    house.create_here("since here")
+    house.create_there("since there")
+    names += ["since here", "since there"]
+    until(lambda: house.is_one(names))
+    installation.kill_worker()
+    installation.command("pause")
+    said = installation.command("db", "restore", file)
+    assert "1 mirrored calendars will be compared" in said
+    assert "1 mirrored calendars go on" in installation.command("resume")
+    installation.start_worker()
+    until(lambda: house.is_one(names), timeout_s=90)
+    [report] = installation.rows("SELECT count(*) FROM sync_deepcheck WHERE finished_at IS NOT NULL", [])
+    assert report[0] >= 1
+    house.stays_quiet()

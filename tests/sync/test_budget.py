@@ -10,7 +10,19 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Breaker, Grant
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import budget, checks, doctor, leases, planning, running, session, tasks, triggers
+from conversa_calendar.sync import (
+    budget,
+    channels,
+    checks,
+    doctor,
+    halting,
+    leases,
+    planning,
+    running,
+    session,
+    tasks,
+    triggers,
+)
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link, MirrorRun
 from conversa_calendar.sync.running import Ended
@@ -249,3 +261,32 @@ def test_edits_get_ahead_of_checks_in_the_queue(scene: Scene) -> None:
     jobs = ProcrastinateJob.objects.filter(queue_name=tasks.RUN_QUEUE, status="todo").order_by("-priority", "id")
     ranks = [-(-job.priority // (budget.FAIR_MAX + 1)) for job in jobs]
     assert ranks[0] == Rank.EDIT and Rank.NEWS in ranks
+
+
+def test_an_operator_lets_everything_rest_and_go_on_with_all_that_waits(scene: Scene) -> None:
+    halting.pause()
+    mark = scene.google.mark()
+    event = _make(scene, "Walk")
+    scene.ana.insert(summary="There", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    MirrorRun.objects.update(next_check_at=None)
+    for _turn in range(3):
+        MirrorRun.objects.update(next_attempt_at=None)
+        scene.google.settle_once()
+        channels.ensure(scene.mirror.pk)
+    asked = [entry for entry in scene.google.journal(mark) if entry["email"] == ANA and entry["method"] != "POST"]
+    assert asked == [] and scene.alice.get(f"mirrors/{scene.mirror.uuid}")["state"] == "paused"
+    assert [finding.what for finding in doctor.installation() if "operator paused" in finding.says] == ["Sync"]
+    assert scene.alice.get(f"events/{event}")["sync"]["state"] == "pending"
+    assert halting.resume() == 1
+    scene.google.settle()
+    scene.google.check()
+    scene.assert_equal()
+    assert scene.alice.get(f"mirrors/{scene.mirror.uuid}")["state"] in {"polling", "live"}
+
+
+def test_a_run_under_way_stores_nothing_once_the_operator_lets_everything_rest(scene: Scene) -> None:
+    lease = leases.take(scene.mirror.pk)
+    assert lease is not None
+    halting.pause()
+    with tenant(lease.account_id), pytest.raises(leases.FenceLost):
+        leases.confirm(lease)

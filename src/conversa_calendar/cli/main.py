@@ -52,9 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     setup = add("google-setup", _google_setup, "what to enter in Google's console, from the downloaded client file")
     setup.add_argument("client", type=Path, nargs="?")
     add("rotate-keys", _rotate_keys, "seal every credential with the first of ENCRYPTION_KEYS")
-    db = add("db", _db, "dump or restore the database")
-    db.add_argument("action", choices=["dump", "restore"])
-    db.add_argument("file", type=Path)
+    db = add("db", _db, "dump or restore the database; recheck: compare everything with Google, as a restore does")
+    db.add_argument("action", choices=["dump", "restore", "recheck"])
+    db.add_argument("file", type=Path, nargs="?")
+    add("pause", _pause, "let all sync of this installation rest; what is pending stays pending")
+    add("resume", _resume, "let it go on")
     return parser
 
 
@@ -206,11 +208,16 @@ def _rotate_keys(options: argparse.Namespace, env: environment.Environment) -> N
 
 
 def _db(options: argparse.Namespace, env: environment.Environment) -> int:
-    """Whole-database dump and restore by PostgreSQL's own tools; the embedded cluster's superuser sees every row."""
+    """Whole-database dump and restore by PostgreSQL's own tools; the embedded cluster's superuser sees every row. A
+    restored database is brought to this version and compared with Google as a whole."""
+    if options.file is None and options.action != "recheck":
+        raise environment.SettingsError(f"db {options.action} needs the name of a file.")
     with database(env):
         cluster = None if env.database_url else Cluster(env.data_dir)
         url = cluster.url("postgres") if cluster else env.database_owner_url
         folder = f"{cluster._binaries()}/" if cluster else ""
+        if options.action == "recheck":
+            return _recheck()
         if options.action == "dump":
             command = [f"{folder}pg_dump", "--format=custom", f"--file={options.file}", url]
         else:
@@ -222,7 +229,33 @@ def _db(options: argparse.Namespace, env: environment.Environment) -> int:
                 f"--dbname={url}",
                 str(options.file),
             ]
-        return subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, check=False).returncode
+        return code or (_recheck() if options.action == "restore" else 0)
+
+
+def _recheck() -> int:
+    _migrated()
+    from conversa_calendar.sync import checks
+
+    print(f"{checks.recheck_everything()} mirrored calendars will be compared with Google.")
+    return 0
+
+
+def _pause(options: argparse.Namespace, env: environment.Environment) -> None:
+    with database(env):
+        django_ready()
+        from conversa_calendar.sync import halting
+
+        halting.pause()
+        print("Sync rests. Edits are kept; conversa-calendar resume lets it go on.")
+
+
+def _resume(options: argparse.Namespace, env: environment.Environment) -> None:
+    with database(env):
+        django_ready()
+        from conversa_calendar.sync import halting
+
+        print(f"{halting.resume()} mirrored calendars go on.")
 
 
 def _set_up_link(origin: str) -> str | None:

@@ -82,7 +82,7 @@ async def _work() -> bool:
                         install_signal_handlers=False,
                     )
                 )
-                for queues, concurrency in (((RUN_QUEUE, UPKEEP_QUEUE), CONCURRENCY), ((BACKFILL_QUEUE,), BACKFILLS))
+                for queues, concurrency in (([RUN_QUEUE, UPKEEP_QUEUE], CONCURRENCY), ([BACKFILL_QUEUE], BACKFILLS))
             ]
             wish = asyncio.create_task(told.wait())
             await asyncio.wait({*lanes, wish}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,5 +93,5 @@ async def _work() -> bool:
                 with contextlib.suppress(asyncio.CancelledError):
                     await lane
     except (ProcrastinateException, psycopg.Error, OSError) as error:
-        log.warning("the worker broke off: %s", " ".join(str(error).split())[:200])
+        log.warning("the worker broke off: %s", " ".join(f"{error} {error.__cause__ or ''}".split())[:200])
     return told.is_set()

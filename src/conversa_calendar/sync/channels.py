@@ -21,7 +21,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import notices, triggers
+from conversa_calendar.sync import halting, notices, triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 
 PATH = "/push/google"
@@ -44,7 +44,7 @@ def ensure(mirror_id: int) -> None:
     if run is None or not settings.PUBLIC_URL:
         return
     now = clock.now()
-    if not _is_wanted(mirror_id, now):
+    if not _is_wanted(mirror_id, now) or halting.is_halted():
         return
     with tenant(run.account_id):
         mirror = Mirror.objects.select_related("connection").filter(pk=mirror_id).first()

@@ -17,7 +17,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.domain.event import changed_units
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import linking, running, triggers
+from conversa_calendar.sync import halting, linking, running, triggers
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
 
 EVERY_S = 7 * 24 * 3600.0
@@ -87,6 +87,8 @@ def recheck_everything() -> int:
 
 def reread_calendar_lists() -> None:
     """Reads every connection's calendar list again; an unused grant is exercised by it."""
+    if halting.is_halted():
+        return
     for account_id in Account.objects.filter(is_suspended=False).order_by("pk").values_list("pk", flat=True):
         with tenant(account_id):
             chosen = list(Connection.objects.filter(state=ACTIVE).order_by("pk").values_list("pk", flat=True))

@@ -15,8 +15,9 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Breaker, Connection
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import presenting
+from conversa_calendar.sync import halting, presenting
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.session import PROJECT
 
 CLOCK_SKEW_S = 60
 LATE = timedelta(hours=2)
@@ -63,7 +64,11 @@ def installation() -> list[Finding]:
     found = [_database()]
     if not found[0].is_good:
         return found
-    return [*found, _migrations(), _role(), _clock(), workers(), google_client(), public_address(), _mail()]
+    found += [_migrations(), _role(), _clock(), workers(), google_client(), public_address(), _mail()]
+    if halting.is_halted():
+        says = _("rests: its operator paused it. conversa-calendar resume lets it go on; nothing is lost.")
+        found.append(Finding(_("Sync"), False, says))
+    return found
 
 
 def account_findings() -> list[Finding]:
@@ -122,7 +127,7 @@ def google_client() -> Finding:
     unset = _(
         "The operator has to set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; conversa-calendar google-setup helps."
     )
-    refused = Breaker.objects.filter(open_until__gt=clock.now()).first()
+    refused = Breaker.objects.filter(name=PROJECT, open_until__gt=clock.now()).first()
     if is_set and refused is not None:
         says = _("Google refuses this installation (%(reason)s); it is asked again at %(at)s.")
         return Finding(_("Google client"), False, says % {"reason": refused.reason, "at": at(refused.open_until)})

@@ -13,6 +13,7 @@ from conversa_calendar.connections.models import ACTIVE, Breaker, Connection, Gr
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.protocol import Provider
+from conversa_calendar.sync.halting import HALTED
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
 
@@ -97,7 +98,7 @@ def load(lease: Lease) -> Session:
     if mirror.fence != lease.fence:
         raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
     connection = mirror.connection
-    if not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
+    if mirror.is_halted or not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
         raise CannotRun("paused")
     if connection is None or connection.state != ACTIVE:
         raise CannotRun("reconnect_needed")
@@ -138,6 +139,7 @@ def _rows() -> QuerySet[Any]:
         slowed_until=Subquery(grant.values("slowed_until")),
         writes_paused_until=Subquery(grant.values("writes_paused_until")),
         pauses=Subquery(grant.values("pauses")),
+        is_halted=Exists(Breaker.objects.filter(name=HALTED)),
         project_until=Subquery(breaker.values("open_until")),
         project_failures=Subquery(breaker.values("failures")),
         fence=Subquery(MirrorRun.objects.filter(mirror_id=OuterRef("pk")).values("fence")),
