@@ -13,7 +13,8 @@ def main() -> int:
     _chromium()
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     fast = subprocess.run([*pytest, "-n", "2", "-m", "not browser and not processes"], cwd=ROOT, check=False).returncode
-    slow = subprocess.run([*pytest, "-m", "browser or processes"], cwd=ROOT, check=False).returncode
+    real = [*pytest, "-n", "2", "--dist", "loadfile", "-m", "browser or processes"]
+    slow = subprocess.run(real, cwd=ROOT, check=False).returncode
     return fast or slow
 
 

@@ -33,7 +33,7 @@ RECORDED = (
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 FRESH_S = 60.0
 PLANTED_BUDGET = 24
-REPLAYS = 3
+REPLAYS = 10
 SWEEPS = 5
 STRIDE = 12
 
@@ -82,15 +82,22 @@ def test_a_worker_killed_at_one_boundary_after_another(seed: int) -> None:
 
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.seed], ids=lambda bug: bug.name)
 def test_a_planted_bug_is_seen(bug: Bug) -> None:
-    """The recorded seed shows it at once; where the engine has changed what that seed leads to, one of the next has to."""
-    seeds = [bug.seed, *(seed for seed in range(1, 1 + PLANTED_BUDGET) if seed != bug.seed)]
-    assert any(bug.seen(seed) for seed in seeds), f"not seen in {PLANTED_BUDGET} scenarios"
+    """The recorded seed shows it at once; where the engine has changed what that seed leads to, one of the next has to.
+    A bug may break whatever looks at it, which is seen as well."""
+    for seed in [bug.seed, *(seed for seed in range(1, 1 + PLANTED_BUDGET) if seed != bug.seed)]:
+        try:
+            is_seen = bool(bug.seen(seed))
+        except Exception:
+            is_seen = True
+        if is_seen:
+            assert not bug.unseen(seed), "the clean engine has to pass the same scenario"
+            return
+    pytest.fail(f"not seen in {PLANTED_BUDGET} scenarios")
 
 
 def test_the_same_seed_gives_the_same_trace() -> None:
-    for seed in (7, 11):
-        first, *others = (scenario.play(Config.drawn(seed)).trace for _turn in range(REPLAYS))
-        assert all(trace == first for trace in others)
+    first, *others = (scenario.play(Config.drawn(7)).trace for _turn in range(REPLAYS))
+    assert all(trace == first for trace in others)
 
 
 def test_a_failing_scenario_is_made_small_and_can_be_told() -> None:

@@ -20,6 +20,8 @@ from conversa_calendar.config import postgres
 from conversa_calendar.config.postgres import Cluster
 
 HOST = "127.0.0.1"
+FIRST_PORT = 8100 + 400 * int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+"""Each parallel run of the tests looks for free ports in a range of its own."""
 PASSWORD = "correct horse battery"
 
 
@@ -27,7 +29,7 @@ class Installation:
     """A running installation; `worker` can be killed and started again."""
 
     def __init__(self, home: Path) -> None:
-        self.port = processes.free_port(HOST, 8100)
+        self.port = processes.free_port(HOST, FIRST_PORT)
         self.google_port = processes.free_port(HOST, self.port + 40)
         self.live_port = processes.free_port(HOST, self.port + 1)
         self.origin = f"http://{HOST}:{self.port}"
