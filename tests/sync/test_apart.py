@@ -140,6 +140,28 @@ def test_a_cancellation_that_google_refuses_is_taken_back(scene: Scene, is_known
     scene.assert_equal()
 
 
+def test_a_cancellation_that_google_has_and_refuses_to_hear_again_stays_one(scene: Scene) -> None:
+    """Moved with its series, a cancelled occurrence is sent again; that Google refuses it does not bring it back here."""
+    target = scene.another_calendar()
+    series = scene.ana.insert(
+        summary="Daily",
+        start=at("2026-12-01T09:00:00"),
+        end=at("2026-12-01T10:00:00"),
+        recurrence=["RRULE:FREQ=DAILY;COUNT=3"],
+    )
+    scene.ana.delete(f"{series['id']}_20261202T120000Z")
+    scene.google.check()
+    [event] = {item["series"] or item["id"] for item in scene.here()}
+    _refuse(scene, "PATCH")
+    scene.patch(event, {"calendar": str(target.calendar.uuid)})
+    scene.google.check()
+    path = f"events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z&calendar={target.calendar.uuid}"
+    days = [item["start"]["date_time"][:10] for item in scene.alice.get(path)["items"]]
+    assert days == ["2026-12-01", "2026-12-03"]
+    path = f"calendars/{target.remote_id}/events?singleEvents=true"
+    assert [item["start"]["dateTime"][:10] for item in scene.ana.call("GET", path)["items"]] == days
+
+
 def test_one_event_that_cannot_be_stored_does_not_stop_its_calendar(scene: Scene) -> None:
     apply_items = pulling._apply_items
 

@@ -246,7 +246,8 @@ def test_a_long_listing_is_handed_to_the_lane_that_is_there_for_it(scene: Scene)
     mark = scene.google.mark()
     assert running.run(scene.mirror.pk, may_backfill=False) is Ended.HANDED_OVER
     assert scene.google.journal(mark) == []
-    tasks.run_mirror(mirror_id=scene.mirror.pk)
+    for _minute in range(3):
+        tasks.run_mirror(mirror_id=scene.mirror.pk)
     [job] = ProcrastinateJob.objects.filter(queue_name=tasks.BACKFILL_QUEUE, status="todo")
     assert job.task_name.endswith("backfill") and job.args == {"mirror_id": scene.mirror.pk}
     tasks.backfill(mirror_id=scene.mirror.pk)

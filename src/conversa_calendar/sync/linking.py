@@ -155,6 +155,9 @@ def take_back(session: Session, event: Event, link: Link) -> None:
         event.overridden = overridden_units(event.series, event.original_key, base)
         event.revision += 1
         editing.store(event, session.calendar, base)
+    elif event.is_cancelled_occurrence and event.series is not None and link.raw:
+        _ask_about(session, link)  # cancelled there too, as far as we know
+        return
     elif event.is_cancelled_occurrence and event.series is not None:
         editing.remove(event, by="cut")
         occurrences.rebuild(event.series, session.calendar.time_zone)
@@ -226,15 +229,21 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
             continue
         if Event.objects.filter(series=series, original_key=link.original_key, deleted_at=None).exists():
             continue
-        link.remote_deleted_at, link.seen_generation = clock.now(), 0
         link.tombstoned_at, link.wants_delete, link.intent = None, False, None
-        link.save(update_fields=["remote_deleted_at", "seen_generation", "tombstoned_at", "wants_delete", "intent"])
+        link.save(update_fields=["tombstoned_at", "wants_delete", "intent"])
+        _ask_about(session, link)
         former.deleted_at, former.deleted_by, former.is_unsettled, former.sync_state = None, "", False, "synced"
         known = base_of(link) or msgspec.structs.replace(former.content, status="cancelled")
         editing.store(former, session.calendar, known)
-        session.has_deletions = True
-        leases.want([session.mirror.pk], is_pull=True)
     occurrences.rebuild(series, session.calendar.time_zone)
+
+
+def _ask_about(session: Session, link: Link) -> None:
+    """Whether it is still there is asked before anything more is believed of it."""
+    link.remote_deleted_at, link.seen_generation = clock.now(), 0
+    link.save(update_fields=["remote_deleted_at", "seen_generation"])
+    session.has_deletions = True
+    leases.want([session.mirror.pk], is_pull=True)
 
 
 def _has_occurrence(series: Event, key: str) -> bool:

@@ -167,7 +167,9 @@ def slow_down(session: Session, until: datetime) -> None:
 def pause_writes(session: Session) -> None:
     """Google takes no more writes of this user for hours: each time that it still does not, the pause is twice as long."""
     now = clock.now()
-    grant = Grant.objects.select_for_update().get(sub=session.connection.sub)
+    grant = Grant.objects.select_for_update().filter(sub=session.connection.sub).first()
+    if grant is None:
+        return
     if grant.writes_paused_until is None or grant.writes_paused_until <= now:
         pause_s = min(PAUSE_S * 2.0 ** min(grant.pauses, 10), PAUSE_MAX_S)
         grant.writes_paused_until, grant.pauses = now + timedelta(seconds=ids.jitter(pause_s, 0.1)), grant.pauses + 1

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db import connection as database
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.kit import clock
@@ -35,7 +36,7 @@ def _run(mirror_id: int, *, may_backfill: bool) -> None:
     try:
         for _round in range(AGAIN_MAX):
             ended = running.run(mirror_id, may_backfill=may_backfill)
-            if ended is Ended.HANDED_OVER:
+            if ended is Ended.HANDED_OVER and not _is_waiting(mirror_id):
                 backfill.defer(mirror_id=mirror_id)
             if ended is not Ended.AGAIN:
                 break
@@ -43,6 +44,12 @@ def _run(mirror_id: int, *, may_backfill: bool) -> None:
         _look_again(mirror_id)
     finally:
         database.close_if_unusable_or_obsolete()
+
+
+def _is_waiting(mirror_id: int) -> bool:
+    """Whether a long listing of the mirror has its job already, so that none is added every minute."""
+    jobs = ProcrastinateJob.objects.filter(queue_name=BACKFILL_QUEUE, status="todo", task_name=backfill.name)
+    return bool(jobs.filter(args={"mirror_id": mirror_id}).exists())
 
 
 @app.task(queue=UPKEEP_QUEUE)
