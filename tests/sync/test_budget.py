@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.tenancy import tenant
@@ -291,3 +292,17 @@ def test_a_run_under_way_stores_nothing_once_the_operator_lets_everything_rest(s
     halting.pause()
     with tenant(lease.account_id), pytest.raises(leases.FenceLost):
         leases.confirm(lease)
+
+
+def test_a_quiet_check_counts_its_units_in_the_statements_that_it_needs_anyway(scene: Scene) -> None:
+    MirrorRun.objects.update(next_check_at=None, usage_minute=0)
+    mark = scene.google.mark()
+    with CaptureQueriesContext(connection) as seen:
+        running.run(scene.mirror.pk)
+    statements = [
+        query["sql"] for query in seen if not query["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))
+    ]
+    assert len(statements) <= 10, "\n".join(" ".join(text.split())[:140] for text in statements)
+    assert len(scene.google.journal(mark)) == 1
+    run = MirrorRun.objects.get()
+    assert (run.units_now, run.grant_id) == (1, Grant.objects.get().pk)

@@ -16,10 +16,9 @@ from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import bulk, linking
 from conversa_calendar.sync.bulk import NewEvent
-from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.models import NO_MASTER, Link, Mirror
 from conversa_calendar.sync.session import Session
 
-NO_MASTER = "waits for its series"
 _ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
 """An occurrence whose series was not visible, shown as an event of its own."""
 
@@ -49,6 +48,7 @@ def create(session: Session, remotes: list[RemoteEvent]) -> int:
         taken[override.series_id] = taken.get(override.series_id, frozenset()) | {override.original_key}
     bulk.insert_events(session, [*new, *made], taken)
     bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
+    session.has_parked = session.has_parked or bool(parked)
     _join(session, {item.remote.id for item in new if item.kind == "series"})
     known_ids = {event.pk for event in masters.values()}
     bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
@@ -240,6 +240,8 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 
 def bring_in_waiting(session: Session) -> None:
     """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
+    if not (session.has_parked or session.has_news):
+        return
     links = Link.objects.filter(mirror=session.mirror)
     series = set(links.filter(event=None, parked=NO_MASTER).values_list("series_remote_id", flat=True))
     if session.has_news:

@@ -8,6 +8,8 @@ from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock, ids
 
 TWO_WAY, READ_ONLY, BUSY_ONLY = "two_way", "read_only", "busy_only"
+NO_MASTER = "waits for its series"
+"""Why an occurrence is parked that came before its series."""
 
 
 class Mirror(TenantModel):

@@ -15,7 +15,7 @@ from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.protocol import Provider
 from conversa_calendar.sync.halting import HALTED
 from conversa_calendar.sync.leases import FenceLost, Lease
-from conversa_calendar.sync.models import BUSY_ONLY, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.models import BUSY_ONLY, NO_MASTER, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
 
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
 PROJECT = "google"
@@ -53,6 +53,8 @@ class Session:
     has_waiting: bool = False
     """A deletion waits for a worker that is at another calendar."""
     has_channel: bool = False
+    has_parked: bool = False
+    """Whether occurrences wait for their series."""
     may_backfill: bool = True
     has_found: bool = False
     """Whether somebody at the provider had changed something."""
@@ -117,6 +119,7 @@ def load(lease: Lease) -> Session:
         has_deletions=mirror.has_deletions,
         has_held=mirror.has_held,
         has_channel=mirror.has_channel,
+        has_parked=mirror.has_parked,
         slowed_until=mirror.slowed_until,
         writes_paused_until=mirror.writes_paused_until,
         pauses=mirror.pauses or 0,
@@ -147,6 +150,7 @@ def _rows() -> QuerySet[Any]:
         has_deletions=Exists(deleted),
         has_held=Exists(links.filter(is_held=True)),
         has_channel=Exists(living),
+        has_parked=Exists(links.filter(event=None, parked=NO_MASTER)),
     )
 
 
