@@ -498,12 +498,17 @@ def test_an_event_moved_here_while_its_deletion_there_is_held(scene: Scene, is_r
     assert states == {scene.ana.email: "held", second.remote_id: "polling"}
 
 
-def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_taken_out(scene: Scene) -> None:
-    """It once stood there unseen."""
+@pytest.mark.parametrize("is_check_due", [False, True])
+def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_taken_out(
+    scene: Scene, is_check_due: bool
+) -> None:
+    """It once stood there unseen, and did again when the run that was refused listed what had changed."""
     event = scene.create("Walk")
     native = scene.alice.post("calendars", {"name": "Only here"})["id"]
     effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
     scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": effect, "times": 1})
+    if is_check_due:
+        MirrorRun.objects.update(next_check_at=None)
     scene.patch(event["id"], {"calendar": native})
     scene.google.check()
     assert [item["summary"] for item in scene.here()] == ["Walk"] == [item["summary"] for item in scene.ana.list()]

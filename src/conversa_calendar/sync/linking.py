@@ -17,7 +17,7 @@ from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import leases
-from conversa_calendar.sync.models import Link, Mirror, MirrorRun
+from conversa_calendar.sync.models import Link, MirrorRun
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
@@ -167,8 +167,13 @@ def take_back(session: Session, event: Event, link: Link) -> None:
 
 
 def pull_again(session: Session) -> None:
-    """Lists everything once more, so that something whose link went comes in anew."""
-    Mirror.objects.filter(pk=session.mirror.pk).update(cursor="")
+    """Lists everything once more, so that something whose link went comes in anew. What this run goes on to list counts,
+    too: it knows nothing of the cursor any more."""
+    mirror = session.mirror
+    mirror.cursor = ""
+    if mirror.listing != "near":  # which is followed by everything anyway
+        mirror.listing, mirror.page = "", ""
+    mirror.save(update_fields=["cursor", "listing", "page"])
     leases.want([session.mirror.pk], is_pull=True)
 
 
