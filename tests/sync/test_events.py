@@ -504,6 +504,7 @@ def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_
 ) -> None:
     """It once stood there unseen, and did again when the run that was refused listed what had changed."""
     event = scene.create("Walk")
+    scene.google.check()
     native = scene.alice.post("calendars", {"name": "Only here"})["id"]
     effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
     scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": effect, "times": 1})
