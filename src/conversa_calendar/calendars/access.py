@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.calendars.models import LEVELS, Assignment, Calendar, Event
+from conversa_calendar.calendars.models import LEVELS, ORDINARY_TYPES, Assignment, Calendar, Event
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def read_only_reason(event: Event | None, calendar: Calendar, level: str) -> str
         return calendar.read_only_reason or _("This calendar is mirrored read only.")
     if event is None:
         return ""
-    if event.event_type not in {"default", "fromGmail"}:
+    if calendar.is_mirrored and event.event_type not in ORDINARY_TYPES:
         return _("Google keeps events of this kind; change it there.")
     facts = event.facts
     if facts.is_locked:

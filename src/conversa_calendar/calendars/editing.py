@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import history, invitations, occurrences
-from conversa_calendar.calendars.models import Calendar, Event, History, Occurrence
+from conversa_calendar.calendars.models import ORDINARY_TYPES, Calendar, Event, History, Occurrence
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
@@ -318,6 +318,8 @@ def _locked(event: Event, if_match: str) -> Event:
         raise Changed(found)
     if found.deleted_at is not None:
         raise Invalid("event", _("This event is in the trash; restore it first."))
+    if found.calendar.is_mirrored and found.event_type not in ORDINARY_TYPES:
+        raise Invalid("event", _("Google keeps events of this kind; change it there."))
     return found
 
 

@@ -17,6 +17,8 @@ from conversa_calendar.kit import clock, ids
 
 TRASH_DAYS = 30
 HISTORY_DAYS = 400
+ORDINARY_TYPES = {"", "default", "fromGmail"}
+"""Kinds of events that people may change outside of Google too; others are out of office, birthdays, ones not yet invented."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 LEVELS = ("busy", "details", "edit")
 LONG_SPAN = timedelta(days=7)
