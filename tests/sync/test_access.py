@@ -212,3 +212,31 @@ def test_free_busy_calendar_shows_busy_blocks(scene: Scene) -> None:
         "items"
     ]
     assert len(rows) == 1 and "secret" not in str(rows)
+
+
+def test_an_answer_that_shows_nothing_any_more_is_not_taken_for_an_edit(scene: Scene, team: Team) -> None:
+    """The answer to a write was lost and access was lowered to free/busy: what was asked about the event was its time only,
+    which once emptied it here."""
+    team.share("writer")
+    body = {
+        "calendar": str(team.mirror.calendar.uuid),
+        "summary": "Plan",
+        "location": "Attic",
+        "start": {"date": "2026-12-08"},
+    }
+    fault = {"match": {"method": "POST", "path": "*/events"}, "effect": {"drop": "after_commit"}, "times": 1}
+    scene.google.control("faults", fault)
+    scene.alice.post("events", body)
+    scene.google.settle_once()
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=team.mirror.pk).update(failures=0)
+    team.share("freeBusyReader")
+    team.attempt()
+    assert [(item["summary"], item["location"]) for item in team.here()] == [("Plan", "Attic")]
+    assert team.reread().state == "access_reduced"
+    team.share("writer")
+    scene.google.check()
+    team.press("sync")
+    scene.google.check()
+    assert [(item["summary"], item["location"]) for item in team.here()] == [("Plan", "Attic")]
+    assert [item["summary"] for item in team.owner.list(TEAM)] == ["Plan"]

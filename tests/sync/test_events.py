@@ -10,7 +10,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, History
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import leases, running
-from conversa_calendar.sync.models import Link, MirrorRun
+from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from tests.support.google import at
 from tests.sync.conftest import Scene
 
@@ -515,6 +515,36 @@ def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_
     assert [item["summary"] for item in scene.here()] == ["Walk"] == [item["summary"] for item in scene.ana.list()]
     assert scene.here()[0]["id"] != event["id"] and scene.alice.get(f"events/{event['id']}")["calendar"] == native
     scene.assert_equal()
+
+
+def test_an_event_moved_at_google_is_not_copied_after_itself_by_a_move_here(scene: Scene) -> None:
+    """Its new calendar was pulled, its former one not yet: moved by hand now, it stood there twice."""
+    target = scene.another_calendar()
+    event = scene.create("Travels")
+    remote_id = scene.remote_id(event["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    answer = scene.alice.call("PATCH", f"events/{event['id']}", {"calendar": str(target.calendar.uuid)})
+    assert answer.status_code == 422 and "try again" in answer.content.decode()
+    scene.google.check()
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == str(target.calendar.uuid)
+    assert [item["id"] for item in scene.ana.list(target.remote_id)] == [remote_id] and scene.ana.list() == []
+    assert scene.here() == []
+
+
+def test_an_event_taken_out_is_not_taken_for_a_new_one_when_it_is_listed_before_it_is_deleted(scene: Scene) -> None:
+    """After a failure a calendar is listed before anything is sent to it; with a dead cursor it shows the copy as well."""
+    event = scene.create("Walk")
+    scene.google.check()
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.here() == []
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == native
 
 
 def test_an_event_that_has_just_come_from_a_calendar_is_not_moved_back_before_it_is_told_from_a_new_one(

@@ -90,7 +90,7 @@ def _is_really_gone(session: Session, link: Link) -> bool:
     if decide(Side.SAME, Side.DELETED if is_seen else Side.ABSENT) is not Decision.CONFIRM_ABSENCE:
         return True
     try:
-        remote = session.provider.get_event(session.mirror.remote_id, link.remote_id)
+        remote = session.read(link.remote_id)
     except (protocol.NotFound, protocol.Gone):
         return True
     is_occurrence = link.event is not None and link.event.kind == "override" and bool(remote.original_key)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
@@ -53,6 +53,8 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     if can_move and taken.filter(tombstoned_at=None, remote_deleted_at__isnull=False, event__deleted_at=None).exists():
         # moved from there at the provider, and not told from a new event yet
         raise Invalid("calendar", _("This event has just come from that calendar; try again in a moment."))
+    if can_move and _has_arrived(event, taken):
+        raise Invalid("calendar", _("This event has just arrived in that calendar; try again in a moment."))
     # an id that lives there, or one that a late create may have left there and that we delete, cannot come back
     unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw=""))
     if can_move and destination is not None and not unusable.exists():
@@ -67,6 +69,13 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
         Link.objects.filter(mirror=origin, event__series=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
+
+
+def _has_arrived(event: Event, there: QuerySet[Link]) -> bool:
+    """Whether somebody has moved the event there at the provider, where it stands as an event of its own until its former
+    calendar's list tells. A guest's copy is another thing."""
+    twins = there.filter(tombstoned_at=None, event__deleted_at=None).exclude(event=None).exclude(event=event)
+    return any(link.event is not None and link.event.facts.is_own_copy for link in twins.select_related("event"))
 
 
 def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:

@@ -369,6 +369,11 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
         )
         return
+    if link.wants_delete and side is Side.SAME and remote.content is not None:
+        # moved away or taken out here, and not cleared away there yet: seeing it once more brings nothing back
+        Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation)
+        session.has_leftovers = True
+        return
     is_late_create = link.tombstoned_at is not None and not link.raw and link.is_ours
     if is_late_create and linking.is_untouched_copy(link, remote):
         # an id whose first arrival was never seen: a late request of ours, not a person's restore

@@ -74,7 +74,7 @@ def _call(session: Session, action: Action) -> RemoteEvent | None:
         case "move":
             return _move(session, action)
         case _:
-            return provider.get_event(calendar_id, action.link.remote_id)
+            return session.read(action.link.remote_id)
 
 
 def _move(session: Session, action: Action) -> RemoteEvent:
@@ -89,7 +89,7 @@ def _move(session: Session, action: Action) -> RemoteEvent:
             return session.provider.move(place, link.remote_id, target)
         except (protocol.NotFound, protocol.Gone):
             continue
-    return session.provider.get_event(target, link.remote_id)
+    return session.read(link.remote_id)
 
 
 def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Action | None:
@@ -113,7 +113,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
     """Somebody changed it first: read, merge, plan again, at most three times in a row."""
     attempts = _conflicts(session, action)
     try:
-        remote = session.provider.get_event(session.mirror.remote_id, action.link.remote_id)
+        remote = session.read(action.link.remote_id)
     except (protocol.NotFound, protocol.Gone) as error:
         return _after_gone(session, action, error)
     with tenant(session.account_id):
@@ -153,7 +153,7 @@ def _conflicts(session: Session, action: Action) -> int:
 
 def _after_duplicate(session: Session, action: Action) -> Action | None:
     """Our id is taken: by our own first attempt, or by a deletion at the provider since."""
-    remote = session.provider.get_event(session.mirror.remote_id, action.link.remote_id)
+    remote = session.read(action.link.remote_id)
     return _settled(session, Action("resolve", action.event, action.link, revision=action.revision), remote)
 
 

@@ -12,11 +12,13 @@ from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE, Breaker, Connection, Grant
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
-from conversa_calendar.providers.protocol import Provider
+from conversa_calendar.providers import protocol
+from conversa_calendar.providers.protocol import Provider, RemoteEvent
 from conversa_calendar.sync.halting import HALTED
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import BUSY_ONLY, NO_MASTER, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
 
+SEES_EVERYTHING = {"owner", "writer"}
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
 PROJECT = "google"
 PAUSE_S, PAUSE_MAX_S = 3600.0, 86_400.0
@@ -84,6 +86,14 @@ class Session:
     @property
     def account_id(self) -> int:
         return self.lease.account_id
+
+    def read(self, remote_id: str) -> RemoteEvent:
+        """One event as it stands at the provider. An answer that shows less than our access lets us see tells that the
+        access is less by now: only a listing says what it is. Raises ProviderError."""
+        remote = self.provider.get_event(self.mirror.remote_id, remote_id)
+        if remote.is_masked and not remote.is_cancelled and self.mirror.access in SEES_EVERYTHING:
+            raise protocol.Transient("Google shows less of this event than before.", reason="masked")
+        return remote
 
     @property
     def can_write(self) -> bool:

@@ -102,7 +102,10 @@ def _place(item: wire.Event) -> tuple[str, str]:
 
 
 def _is_masked(item: wire.Event) -> bool:
-    return item.visibility in {"private", "confidential"} and item.summary is None and item.reminders is None
+    """Whether Google shows when it is and nothing else, as for somebody else's private event, or for every event of a
+    calendar whose sharing was reduced to free/busy. What exactly is left then is not documented (G open question 6)."""
+    is_silent = item.summary is None and item.reminders is None
+    return is_silent and (item.visibility in {"private", "confidential"} or item.organizer is None)
 
 
 def _content(item: wire.Event, calendar_zone: str) -> Content:
