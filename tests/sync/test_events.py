@@ -517,6 +517,27 @@ def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_
     scene.assert_equal()
 
 
+@pytest.mark.parametrize("what", ["moved", "deleted"])
+def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(scene: Scene, what: str) -> None:
+    target = scene.another_calendar()
+    event = scene.create("Travels")
+    remote_id = scene.remote_id(event["id"])
+    fault = {"match": {"method": "PATCH", "path": f"*/events/{remote_id}"}, "effect": {"code": "G06"}, "times": 1}
+    scene.google.control("faults", fault)
+    scene.patch(event["id"], {"location": "Attic"})
+    assert scene.alice.get(f"events/{event['id']}")["sync"]["state"] == "parked"
+    if what == "moved":
+        scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+        scene.google.check()
+        history = scene.alice.get(f"events/{event['id']}/history")["items"]
+        assert "Attic" in str([entry["lost"] for entry in history])
+    else:
+        scene.ana.delete(remote_id)
+        scene.google.check()
+        [gone] = scene.alice.get("trash")["items"]
+        assert gone["location"] == "Attic"
+
+
 def test_an_event_moved_at_google_is_not_copied_after_itself_by_a_move_here(scene: Scene) -> None:
     """Its new calendar was pulled, its former one not yet: moved by hand now, it stood there twice."""
     target = scene.another_calendar()

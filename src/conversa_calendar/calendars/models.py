@@ -147,6 +147,11 @@ class Event(TenantModel):
         return f'"{self.pk}-{self.revision}"'
 
     @property
+    def has_unsent(self) -> bool:
+        """Whether it holds an edit that the provider does not have: not sent yet, or refused there."""
+        return self.is_unsettled or self.sync_state in {"refused", "parked"}
+
+    @property
     def is_series(self) -> bool:
         return self.kind == "series"
 

@@ -122,7 +122,7 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     identity and history, and a series with its exceptions."""
     assert remote.content is not None
     before, after = event.content, remote.content
-    lost = {name: readable(before, name) for name in changed_units(after, before)} if event.is_unsettled else {}
+    lost = {name: readable(before, name) for name in changed_units(after, before)} if event.has_unsent else {}
     remember(link, remote, session.mirror.time_zone)
     link.tombstoned_at, link.wants_delete = None, False
     link.save()
@@ -276,7 +276,7 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
         return
     after = msgspec.structs.replace(before, status="cancelled")
     lost: dict[str, Any] = {}
-    if event.is_unsettled:
+    if event.has_unsent:
         lost = {name: readable(before, name) for name in event.overridden}
     event.is_unsettled = False
     event.revision += 1
@@ -290,7 +290,7 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
 def delete_here(session: Session, event: Event, link: Link) -> None:
     """Carries out a deletion seen at the provider: the event goes to the trash, an unsent edit with it."""
     remote_side = Side.DELETED
-    local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.is_unsettled else Side.SAME
+    local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.has_unsent else Side.SAME
     decision = decide(local_side, remote_side)
     twin = _moved_twin(event) if decision is not Decision.FORGET else None
     if twin is not None and not _is_at_rest(twin):
@@ -345,7 +345,7 @@ def _is_at_rest(twin: Event) -> bool:
 def _follow_to(session: Session, event: Event, twin: Event) -> None:
     """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
     before, content, source = event.content, twin.content, event.calendar
-    lost = {name: readable(before, name) for name in changed_units(content, before)} if event.is_unsettled else {}
+    lost = {name: readable(before, name) for name in changed_units(content, before)} if event.has_unsent else {}
     for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
         editing.remove(override, by="remote")
     Link.objects.filter(event=twin).update(event=event)
