@@ -528,6 +528,8 @@ def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(
     assert scene.alice.get(f"events/{event['id']}")["sync"]["state"] == "parked"
     if what == "moved":
         scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+        MirrorRun.objects.update(next_check_at=None)
+        running.run(target.pk)
         scene.google.check()
         history = scene.alice.get(f"events/{event['id']}/history")["items"]
         assert "Attic" in str([entry["lost"] for entry in history])
