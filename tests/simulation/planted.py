@@ -538,7 +538,7 @@ BUGS = (
     ),
     Bug("no safety check", lambda: [(tasks, "dispatch", lambda timestamp: None)], "deaf", seed=1),
     Bug("409 is a refusal", _conflict_is_refusal, draw=_drawn("G05", kinds=WORK, trouble=8.0)),
-    Bug("412 drops the edit", _precondition_drops_edit, draw=_drawn("G18", kinds=EDITS, trouble=6.0)),
+    Bug("412 drops the edit", _precondition_drops_edit, draw=_drawn("G18", kinds=WORK, trouble=6.0)),
     Bug("the loser of a conflict is discarded", _loser_discarded, "deaf", draw=_drawn(kinds=EDITS)),
     Bug("a newer edit counts as sent", _settles_newer_edits, draw=_drawn(kinds=EDITS)),
     Bug("no intent before a write", _no_intent, draw=_drawn("G02", "G04", kinds=WORK)),

@@ -342,7 +342,8 @@ def _refuse_unwritable(session: Session) -> None:
             linking.take_back(session, event, link)
     rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
     rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
-    if not session.is_busy_only and links.filter(event=None, wants_delete=True).delete()[0]:
+    leftovers = Link.objects.filter(mirror=session.mirror, event=None, wants_delete=True)
+    if not session.is_busy_only and leftovers.delete()[0]:
         linking.pull_again(session)
 
 

@@ -369,7 +369,7 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
         )
         return
-    if link.wants_delete and side is Side.SAME and remote.content is not None:
+    if session.can_write and link.wants_delete and side is Side.SAME and remote.content is not None:
         # moved away or taken out here, and not cleared away there yet: seeing it once more brings nothing back
         Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation)
         session.has_leftovers = True
