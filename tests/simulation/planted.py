@@ -602,7 +602,7 @@ BUGS = (
     Bug("a notification is worked on at once", _syncs_while_google_waits, seed=1),
     Bug("leases end by each machine's clock", _lease_by_own_clock, draw={"skew_s": 3600.0, "workers": 4}, seed=8),
     Bug("Google is asked inside a transaction", _asks_inside_a_transaction, seed=1),
-    Bug("tried again without pause", _without_pause, "broken"),
+    Bug("tried again without pause", _without_pause, "broken", seed=1),
     Bug("the latest clock wins", _latest_clock_wins, draw={"skew_s": 3600.0}, seed=1),
     Bug(
         "adopted by its tag alone",
