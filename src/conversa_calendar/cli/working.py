@@ -17,7 +17,7 @@ from procrastinate.exceptions import ProcrastinateException
 from conversa_calendar.sync.tasks import BACKFILL_QUEUE, RUN_QUEUE, UPKEEP_QUEUE
 
 log = logging.getLogger(__name__)
-CONCURRENCY, BACKFILLS = 6, 2
+CONCURRENCY, BACKFILLS = 8, 2
 """Jobs at once: runs that somebody may wait for, and long listings, which never take the place of those."""
 STOP_WITHIN_S = 25
 PAUSE_S = 1.0

@@ -61,7 +61,7 @@ def read() -> Environment:
         trusted_proxies=_number("TRUSTED_PROXIES", 0),
         google_page_size=_number("GOOGLE_PAGE_SIZE", 2500),
         google_units_a_minute=_number("GOOGLE_UNITS_A_MINUTE", 8000),
-        google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 300),
+        google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 480),
         is_debug=os.environ.get("DEBUG", "") == "1",
     )
 

@@ -29,6 +29,7 @@ class Rank(IntEnum):
 SHARES = {Rank.EDIT: 1.0, Rank.NEWS: 0.95, Rank.TIMER: 0.85, Rank.BACKFILL: 0.7}
 """Up to which share of the budget each may be used."""
 FAIR_MAX = 999
+FLOOD_STEP = 50
 
 
 def room(rank: Rank, project_used: float, user_used: float) -> float:
@@ -49,6 +50,7 @@ def wait_s() -> float:
 
 
 def priority(rank: Rank, waiting: int) -> int:
-    """A job's place in the queue: by rank, then those first whose account has fewest mirrors waiting, so that one busy
-    account does not make the others wait."""
-    return rank * (FAIR_MAX + 1) - min(waiting, FAIR_MAX)
+    """A job's place in the queue: by rank, then by how many mirrors of its account wait, in steps, so that one account
+    in full flood does not make the others wait. Below the first step jobs go in turn: else the latest would always be
+    ahead of those that wait the longest."""
+    return rank * (FAIR_MAX + 1) - min(waiting // FLOOD_STEP, FAIR_MAX)
