@@ -1,5 +1,6 @@
 """What a calendar's owner lets Ana do, lowered and raised again; the mode follows, and nothing is lost or doubled."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,3 +241,40 @@ def test_an_answer_that_shows_nothing_any_more_is_not_taken_for_an_edit(scene: S
     scene.google.check()
     assert [(item["summary"], item["location"]) for item in team.here()] == [("Plan", "Attic")]
     assert [item["summary"] for item in team.owner.list(TEAM)] == ["Plan"]
+
+
+def test_one_event_that_google_never_shows_whole_does_not_stop_the_others(scene: Scene) -> None:
+    """The answer to its write was lost, and Google shows nothing but its time to somebody who may see everything."""
+    event = scene.create("Plan")
+    remote_id = scene.remote_id(event["id"])
+    fault = {
+        "match": {"method": "PATCH", "path": f"*/events/{remote_id}"},
+        "effect": {"drop": "after_commit"},
+        "times": 1,
+    }
+    scene.google.control("faults", fault)
+    scene.patch(event["id"], {"location": "Attic"}, settle=False)
+    scene.google.settle_once()
+    times = {"start": at("2026-12-01T09:00:00"), "end": at("2026-12-01T10:00:00")}
+    body = {"kind": "calendar#event", "etag": '"1"', "id": remote_id, "status": "confirmed", **times}
+    match = {"method": "GET", "path": f"*/events/{remote_id}"}
+    scene.google.control("faults", {"match": match, "effect": {"status": 200, "body": json.dumps(body)}, "times": 50})
+    other = scene.create("Other", "2026-12-02T09:00:00-03:00")
+    assert scene.remote_id(other["id"]), "it went out"
+    scene.google.control("faults", method="DELETE")
+    scene.google.check()
+    assert sorted((item["summary"], item["location"]) for item in scene.here()) == [("Other", ""), ("Plan", "Attic")]
+    assert sorted(item["summary"] for item in scene.ana.list()) == ["Other", "Plan"]
+
+
+def test_a_calendar_chosen_again_with_more_access_resumes_in_the_mode_that_it_had(scene: Scene, team: Team) -> None:
+    team.press("mode", mode="read_only")
+    path = f"connections/{scene.connection.uuid}/calendars/{TEAM}"
+    team.share("reader")
+    scene.google.check()
+    team.press("confirm-access")
+    scene.alice.put(path, {"mirrored": False, "disposition": "keep"})
+    team.share("writer")
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    scene.alice.put(path, {"mirrored": True})
+    assert team.reread().mode == "read_only", "who chose it less did not choose it more"

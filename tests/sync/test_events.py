@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from gcal_emulator import schemas
@@ -540,14 +541,20 @@ def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(
         assert gone["location"] == "Attic"
 
 
-def test_an_event_moved_at_google_is_not_copied_after_itself_by_a_move_here(scene: Scene) -> None:
-    """Its new calendar was pulled, its former one not yet: moved by hand now, it stood there twice."""
+def _moved_there(scene: Scene) -> tuple[Mirror, dict[str, Any], str]:
+    """An event that Ana has moved to another calendar, which was pulled; its former one was not yet."""
     target = scene.another_calendar()
     event = scene.create("Travels")
     remote_id = scene.remote_id(event["id"])
     scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
     MirrorRun.objects.update(next_check_at=None)
     running.run(target.pk)
+    return target, event, remote_id
+
+
+def test_an_event_moved_at_google_is_not_copied_after_itself_by_a_move_here(scene: Scene) -> None:
+    """Its new calendar was pulled, its former one not yet: moved by hand now, it stood there twice."""
+    target, event, remote_id = _moved_there(scene)
     answer = scene.alice.call("PATCH", f"events/{event['id']}", {"calendar": str(target.calendar.uuid)})
     assert answer.status_code == 422 and "try again" in answer.content.decode()
     scene.google.check()
@@ -574,12 +581,7 @@ def test_an_event_that_has_just_come_from_a_calendar_is_not_moved_back_before_it
     scene: Scene,
 ) -> None:
     """Moved back by hand too early, it stood there twice."""
-    target = scene.another_calendar()
-    event = scene.create("Travels")
-    remote_id = scene.remote_id(event["id"])
-    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
-    MirrorRun.objects.update(next_check_at=None)
-    running.run(target.pk)
+    target, event, _remote_id = _moved_there(scene)
     with tenant(scene.alice.account_id):
         Link.objects.filter(mirror=scene.mirror).update(remote_deleted_at=clock.now())
     span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"

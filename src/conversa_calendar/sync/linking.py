@@ -45,9 +45,10 @@ def is_older(remote: RemoteEvent, link: Link) -> bool:
 
 
 def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
-    """Makes the remote state the base; the caller saves."""
+    """Makes the remote state the base; the caller saves. What is masked is compared anew by every listing that shows it,
+    as the words may come back under the same etag."""
     link.remote_id, link.etag, link.zone = remote.id, remote.etag, zone
-    link.raw, link.digest = remote.raw.decode(), content_digest(remote)
+    link.raw, link.digest = remote.raw.decode(), "" if remote.is_masked else content_digest(remote)
     link.intent = None
     link.series_remote_id = remote.series_id or link.series_remote_id
     link.original_key = remote.original_key or link.original_key

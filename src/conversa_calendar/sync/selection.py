@@ -111,7 +111,7 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
         .filter(remote_id=google_id)
         .first()
     )
-    mode = _checked_mode(row, mode or (_former_mode(known, row) if known else ""))
+    mode = _checked_mode(row, mode or (_former_mode(known, connection) if known else ""))
     if known is None:
         return _start(connection, row, mode)
     carrier = known.connection
@@ -327,10 +327,12 @@ def _checked_mode(row: DiscoveredCalendar, mode: str) -> str:
     return mode or allowed[0]
 
 
-def _former_mode(mirror: Mirror, row: DiscoveredCalendar) -> str:
-    """The mode as it was; one that was all that the former access allowed follows the access. "" for the usual one."""
+def _former_mode(mirror: Mirror, connection: Connection) -> str:
+    """The mode as it was. Another connection that takes a carried calendar over gets its own usual one ("") where the
+    former was all that the carrier's access allowed."""
+    is_taken_over = mirror.is_selected and mirror.connection_id not in {None, connection.pk}
     was_most = mirror.mode == modes_for(mirror.access)[0]
-    return "" if was_most and row.access != mirror.access else mirror.mode
+    return "" if is_taken_over and was_most else mirror.mode
 
 
 def _is_upgrade(mirror: Mirror, row: DiscoveredCalendar) -> bool:

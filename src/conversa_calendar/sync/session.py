@@ -89,9 +89,11 @@ class Session:
 
     def read(self, remote_id: str) -> RemoteEvent:
         """One event as it stands at the provider. An answer that shows less than our access lets us see tells that the
-        access is less by now: only a listing says what it is. Raises ProviderError."""
+        access may be less by now: only a listing says what it is, so the run fails and the next one lists first. What is
+        masked even then is taken as such, so that one event does not stop the others. Raises ProviderError."""
         remote = self.provider.get_event(self.mirror.remote_id, remote_id)
-        if remote.is_masked and not remote.is_cancelled and self.mirror.access in SEES_EVERYTHING:
+        is_strange = remote.is_masked and not remote.is_cancelled and self.mirror.access in SEES_EVERYTHING
+        if is_strange and not self.mirror.failures:
             raise protocol.Transient("Google shows less of this event than before.", reason="masked")
         return remote
 
