@@ -267,3 +267,27 @@ def test_50_a_cancelled_occurrence_moves_along_with_its_series_however_often(emu
         shown = ana.ok("GET", f"{EVENTS}?singleEvents=true")["items"]
         assert "2026-12-02" not in {event["start"]["dateTime"][:10] for event in shown}
         assert len(shown) == 4
+
+
+@pytest.mark.parametrize("mover", [ANA, BEN])
+@pytest.mark.parametrize("policy", ["keep", "drop"])
+def test_50_list_get_and_instances_agree_about_an_occurrence_whose_series_moved_and_came_back(
+    emulator: Emulator, ana: Caller, policy: str, mover: str
+) -> None:
+    emulator.control("behaviours", {"master_move": policy}, "PUT")
+    ben = emulator.caller(BEN)
+    series = ana.ok("POST", EVENTS, DAILY | {"attendees": [{"email": BEN}]})["id"]
+    special, cancelled = f"{series}_20261202T140000Z", f"{series}_20261203T140000Z"
+    ana.ok("PATCH", f"{EVENTS}/{special}", {"summary": "Special"})
+    ana.ok("DELETE", f"{EVENTS}/{cancelled}")
+    for caller, hour in ((emulator.caller(mover), 10), (ana, 8), (ana, 9)):
+        times = {"start": {"dateTime": f"2026-12-01T{hour:02}:00:00", "timeZone": ZONE}}
+        times["end"] = {"dateTime": f"2026-12-01T{hour:02}:15:00", "timeZone": ZONE}
+        caller.ok("PATCH", f"{EVENTS}/{series}", times)
+    for caller in (ana, ben):
+        listed = {item["id"]: item["status"] for item in caller.ok("GET", EVENTS)["items"] if item["id"] != series}
+        shown = {item["id"] for item in caller.ok("GET", f"{EVENTS}?singleEvents=true")["items"]}
+        for name in (special, cancelled):
+            status = caller.ok("GET", f"{EVENTS}/{name}")["status"]
+            assert listed.get(name) == status, name
+            assert (name in shown) == (status != "cancelled"), name

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gcal_emulator import bodies, errors, finding, push
+from gcal_emulator import bodies, errors, exceptions, finding, push
 from gcal_emulator.bodies import Body, Params
 from gcal_emulator.world import Calendar, Event, World
 
@@ -69,10 +69,12 @@ def _copy_to(world: World, target: Calendar, event: Event, is_invited: bool) -> 
         data["status"] = "cancelled"
     if data == copied.data and target.events.get(event.id) is copied:
         return
-    copied.data = data
+    before, copied.data = copied.data, data
     target.store(copied)
     if copied.is_cancelled and copied.is_master:
         target.drop_exceptions(copied)
+    elif copied.is_master and before.get("recurrence"):
+        exceptions.flow(world, target, copied, before, set())  # the organizer's changed occurrences travel themselves
     world.touch_family(target, copied)
     push.changed(world, f"events:{target.id}")
 

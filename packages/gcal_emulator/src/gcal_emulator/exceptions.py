@@ -28,8 +28,8 @@ def _move_exception(world: World, calendar: Calendar, master: Event, exception: 
     original = exception.data["originalStartTime"]
     skipped = world.behaviours.skipped_hour
     fits = moments.is_instance(master.data["start"], master.data["recurrence"], original, skipped)
-    if not fits and exception.is_cancelled and world.behaviours.master_move != "shift":
-        exception.is_stub = True
+    if exception.is_cancelled and world.behaviours.master_move != "shift":
+        exception.is_stub = not fits  # a rule that comes back to it finds it cancelled as before
     if exception.is_stub:
         return
     policy = world.behaviours.master_move
