@@ -274,17 +274,28 @@ class Scenario:
         if self.config.has_upheavals:
             self._next_checks(2)  # what was taken away at Google is noticed at the latest now
         is_restored = any(op.what == "restore" and op.side == "there" for op in self.people.ops)
-        if BADLY_SHOWN & set(self.wire.struck) or is_restored:
-            for mirror_id in MirrorRun.objects.order_by("mirror_id").values_list("mirror_id", flat=True):
-                tasks.deep_check.defer(mirror_id=mirror_id)
-            self._settle("deep checks")
-        for _round in range(ROUNDS_MAX):
+        needs_deep_check = is_restored or bool(BADLY_SHOWN & set(self.wire.struck))
+        if needs_deep_check:
+            self._check_deeply()
+        if self._try_again() and needs_deep_check:
+            self._check_deeply()  # also what nobody could ask Google about before
+            self._try_again()
+
+    def _check_deeply(self) -> None:
+        for mirror_id in MirrorRun.objects.order_by("mirror_id").values_list("mirror_id", flat=True):
+            tasks.deep_check.defer(mirror_id=mirror_id)
+        self._settle("deep checks")
+
+    def _try_again(self) -> int:
+        """Answers in how many rounds something was left to do."""
+        for number in range(ROUNDS_MAX):
             done, again = self.upheavals.put_right(), self.people.try_again()
             if not done and not again:
-                return
+                return number
             self._log(f"put right: {done}, {again} tried again")
             self._settle("put right")
         self.restless.append("put right")
+        return ROUNDS_MAX
 
     def _act(self) -> None:
         self._log(self.people.act(self.dice.choice(["here", "there"])))

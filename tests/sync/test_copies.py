@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from tests.support.google import Person, at
+import pytest
+
+from conversa_calendar.providers.google.transport import Request, Response
+from tests.support.google import InProcess, Person, at
 from tests.sync.conftest import ANA, Scene
 
 OLGA = "olga@elsewhere.example"
@@ -35,6 +38,30 @@ def test_an_occurrence_cancelled_here_while_it_was_changed_there_is_deleted_all_
     scene.ana.patch(instance["id"], colorId="5")
     scene.alice.delete(f"events/{series['id']}?scope=this&occurrence=2026-12-02T12:00:00Z")
     scene.google.check()
+    assert len(scene.there()) == len(scene.here()) == 2
+    scene.assert_equal()
+
+
+def test_an_occurrence_cancelled_here_whose_series_is_edited_meanwhile_is_listed_before_anything_more_is_sent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a deletion bears no version, so the occurrence was deleted once more, whatever it had become."""
+    _olga, series = _invited(scene)
+    plain = InProcess.send
+
+    def edited_meanwhile(self: InProcess, request: Request) -> Response:
+        answer = plain(self, request)
+        if request.method == "DELETE":
+            body = {"reminders": {"use_default": False, "overrides": [{"method": "popup", "minutes": 5}]}}
+            scene.patch(series["id"], body, "?scope=all", settle=False)
+        return answer
+
+    monkeypatch.setattr(InProcess, "send", edited_meanwhile)
+    scene.alice.delete(f"events/{series['id']}?scope=this&occurrence=2026-12-02T12:00:00Z")
+    mark = scene.google.mark()
+    scene.google.settle()
+    scene.google.check()
+    assert [write["method"] for write in scene.google.writes(mark)].count("DELETE") == 1
     assert len(scene.there()) == len(scene.here()) == 2
     scene.assert_equal()
 

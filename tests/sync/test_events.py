@@ -593,3 +593,17 @@ def test_an_event_that_has_just_come_from_a_calendar_is_not_moved_back_before_it
     scene.google.check()
     assert [item["summary"] for item in scene.ana.list()] == ["Travels"] and scene.ana.list(target.remote_id) == []
     assert [item["id"] for item in scene.here()] == [event["id"]]
+
+
+def test_an_event_moved_there_deleted_here_edited_there_and_moved_back_here_stands_once(scene: Scene) -> None:
+    """Its former self waited to be deleted, so that it was copied back; the edit there then kept what it was copied from."""
+    target, event, remote_id = _moved_there(scene)
+    scene.alice.delete(f"events/{event['id']}")
+    scene.ana.patch(remote_id, target.remote_id, location="Attic")
+    span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+    [arrived] = scene.alice.get(f"events?{span}&calendar={target.calendar.uuid}")["items"]
+    scene.patch(arrived["id"], {"calendar": scene.calendar})
+    scene.google.check()
+    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
+    assert [(item["id"], item["location"]) for item in scene.here()] == [(arrived["id"], "Attic")]
+    scene.assert_equal()

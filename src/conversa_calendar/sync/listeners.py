@@ -56,8 +56,11 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
     if can_move and _has_arrived(event, taken):
         raise Invalid("calendar", _("This event has just arrived in that calendar; try again in a moment."))
     # an id that lives there, or one that a late create may have left there and that we delete, cannot come back
-    unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw=""))
+    given_up = _given_up(taken)
+    unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw="")).exclude(pk__in=given_up)
     if can_move and destination is not None and not unusable.exists():
+        if given_up:
+            leases.break_off(destination.pk)  # a run that is deleting it there must not go on with what moves in
         taken.delete()
         unanswered = links.filter(event=event, etag="").first()
         for link in links.filter(event=event):
@@ -76,6 +79,13 @@ def _has_arrived(event: Event, there: QuerySet[Link]) -> bool:
     calendar's list tells. A guest's copy is another thing."""
     twins = there.filter(tombstoned_at=None, event__deleted_at=None).exclude(event=None).exclude(event=event)
     return any(link.event is not None and link.event.facts.is_own_copy for link in twins.select_related("event"))
+
+
+def _given_up(there: QuerySet[Link]) -> list[int]:
+    """Links of what somebody has moved away from there at the provider while it was deleted here: that deletion, which
+    was not sent yet, does not mean the event that comes back with this id."""
+    rows = there.filter(tombstoned_at=None, event__deleted_at__isnull=False).select_related("event")
+    return [link.pk for link in rows if link.event is not None and link.event.facts.is_own_copy]
 
 
 def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:

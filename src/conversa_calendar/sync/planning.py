@@ -180,6 +180,8 @@ def _plan_update(session: Session, event: Event, link: Link, base: Content | Non
     if (rest_s := _too_often_s(link)) > 0:
         _say_later(session, event, rest_s)
         return None
+    if event.kind == "override" and not link.etag:
+        return _plan_first_override(session, event)  # its answer brought no version: what stands there is listed first
     content = event.content
     units = changed_units(base, content) if base is not None else ("status",)
     if base is None and content.status != "cancelled":
