@@ -281,6 +281,8 @@ def test_a_calendar_that_cannot_be_read_is_never_silently_free(google: Google, c
     assert b"cannot be read at the moment" in why
     if policy == "hide":
         assert starts(cast.alice, page, soon()) == []
+        shown = Client().get(f"/book/{page['slug']}").content
+        assert b"cannot be read just now" in shown and b"no free time" not in shown
         return
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
     assert made["flag"] == "unchecked"

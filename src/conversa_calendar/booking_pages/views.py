@@ -94,6 +94,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         since = _first_day(request, zone)
         begin = times.instant(times.Timed(datetime(since.year, since.month, since.day), zone))
         found = availability.slots(shown, duration, max(begin, clock.now()), begin + timedelta(days=DAYS_SHOWN))
+        is_unread = not found and not availability.hosts(shown) and bool(availability.stale_hosts(shown))
     days: dict[date, list[tuple[str, str]]] = {}
     for start in found:
         local = start.astimezone(times.zone_of(zone))
@@ -101,6 +102,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
     context = {"page": shown, "account": account, "days": days, "zone": zone, "duration": duration}
     context |= {
         "since": since,
+        "is_unread": is_unread,
         "earlier": since - timedelta(days=DAYS_SHOWN),
         "later": since + timedelta(days=DAYS_SHOWN),
     }
