@@ -169,6 +169,24 @@ def test_an_edit_that_waits_in_a_busy_only_calendar_says_that_it_cannot_be_sent(
     assert found["sync"]["state"] == "refused" and found["sync"]["message"]
 
 
+def test_a_deletion_that_waits_in_a_busy_only_calendar_goes_out_when_it_can(scene: Scene, team: Team) -> None:
+    """It was taken for the throwing away of a mere copy, and the event came back."""
+    event = team.create_here("x")
+    remote_id = scene.remote_id(event["id"])
+    team.share("freeBusyReader")
+    scene.alice.delete(f"events/{event['id']}")
+    team.attempt()
+    team.press("confirm-access")
+    scene.google.check()
+    assert team.reread().mode == "busy_only"
+    team.owner.patch(remote_id, TEAM, location="Attic")
+    team.share("writer")
+    scene.alice.get(f"connections/{scene.connection.uuid}/calendars?refresh=true")
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert team.here() == [] and team.there() == set()
+
+
 def test_what_could_not_be_sent_while_read_only_is_seen_as_it_stands_there_or_goes_out_afterwards(
     scene: Scene, team: Team
 ) -> None:

@@ -122,8 +122,10 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     """What was deleted, here or there, lives at the provider again: the event comes back as it stands there, with its
     identity and history, and a series with its exceptions."""
     assert remote.content is not None
-    before, after = event.content, remote.content
-    lost = {name: readable(before, name) for name in changed_units(after, before)} if event.has_unsent else {}
+    before, after, base = event.content, remote.content, base_of(link)
+    differing = changed_units(after, before)
+    unsent = changed_units(base, before) if base is not None else differing if event.has_unsent else ()
+    lost = {name: readable(before, name) for name in differing if name in unsent}
     remember(link, remote, session.mirror.time_zone)
     link.tombstoned_at, link.wants_delete = None, False
     link.save()

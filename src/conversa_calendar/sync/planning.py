@@ -343,6 +343,8 @@ def _refuse_unwritable(session: Session) -> None:
         elif not session.is_busy_only:
             linking.take_back(session, event, link)
     rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
+    if session.is_busy_only:
+        rows = rows.filter(deleted_at=None)  # what is deleted here does not show, and goes once it can
     rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
     leftovers = Link.objects.filter(mirror=session.mirror, event=None, wants_delete=True)
     if not session.is_busy_only and leftovers.delete()[0]:
