@@ -13,13 +13,13 @@ from tests.simulation.people import Desk, People
 WEIGHTS = {
     "deselect": 3,
     "select": 4,
-    "disconnect": 4,
-    "reconnect": 4,
+    "disconnect": 6,
+    "reconnect": 5,
     "revoke": 2,
     "pause": 2,
     "empty": 1.5,
     "access": 5,
-    "accept": 8,
+    "accept": 12,
 }
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
 """What the owner of the shared calendar lets Ana do there, one day or another."""

@@ -28,7 +28,7 @@ RATES = {
     "G04": 0.075,
     "G05": 0.12,
     "G06": 0.08,
-    "G07": 0.08,
+    "G07": 0.12,
     "G08": 0.05,
     "G09": 0.08,
     "G10": 0.1,
@@ -46,7 +46,7 @@ RATES = {
     "G30": 0.6,
     "G31": 0.6,
     "G32": 0.5,
-    "G34": 0.9,
+    "G34": 1.0,
 }
 """How often each fault strikes a request of its kind when it is switched on."""
 TO_WRITES = {"G04", "G05", "G06", "G09", "G10", "G12", "G18"}
