@@ -13,8 +13,8 @@ from tests.simulation.people import Desk, People
 WEIGHTS = {
     "deselect": 3,
     "select": 4,
-    "disconnect": 6,
-    "reconnect": 5,
+    "disconnect": 9,
+    "reconnect": 6,
     "revoke": 2,
     "pause": 2,
     "empty": 1.5,

@@ -432,3 +432,26 @@ def test_an_occurrence_does_not_stand_beside_its_series_that_could_not_be_read_b
     scene.google.check()
     assert len(scene.here()) == 8
     scene.assert_equal()
+
+
+def test_an_occurrence_of_a_series_that_google_refused_says_so_and_takes_it_along_when_it_is_edited(
+    scene: Scene,
+) -> None:
+    """Changed before its series was refused, it alone was shown, and waited without a word."""
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    scene.google.control("faults", {"match": {"method": "POST", "path": "*/events"}, "effect": effect, "times": 1})
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    body = {"calendar": scene.calendar, "summary": "Once", "recurrence": ["RRULE:FREQ=DAILY;COUNT=1"], **times}
+    series = scene.alice.post("events", body)
+    scope = "?scope=this&occurrence=2026-12-01T12:00:00Z"
+    scene.patch(series["id"], {"location": "Attic"}, scope)
+    [shown] = scene.here()
+    assert shown["kind"] == "override" and shown["sync"]["state"] == "refused" and "refused" in shown["sync"]["message"]
+    browser = scene.alice.browser()
+    [tile] = browser.get("/calendar/feed?start=2026-12-01T00:00:00Z&end=2026-12-03T00:00:00Z").json()
+    assert tile["state"] == "refused"
+    assert b"Google refused this change" in browser.get(f"/events/{shown['id']}").content
+    scene.patch(series["id"], {"location": "Cellar"}, scope)
+    [there] = scene.there()
+    assert there["location"] == "Cellar" and scene.here()[0]["sync"]["state"] == "synced"
+    scene.assert_equal()

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import history, invitations, occurrences
-from conversa_calendar.calendars.models import ORDINARY_TYPES, Calendar, Event, History, Occurrence
+from conversa_calendar.calendars.models import NOT_TAKEN, ORDINARY_TYPES, Calendar, Event, History, Occurrence
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
@@ -351,6 +351,9 @@ def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = Fa
         event.revision += 1
         event.sequence += 1
     event.save()
+    if event.series_id is not None and calendar.is_mirrored:  # a series that was not taken is tried once more with it
+        series = Event.objects.filter(pk=event.series_id, sync_state__in=NOT_TAKEN)
+        series.update(is_unsettled=True, sync_state="pending", sync_message="")
     occurrences.rebuild(event, calendar.time_zone)
 
 

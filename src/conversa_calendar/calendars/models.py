@@ -19,6 +19,8 @@ TRASH_DAYS = 30
 HISTORY_DAYS = 400
 ORDINARY_TYPES = {"", "default", "fromGmail"}
 """Kinds of events that people may change outside of Google too; others are out of office, birthdays, ones not yet invented."""
+NOT_TAKEN = ("refused", "parked")
+"""States of what the provider did not take: it stays as it is until somebody edits it again."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 LEVELS = ("busy", "details", "edit")
 LONG_SPAN = timedelta(days=7)
@@ -149,7 +151,14 @@ class Event(TenantModel):
     @property
     def has_unsent(self) -> bool:
         """Whether it holds an edit that the provider does not have: not sent yet, or refused there."""
-        return self.is_unsettled or self.sync_state in {"refused", "parked"}
+        return self.is_unsettled or self.sync_state in NOT_TAKEN
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """Its sync state and what is said about it: an occurrence that waits for a series which was not taken says so."""
+        series = self.series if self.kind == "override" and self.sync_state == "pending" else None
+        shown = series if series is not None and series.sync_state in NOT_TAKEN else self
+        return shown.sync_state, shown.sync_message
 
     @property
     def is_series(self) -> bool:

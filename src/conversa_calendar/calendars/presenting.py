@@ -19,7 +19,7 @@ def event(
     content = content or shown.content
     if access.is_masked(shown, calendar, viewer, level):
         return _masked(shown, calendar, content)
-    facts = shown.facts
+    facts, (state, message) = shown.facts, shown.told
     reason = access.read_only_reason(shown, calendar, level)
     return _frame(shown, calendar, content) | {
         "status": content.status,
@@ -52,9 +52,9 @@ def event(
             "reason": reason,
         },
         "sync": {
-            "state": shown.sync_state,
+            "state": state,
             "google_event_id": shown.remote_id,
-            "message": _(shown.sync_message) if shown.sync_message else "",
+            "message": _(message) if message else "",
         },
     }
 
@@ -121,7 +121,7 @@ def _masked(shown: Event, calendar: Calendar, content: Content) -> dict[str, Any
         "attachments": [],
         "references": [],
         "editable": {"content": False, "response": False, "reason": _("You see only that this time is taken.")},
-        "sync": {"state": shown.sync_state, "google_event_id": "", "message": ""},
+        "sync": {"state": shown.told[0], "google_event_id": "", "message": ""},
     }
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import LONG_SPAN, Calendar
+from conversa_calendar.calendars.models import LONG_SPAN, NOT_TAKEN, Calendar
 from conversa_calendar.kit import clock
 
 EVENT_COLORS = {
@@ -40,7 +40,11 @@ _QUERY = """
     )
     , facts AS MATERIALIZED (
         SELECT e.id, e.uuid::text AS uuid, e.calendar_id, e.kind, e.summary, e.is_private, e.author_id, e.ical_uid, e.event_type,
-               e.sync_state, e.original_key, substring(e.content_json from '"color":"(\\d+)"') AS color,
+               CASE WHEN e.kind = 'override' AND e.sync_state = 'pending' THEN COALESCE((
+                   SELECT m.sync_state FROM calendars_event m
+                   WHERE m.account_id = e.account_id AND m.id = e.series_id AND m.sync_state = ANY(%(not_taken)s)
+               ), e.sync_state) ELSE e.sync_state END AS sync_state, e.original_key,
+               substring(e.content_json from '"color":"(\\d+)"') AS color,
                e.content_json LIKE '%%"transparency":"transparent"%%' AS is_free,
                e.facts_json LIKE '%%"organizer":{%%"self":true%%' AS is_own,
                e.content_json LIKE '%%"self":true%%"declined"%%' AS is_declined,
@@ -77,6 +81,7 @@ def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, un
         "since": since,
         "until": until,
         "early": since - LONG_SPAN,
+        "not_taken": list(NOT_TAKEN),
     }
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, values)
@@ -164,7 +169,7 @@ def _beyond(
             event.summary,
             event.is_private,
         )
-        more = (event.author_id, event.ical_uid, event.event_type, event.sync_state, "", event.content.color)
+        more = (event.author_id, event.ical_uid, event.event_type, event.told[0], "", event.content.color)
         flags = (
             event.content.transparency == "transparent",
             event.facts.is_own_copy,

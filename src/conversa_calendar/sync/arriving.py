@@ -4,12 +4,16 @@ overrides of series that nobody has seen yet kept until they come."""
 from datetime import timedelta
 
 import msgspec
+from django.db import transaction
 from django.db.models import Q
 
 from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
-from conversa_calendar.domain.event import Content, changed_units
+from conversa_calendar.domain.event import Content, changed_units, readable
+from conversa_calendar.engine import merge as engine
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
@@ -236,6 +240,29 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     linking.merge_remote(session, event, link, remote)
     occurrences.rebuild(event, session.calendar.time_zone)
     history.announce(session.calendar, [(event.uuid, "restored")])
+
+
+def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
+    """What somebody wrote into a late creation of an event that was moved elsewhere meanwhile goes to the event itself,
+    so that the copy can go; answers whether there is such an event, and a place for it there."""
+    sent = linking.attempts_of(link)
+    if remote.content is None or not sent or len(remote.tag) != 36:
+        return False
+    rows = Event.objects.filter(uuid=remote.tag, deleted_at=None, calendar__deleted_at=None)
+    event = rows.exclude(calendar=session.calendar).select_related("calendar").first()
+    if event is None or event.calendar.is_read_only or not event.facts.is_own_copy:
+        return False
+    theirs = remote.content
+    base = min(sent, key=lambda content: len(changed_units(content, theirs)))
+    merged = engine.merge(base, event.content, theirs, is_when_announced=linking.is_announced(event))
+    try:
+        with transaction.atomic():
+            editing.edit(event, lambda _content: merged.content, actor=None)
+    except (Invalid, NotFound):
+        return False
+    if lost := {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in merged.conflicts}:
+        history.record(event, side="remote", cause="edited", lost=lost)
+    return True
 
 
 def bring_in_waiting(session: Session) -> None:

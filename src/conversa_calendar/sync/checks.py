@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import HISTORY_DAYS, TRASH_DAYS, Change, Event, History, Occurrence
+from conversa_calendar.calendars.models import HISTORY_DAYS, NOT_TAKEN, TRASH_DAYS, Change, Event, History, Occurrence
 from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.domain.event import changed_units
@@ -125,7 +125,7 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
         event = link.event
         assert event is not None
         report.checked += 1
-        if event.sync_state in {"refused", "parked"}:
+        if event.sync_state in NOT_TAKEN:
             report.refused += 1
         elif event.is_unsettled or link.is_held or link.intent:
             report.waiting += 1

@@ -83,7 +83,7 @@ def merge_remote(
     if decision in {Decision.DELETE_REMOTE, Decision.DELETE_REMOTE_KEEP_EDIT}:
         _meet_deletion(session, event, link, remote, base, theirs)
         return
-    merged = engine.merge(base, before, theirs, is_when_announced=_is_announced(event))
+    merged = engine.merge(base, before, theirs, is_when_announced=is_announced(event))
     to_remote = _sendable(event, remote, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
     is_first = event.kind == "override" and not link.raw and not is_listed
@@ -436,7 +436,8 @@ def _is_conference_wish(event: Event) -> bool:
     return event.content.conference.state == "pending" or event.content.conference.state == "none"
 
 
-def _is_announced(event: Event) -> bool:
+def is_announced(event: Event) -> bool:
+    """Whether a visitor was told its time."""
     return any(reference.get("kind") == ANNOUNCED for reference in event.references)
 
 

@@ -375,9 +375,10 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
         session.has_leftovers = True
         return
     is_late_create = link.tombstoned_at is not None and not link.raw and link.is_ours
-    if is_late_create and linking.is_untouched_copy(link, remote):
+    if is_late_create and (linking.is_untouched_copy(link, remote) or arriving.hand_on(session, link, remote)):
         # an id whose first arrival was never seen: a late request of ours, not a person's restore
-        Link.objects.filter(pk=link.pk).update(etag=remote.etag, wants_delete=True)
+        digest_now = linking.content_digest(remote)
+        Link.objects.filter(pk=link.pk).update(etag=remote.etag, digest=digest_now, wants_delete=True)
         session.has_leftovers = True
         return
     event = link.event

@@ -80,8 +80,9 @@ def _at_google(event: Event, mirror: Mirror) -> Answer:
 
 
 def _waits(event: Event, mirror: Mirror) -> str:
-    if event.sync_message:
-        return presenting.in_language(event.sync_message)
+    _state, message = event.told
+    if message:
+        return presenting.in_language(message)
     if event.sync_state == "held":
         return _("It was deleted on one side, and so many others with it that a person has to decide first.")
     if mirror.is_paused:
