@@ -146,7 +146,8 @@ class Hands:
         return self._google("PATCH", calendar, f"events/{item['id']}", body) is not None
 
     def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
-        """A living single event or series, as its side shows it; often the one that somebody has just worked on."""
+        """A living single event or series, as its side shows it; often the one that somebody has just worked on. What has
+        no name is a block of busy time."""
         latest = self.ops[-1].where if self.ops else ""
         stays = latest in self._open(side) and self.dice.random() < 0.6
         calendar = latest if stays else self._calendar(side)
@@ -157,7 +158,7 @@ class Hands:
             rows = [row for event in ids if (row := self._call("GET", f"events/{event}")) is not None]
         else:
             rows = [i for i in self.there(calendar) if i["status"] != "cancelled" and not i.get("recurringEventId")]
-        rows.sort(key=lambda item: str(item["description"]))
+        rows = sorted((item for item in rows if item.get("description")), key=lambda item: str(item["description"]))
         wanted = [item for item in rows if item["description"] == self.talked_of]
         rows = wanted if wanted and self.dice.random() < 0.8 else rows
         return (calendar, self.dice.choice(rows)) if rows else None

@@ -187,6 +187,18 @@ def test_a_deletion_that_waits_in_a_busy_only_calendar_goes_out_when_it_can(scen
     assert team.here() == [] and team.there() == set()
 
 
+def test_a_busy_block_that_was_kept_and_edited_is_an_event_of_its_own(scene: Scene, team: Team) -> None:
+    """It went without a word when its calendar was mirrored again."""
+    team.create("secret")
+    team.press("mode", mode="busy_only")
+    team.press("deselect", disposition="keep")
+    [block] = team.here()
+    scene.alice.patch(f"events/{block['id']}", {"summary": "Typed here"})
+    scene.google.mirror(scene.alice, scene.connection, TEAM, "two_way")
+    scene.google.check()
+    assert {item["summary"] for item in team.here()} == team.there() == {"secret", "Typed here"}
+
+
 def test_what_could_not_be_sent_while_read_only_is_seen_as_it_stands_there_or_goes_out_afterwards(
     scene: Scene, team: Team
 ) -> None:
@@ -297,3 +309,24 @@ def test_a_calendar_chosen_again_with_more_access_resumes_in_the_mode_that_it_ha
     discovery.refresh(scene.alice.account_id, scene.connection.pk)
     scene.alice.put(path, {"mirrored": True})
     assert team.reread().mode == "read_only", "who chose it less did not choose it more"
+
+
+def test_an_event_that_was_moved_into_a_calendar_which_turned_read_only_arrives_once_it_can(
+    scene: Scene, team: Team
+) -> None:
+    """It counted as the same on both sides, and stayed where it was at Google for ever."""
+    event = scene.create("Walk")
+    team.share("reader")
+    scene.patch(event["id"], {"calendar": str(team.mirror.calendar.uuid)}, settle=False)
+    team.attempt()
+    team.press("confirm-access")
+    team.attempt()
+    [shown] = team.here()
+    assert team.reread().mode == "read_only" and shown["sync"]["state"] == "refused"
+    assert [item["summary"] for item in scene.ana.list()] == ["Walk"] and scene.here() == []
+    team.share("writer")
+    scene.alice.get(f"connections/{scene.connection.uuid}/calendars?refresh=true")
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert scene.ana.list() == [] and team.there() == {"Walk"}
+    assert [(item["id"], item["sync"]["state"]) for item in team.here()] == [(event["id"], "synced")]

@@ -14,7 +14,15 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import history, invitations, occurrences
-from conversa_calendar.calendars.models import NOT_TAKEN, ORDINARY_TYPES, Calendar, Event, History, Occurrence
+from conversa_calendar.calendars.models import (
+    BUSY_BLOCK,
+    NOT_TAKEN,
+    ORDINARY_TYPES,
+    Calendar,
+    Event,
+    History,
+    Occurrence,
+)
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
@@ -347,6 +355,8 @@ def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = Fa
     event.sync_state = "pending" if calendar.is_mirrored else "native"
     event.sync_message = ""
     event.changed_at = clock.now()
+    if event.event_type == BUSY_BLOCK:
+        event.event_type = "default"  # kept as a copy and edited, it is an event of its own
     if not is_new:
         event.revision += 1
         event.sequence += 1

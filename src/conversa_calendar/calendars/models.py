@@ -19,6 +19,8 @@ TRASH_DAYS = 30
 HISTORY_DAYS = 400
 ORDINARY_TYPES = {"", "default", "fromGmail"}
 """Kinds of events that people may change outside of Google too; others are out of office, birthdays, ones not yet invented."""
+BUSY_BLOCK = "busyBlock"
+"""The kind of an event that stands for busy time of which nothing more may be seen."""
 NOT_TAKEN = ("refused", "parked")
 """States of what the provider did not take: it stays as it is until somebody edits it again."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]

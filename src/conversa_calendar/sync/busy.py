@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history
-from conversa_calendar.calendars.models import Calendar, Event, Occurrence
+from conversa_calendar.calendars.models import BUSY_BLOCK, Calendar, Event, Occurrence
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE
 from conversa_calendar.connections.tokens import Wallet
@@ -18,7 +18,6 @@ from conversa_calendar.sync.session import Session
 
 CHUNK = timedelta(days=60)
 CHUNKS = 7
-EVENT_TYPE = "busyBlock"
 ASK_DEADLINE_S = 3.0
 
 
@@ -32,9 +31,9 @@ def refresh(session: Session) -> None:
         blocks |= {(block.starts_at, block.ends_at) for block in found}
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        own = Occurrence.objects.filter(event__calendar=session.calendar).exclude(event__event_type=EVENT_TYPE)
+        own = Occurrence.objects.filter(event__calendar=session.calendar).exclude(event__event_type=BUSY_BLOCK)
         blocks -= set(own.values_list("starts_at", "ends_at"))  # made here, and shown as what it is
-        rows = Event.objects.filter(calendar=session.calendar, event_type=EVENT_TYPE)
+        rows = Event.objects.filter(calendar=session.calendar, event_type=BUSY_BLOCK)
         known = {(event.starts_at, event.ends_at): event for event in rows}
         gone = [event.pk for span, event in known.items() if span not in blocks]
         Occurrence.objects.filter(event__in=gone).delete()
@@ -42,7 +41,7 @@ def refresh(session: Session) -> None:
         for starts_at, ends_at in sorted(blocks - known.keys(), key=str):
             zone = session.calendar.time_zone
             content = Content(start=times.timed(starts_at, zone), end=times.timed(ends_at, zone))  # type: ignore[arg-type]
-            event = Event(calendar=session.calendar, event_type=EVENT_TYPE, is_private=True, sync_state="synced")
+            event = Event(calendar=session.calendar, event_type=BUSY_BLOCK, is_private=True, sync_state="synced")
             editing.store(event, session.calendar, content)
             Event.objects.filter(pk=event.pk).update(is_private=True)
         Mirror.objects.filter(pk=session.mirror.pk).update(
@@ -55,7 +54,7 @@ def refresh(session: Session) -> None:
 
 def remove(calendar: Calendar) -> None:
     """Takes every block off a calendar."""
-    rows = Event.objects.filter(calendar=calendar, event_type=EVENT_TYPE)
+    rows = Event.objects.filter(calendar=calendar, event_type=BUSY_BLOCK)
     Occurrence.objects.filter(event__in=rows).delete()
     rows.delete()
 

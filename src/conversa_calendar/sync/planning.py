@@ -332,10 +332,13 @@ def _hold_deletions(session: Session) -> None:
 def _refuse_unwritable(session: Session) -> None:
     """A calendar that may not be written to keeps its unsent edits visible instead of losing them; what was deleted or
     taken out here is shown as it stands there. What stands here as it stands there waits for nothing."""
-    rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
     links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).order_by("pk")
+    coming = links.exclude(moving_from="")  # what cannot get in is not the same there, nor can it be taken back there
+    rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
+    rows = rows.exclude(deleted_at__isnull=False, pk__in=coming.exclude(event=None).values("event"))
     same = []
-    for link in links.filter(event__in=rows).select_related("event__series", "event__calendar", "event__author"):
+    waiting = links.filter(event__in=rows, moving_from="")
+    for link in waiting.select_related("event__series", "event__calendar", "event__author"):
         event = link.event
         assert event is not None
         if linking.side_here(event, linking.base_of(link)) is Side.SAME:
