@@ -70,13 +70,13 @@ def _drawn(*faults: str, trouble: float = 4.0, **more: Any) -> dict[str, Any]:
 
 
 BUGS = (
-    Bug("a new random id for each attempt", mutations.random_ids, "late", seed=2),
+    Bug("a new random id for each attempt", mutations.random_ids, "late", seed=6),
     Bug("the cursor stored after the first page", mutations.first_page_only, seed=1),
     Bug(
         "paging stops at an empty page",
         mutations.stop_at_empty_page,
         draw=_drawn(page="empty_first", kinds=WORK),
-        seed=1,
+        seed=2,
     ),
     Bug(
         "a dead cursor taken for an empty list", mutations.dead_cursor_is_empty, draw=_drawn("G16", kinds=WORK), seed=2
@@ -85,12 +85,12 @@ BUGS = (
         "a full listing does not sweep",
         lambda: [(departing, "mark_unseen", lambda session: None)],
         draw=_drawn("G16", kinds=WORK, trouble=8.0),
-        seed=1,
+        seed=7,
     ),
     Bug("PATCH without If-Match", lambda: mutations.without_if_match("patch"), seed=1),
     Bug("DELETE without If-Match", lambda: mutations.without_if_match("delete"), seed=1),
-    Bug("what came in is sent back", mutations.echoes, seed=1),
-    Bug("no fence check", mutations.no_fence, draw=_drawn(workers=4), seed=7),
+    Bug("what came in is sent back", mutations.echoes, seed=4),
+    Bug("no fence check", mutations.no_fence, draw=_drawn(workers=4), seed=9),
     Bug("no lease", mutations.no_lease, seed=1),
     Bug("a lease that never ends", mutations.endless_lease, seed=1),
     Bug(
@@ -98,13 +98,13 @@ BUGS = (
         mutations.clears_what_came_meanwhile,
         "fast",
         draw={"steps": 40, "workers": 4},
-        seed=22,
+        seed=4,
     ),
     Bug("no safety check", lambda: [(tasks, "dispatch", lambda timestamp: None)], "deaf", seed=1),
-    Bug("409 is a refusal", mutations.conflict_is_refusal, draw=_drawn("G05", kinds=WORK, trouble=8.0), seed=1),
+    Bug("409 is a refusal", mutations.conflict_is_refusal, draw=_drawn("G05", kinds=WORK, trouble=8.0), seed=5),
     Bug("412 drops the edit", mutations.precondition_drops_edit, draw=_drawn("G18", kinds=WORK, trouble=6.0), seed=39),
     Bug("the loser of a conflict is discarded", mutations.loser_discarded, "deaf", draw=_drawn(kinds=EDITS), seed=1),
-    Bug("a newer edit counts as sent", mutations.settles_newer_edits, draw=_drawn(kinds=EDITS), seed=14),
+    Bug("a newer edit counts as sent", mutations.settles_newer_edits, draw=_drawn(kinds=EDITS), seed=15),
     Bug("no intent before a write", mutations.no_intent, draw=_drawn("G02", "G04", kinds=WORK), seed=2),
     Bug(
         "a late create stays",
@@ -147,7 +147,7 @@ BUGS = (
         "the second half of a split is forgotten",
         mutations.second_half_forgotten,
         draw=_drawn(kinds=SERIES | {"edit_following"}),
-        seed=1,
+        seed=4,
     ),
     Bug("whole days go through UTC", mutations.days_through_utc, draw=_drawn(kinds=EDITS), seed=1),
     Bug(
@@ -161,10 +161,10 @@ BUGS = (
         "access is revoked before channels stop",
         lambda: [(channels, "stop_all", lambda *args: 0)],
         draw=_drawn(has_upheavals=True, desks=1),
-        seed=5,
+        seed=2,
     ),
-    Bug("access is revoked for everybody", mutations.revokes_for_everybody, draw=TOGETHER, seed=5),
-    Bug("mirroring again makes everything anew", mutations.forgets_links, draw=TOGETHER, seed=1),
+    Bug("access is revoked for everybody", mutations.revokes_for_everybody, draw=TOGETHER, seed=7),
+    Bug("mirroring again makes everything anew", mutations.forgets_links, draw=TOGETHER, seed=4),
     Bug(
         "a missing calendar is emptied", mutations.missing_calendar_is_emptied, draw=_drawn("G13", trouble=3.0), seed=1
     ),
@@ -172,16 +172,16 @@ BUGS = (
         "an empty list is believed",
         lambda: [(departing, "_is_plausible", lambda *args: True), (departing, "_is_really_gone", lambda *args: True)],
         draw=_drawn("G16", "G29", trouble=3.0),
-        seed=4,
+        seed=1,
     ),
-    Bug("one unreadable event stops its calendar", mutations.unreadable_stops_all, draw=_drawn("G22"), seed=6),
+    Bug("one unreadable event stops its calendar", mutations.unreadable_stops_all, draw=_drawn("G22"), seed=20),
     Bug("a token in a message", mutations.token_in_message, "broken", seed=1),
     Bug("a notification is worked on at once", mutations.syncs_while_google_waits, seed=1),
     Bug(
         "leases end by each machine's clock",
         mutations.lease_by_own_clock,
         draw={"skew_s": 3600.0, "workers": 4},
-        seed=8,
+        seed=11,
     ),
     Bug("Google is asked inside a transaction", mutations.asks_inside_a_transaction, seed=1),
     Bug("tried again without pause", mutations.without_pause, "broken", seed=1),
