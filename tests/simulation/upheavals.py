@@ -18,8 +18,8 @@ WEIGHTS = {
     "revoke": 2,
     "pause": 2,
     "empty": 1.5,
-    "access": 5,
-    "accept": 12,
+    "access": 6,
+    "accept": 16,
 }
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
 """What the owner of the shared calendar lets Ana do there, one day or another."""

@@ -228,3 +228,23 @@ def test_what_somebody_writes_into_a_late_creation_of_an_event_moved_elsewhere_g
     there = [(item["summary"], item["location"]) for item in scene.ana.list(target.remote_id)]
     assert scene.ana.list() == [] and there == ([] if place == "native" else [("Run", "Attic")])
     assert scene.alice.get("trash")["items"] == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_an_event_taken_out_before_its_move_was_sent_is_left_at_neither_place(scene: Scene, is_lost: bool) -> None:
+    """It stayed where it had come from, at Google only."""
+    target = scene.another_calendar()
+    event = scene.create("Walk")
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    if is_lost:
+        fault = {"match": {"method": "POST", "path": "*/move"}, "effect": {"drop": "after_commit"}, "times": 1}
+        scene.google.control("faults", fault)
+        scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    scene.google.check()
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.ana.list(target.remote_id) == []
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(item["id"], item["calendar"]) for item in items] == [(event["id"], native)]
+    assert scene.alice.get("trash")["items"] == []

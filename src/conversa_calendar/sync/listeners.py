@@ -69,6 +69,8 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
         if unanswered is not None:
             _keep_tombstone(unanswered, origin)
     else:
+        for link in links.filter(event=event).exclude(moving_from=""):
+            _clear_away_on_the_way(link)
         links.filter(event=event).update(event=None, wants_delete=True, tombstoned_at=clock.now())
         Link.objects.filter(mirror=origin, event__series=event).update(event=None, tombstoned_at=clock.now())
     triggers.wake([origin.pk], is_pull=False)
@@ -99,6 +101,31 @@ def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     link.intent = intent or None
     link.save(update_fields=["mirror", "moving_from", "intent", "seen_generation"])
     Link.objects.filter(pk=link.pk).update(**UNDECIDED)
+
+
+def _clear_away_on_the_way(link: Link) -> None:
+    """An event is taken out before its move within the connection is known to be done: it may stand in each of the
+    calendars that it came from, and has to go there too."""
+    intent = link.intent or {}
+    places = {link.moving_from, *intent.get("places", ())}
+    sent = {name: value for name, value in intent.items() if name in {"kind", "content", "earlier"}}
+    for mirror in Mirror.objects.filter(remote_id__in=places).order_by("pk"):
+        there = Link.objects.filter(mirror=mirror, remote_id=link.remote_id)
+        if there.exists():
+            there.filter(event=None).update(wants_delete=True)
+        else:
+            known = {
+                "etag": link.etag,
+                "digest": link.digest,
+                "raw": link.raw,
+                "zone": link.zone,
+                "number": link.number,
+            }
+            kept = Link(mirror=mirror, remote_id=link.remote_id, is_ours=link.is_ours, **known)
+            kept.wants_delete, kept.tombstoned_at = True, clock.now()
+            kept.intent = sent if "content" in sent else None
+            kept.save(force_insert=True)
+        triggers.wake([mirror.pk], is_pull=False)
 
 
 def _keep_tombstone(unsent: Link, origin: Mirror) -> None:
