@@ -455,3 +455,16 @@ def test_an_occurrence_of_a_series_that_google_refused_says_so_and_takes_it_alon
     [there] = scene.there()
     assert there["location"] == "Cellar" and scene.here()[0]["sync"]["state"] == "synced"
     scene.assert_equal()
+
+
+def test_an_exception_of_a_series_taken_out_here_goes_with_it(scene: Scene) -> None:
+    """Changed at Google after that and listed before the deletion was sent, it stayed here alone."""
+    series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.patch(series["id"], {"calendar": native}, "?scope=all", settle=False)
+    scene.ana.patch(scene.there()[1]["id"], location="Attic")
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)  # after a failure the pull comes first
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.check()
+    assert scene.there() == [] and scene.here() == []

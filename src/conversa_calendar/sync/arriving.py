@@ -312,12 +312,12 @@ def _join(session: Session, names: set[str]) -> None:
 
 def adopt_orphans(session: Session) -> None:
     """After a full listing: live overrides whose series is not visible here stand alone as single events (G§4.4). Those
-    that it did not show have gone with their series, and those whose series stands there still, but was deleted here,
-    go with it."""
+    that it did not show have gone with their series, and those whose series stands there still, but was deleted or taken
+    out here, go with it."""
     parked = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, remote_deleted_at=None)
     parked.filter(seen_generation__lt=session.mirror.generation).delete()
     standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
-    listed = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None, parked="")
+    listed = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None, parked="", wants_delete=False)
     series = listed.values("remote_id")  # also one that could not be read yet
     for link in list(parked.exclude(series_remote_id__in=series).order_by("pk")):
         remote = mapping.read(link.raw.encode(), link.zone)
