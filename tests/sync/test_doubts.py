@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import discovery
 from conversa_calendar.sync import running
@@ -200,51 +198,3 @@ def test_a_page_of_something_in_between_does_not_confirm_a_deletion(scene: Scene
     scene.google.check()
     assert scene.here() == [] and scene.ana.list() == []
     assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
-
-
-@pytest.mark.parametrize("place", ["google", "native"])
-def test_what_somebody_writes_into_a_late_creation_of_an_event_moved_elsewhere_goes_to_the_event(
-    scene: Scene, place: str
-) -> None:
-    """It once came in as an event of its own, beside the one that it is."""
-    target = scene.another_calendar()
-    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
-    goal = native if place == "native" else str(target.calendar.uuid)
-    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
-    match = {"method": "POST", "path": "*/events"}
-    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
-    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **times})
-    scene.google.settle_once()
-    scene.patch(event["id"], {"calendar": goal, "summary": "Run"}, settle=False)
-    [late] = scene.ana.list()
-    scene.ana.patch(late["id"], location="Attic")
-    MirrorRun.objects.filter(mirror_id=scene.mirror.pk).update(next_check_at=None, next_attempt_at=None)
-    with tenant(scene.alice.account_id):
-        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
-    running.run(scene.mirror.pk)
-    scene.google.check()
-    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
-    assert [(item["id"], item["summary"], item["location"]) for item in items] == [(event["id"], "Run", "Attic")]
-    there = [(item["summary"], item["location"]) for item in scene.ana.list(target.remote_id)]
-    assert scene.ana.list() == [] and there == ([] if place == "native" else [("Run", "Attic")])
-    assert scene.alice.get("trash")["items"] == []
-
-
-@pytest.mark.parametrize("is_lost", [False, True])
-def test_an_event_taken_out_before_its_move_was_sent_is_left_at_neither_place(scene: Scene, is_lost: bool) -> None:
-    """It stayed where it had come from, at Google only."""
-    target = scene.another_calendar()
-    event = scene.create("Walk")
-    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
-    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
-    if is_lost:
-        fault = {"match": {"method": "POST", "path": "*/move"}, "effect": {"drop": "after_commit"}, "times": 1}
-        scene.google.control("faults", fault)
-        scene.google.settle_once()
-    scene.patch(event["id"], {"calendar": native}, settle=False)
-    scene.google.check()
-    scene.google.check()
-    assert scene.ana.list() == [] and scene.ana.list(target.remote_id) == []
-    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
-    assert [(item["id"], item["calendar"]) for item in items] == [(event["id"], native)]
-    assert scene.alice.get("trash")["items"] == []

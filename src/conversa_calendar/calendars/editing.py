@@ -80,9 +80,17 @@ def create(
 
 
 def edit(
-    event: Event, change: Edit, *, actor: Member | None, notify: str = "none", if_match: str = "", cause: str = "edited"
+    event: Event,
+    change: Edit,
+    *,
+    actor: Member | None,
+    notify: str = "none",
+    if_match: str = "",
+    cause: str = "edited",
+    side: str = "local",
 ) -> Event:
-    """Changes a single event, an override or a whole series. Raises Changed, Invalid."""
+    """Changes a single event, an override or a whole series; `side` says in its history where it was done. Raises
+    Changed, Invalid."""
     event = _locked(event, if_match)
     calendar = event.calendar
     before, after = event.content, change(event.content)
@@ -96,7 +104,7 @@ def edit(
     if event.kind in {"single", "series"}:
         event.kind = "series" if after.recurrence else "single"
     _store(event, calendar, after)
-    history.record(event, side="local", cause=cause, before=before, after=after, actor=actor)
+    history.record(event, side=side, cause=cause, before=before, after=after, actor=actor)
     if before.recurrence:
         _carry_overrides(event, calendar, before, after, actor)
     invitations.tell(event, calendar, before, after, notify, actor)

@@ -245,22 +245,28 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
     """What somebody wrote into a late creation of an event that was moved elsewhere meanwhile goes to the event itself,
     so that the copy can go; answers whether there is such an event, and a place for it there."""
-    sent = linking.attempts_of(link)
-    if remote.content is None or not sent or len(remote.tag) != 36:
+    sent, theirs = linking.attempts_of(link), remote.content
+    if theirs is None or not sent or len(remote.tag) != 36 or not session.can_write:
         return False
     rows = Event.objects.filter(uuid=remote.tag, deleted_at=None, calendar__deleted_at=None)
     event = rows.exclude(calendar=session.calendar).select_related("calendar").first()
     if event is None or event.calendar.is_read_only or not event.facts.is_own_copy:
         return False
-    theirs = remote.content
     base = min(sent, key=lambda content: len(changed_units(content, theirs)))
-    merged = engine.merge(base, event.content, theirs, is_when_announced=linking.is_announced(event))
+    is_announced, lost = linking.is_announced(event), {}
+
+    def merged(content: Content) -> Content:
+        """With the event as it is now, locked: somebody may be editing it at this moment."""
+        found = engine.merge(base, content, theirs, is_when_announced=is_announced)
+        lost.update({conflict.unit: readable(conflict.lost, conflict.unit) for conflict in found.conflicts})
+        return found.content
+
     try:
         with transaction.atomic():
-            editing.edit(event, lambda _content: merged.content, actor=None)
+            editing.edit(event, merged, actor=None, side="remote")
     except (Invalid, NotFound):
         return False
-    if lost := {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in merged.conflicts}:
+    if lost:
         history.record(event, side="remote", cause="edited", lost=lost)
     return True
 

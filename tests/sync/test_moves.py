@@ -1,0 +1,317 @@
+"""Events that change their calendar: moved here, moved at Google, taken out, and on their way between the two."""
+
+import json
+from typing import Any
+
+import pytest
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import Event, History
+from conversa_calendar.kit import clock
+from conversa_calendar.sync import leases, linking, running
+from conversa_calendar.sync.models import Link, Mirror, MirrorRun
+from tests.support.google import at
+from tests.sync.conftest import Scene
+
+
+@pytest.mark.parametrize("kind", ["single", "series"])
+@pytest.mark.parametrize("first", ["source", "target"])
+def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
+    scene: Scene, first: str, kind: str
+) -> None:
+
+    target = scene.another_calendar()
+    other = target.remote_id
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]} if kind == "series" else {}
+    there = scene.ana.insert(summary="Travels", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), **rules)
+    if kind == "series":
+        [one, *_rest] = scene.ana.call("GET", f"calendars/primary/events/{there['id']}/instances")["items"]
+        scene.ana.patch(one["id"], summary="Travels, changed")
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        before = Event.objects.get(remote_id=there["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{there['id']}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    order = [scene.mirror.pk, target.pk] if first == "source" else [target.pk, scene.mirror.pk]
+    for mirror_id in order:
+        running.run(mirror_id)
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        living = Event.objects.filter(deleted_at=None, series=None)
+        assert [(event.pk, event.calendar_id) for event in living] == [(before.pk, target.calendar_id)]
+        assert Link.objects.filter(event=before, tombstoned_at=None).count() == 1
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    names = ["Travels, changed", "Travels", "Travels"] if kind == "series" else ["Travels"]
+    assert [row["summary"] for row in items] == names
+    mark = scene.google.mark()
+    for _check in range(10):
+        scene.google.check()
+    assert scene.google.writes(mark) == []
+
+
+def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
+    """Typed here, moved there, the new calendar heard of first: the words stand on the event or in its history."""
+    target = scene.another_calendar()
+    other = target.remote_id
+    made = scene.create("Travels")
+    scene.patch(made["id"], {"summary": "Typed here"}, settle=False)
+    scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    scene.google.check()
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        living = list(Event.objects.filter(deleted_at=None))
+        assert len(living) == 1 and living[0].calendar_id == target.calendar_id
+        kept = [e.summary for e in Event.objects.all()] + [
+            json.dumps([h.lost, h.changes]) for h in History.objects.all()
+        ]
+    assert any("Typed here" in text for text in kept)
+
+
+def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:
+    """Two workers: the one that sees the deletion must not take the twin from under the other's hands."""
+    target = scene.another_calendar()
+    other = target.remote_id
+    made = scene.create("Travels")
+    scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    MirrorRun.objects.filter(mirror_id=target.pk).update(next_check_at=None)
+    lease = leases.take(target.pk)
+    assert lease is not None
+    running.run(scene.mirror.pk)
+    with tenant(scene.alice.account_id):
+        assert Event.objects.filter(deleted_at=None).count() == 2, "both stand until the other worker is done"
+    leases.release(lease, has_pulled=False, is_done=True)
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        [event] = Event.objects.filter(deleted_at=None)
+        assert str(event.uuid) == made["id"] and event.calendar_id == target.calendar_id
+
+
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_an_event_moved_here_while_its_deletion_there_is_held(scene: Scene, is_restored: bool) -> None:
+    """The move itself finds out whether it is gone there; once it waited for a decision that nobody was asked for."""
+    second = scene.another_calendar()
+    made = [scene.create(f"e{n}", f"2026-12-{n + 1:02d}T09:00:00-03:00") for n in range(25)]
+    mover, remote_id = made[0]["id"], scene.remote_id(made[0]["id"])
+    for event in scene.ana.list():
+        scene.ana.delete(event["id"])
+    scene.google.check()
+    if is_restored:
+        scene.ana.patch(remote_id, status="confirmed")
+    scene.patch(mover, {"calendar": str(second.calendar.uuid)})
+    scene.google.check()
+    assert [event["summary"] for event in scene.ana.list(second.remote_id)] == (["e0"] if is_restored else [])
+    in_trash = [item["id"] for item in scene.alice.get("trash")["items"]]
+    assert in_trash == ([] if is_restored else [mover])
+    states = {row["google_calendar_id"]: row["state"] for row in scene.alice.get("mirrors")["items"]}
+    assert states == {scene.ana.email: "held", second.remote_id: "polling"}
+
+
+@pytest.mark.parametrize("is_check_due", [False, True])
+def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_taken_out(
+    scene: Scene, is_check_due: bool
+) -> None:
+    """It once stood there unseen, and did again when the run that was refused listed what had changed."""
+    event = scene.create("Walk")
+    scene.google.check()
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    scene.google.control("faults", {"match": {"method": "DELETE"}, "effect": effect, "times": 1})
+    if is_check_due:
+        MirrorRun.objects.update(next_check_at=None)
+    scene.patch(event["id"], {"calendar": native})
+    scene.google.check()
+    assert [item["summary"] for item in scene.here()] == ["Walk"] == [item["summary"] for item in scene.ana.list()]
+    assert scene.here()[0]["id"] != event["id"] and scene.alice.get(f"events/{event['id']}")["calendar"] == native
+    scene.assert_equal()
+
+
+@pytest.mark.parametrize("what", ["moved", "deleted"])
+def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(scene: Scene, what: str) -> None:
+    target = scene.another_calendar()
+    event = scene.create("Travels")
+    remote_id = scene.remote_id(event["id"])
+    fault = {"match": {"method": "PATCH", "path": f"*/events/{remote_id}"}, "effect": {"code": "G06"}, "times": 1}
+    scene.google.control("faults", fault)
+    scene.patch(event["id"], {"location": "Attic"})
+    assert scene.alice.get(f"events/{event['id']}")["sync"]["state"] == "parked"
+    if what == "moved":
+        scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+        MirrorRun.objects.update(next_check_at=None)
+        running.run(target.pk)
+        scene.google.check()
+        history = scene.alice.get(f"events/{event['id']}/history")["items"]
+        assert "Attic" in str([entry["lost"] for entry in history])
+    else:
+        scene.ana.delete(remote_id)
+        scene.google.check()
+        [gone] = scene.alice.get("trash")["items"]
+        assert gone["location"] == "Attic"
+
+
+def _moved_there(scene: Scene) -> tuple[Mirror, dict[str, Any], str]:
+    """An event that Ana has moved to another calendar, which was pulled; its former one was not yet."""
+    target = scene.another_calendar()
+    event = scene.create("Travels")
+    remote_id = scene.remote_id(event["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    return target, event, remote_id
+
+
+def test_an_event_moved_at_google_is_not_copied_after_itself_by_a_move_here(scene: Scene) -> None:
+    """Its new calendar was pulled, its former one not yet: moved by hand now, it stood there twice."""
+    target, event, remote_id = _moved_there(scene)
+    answer = scene.alice.call("PATCH", f"events/{event['id']}", {"calendar": str(target.calendar.uuid)})
+    assert answer.status_code == 422 and "try again" in answer.content.decode()
+    scene.google.check()
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == str(target.calendar.uuid)
+    assert [item["id"] for item in scene.ana.list(target.remote_id)] == [remote_id] and scene.ana.list() == []
+    assert scene.here() == []
+
+
+def test_an_event_taken_out_is_not_taken_for_a_new_one_when_it_is_listed_before_it_is_deleted(scene: Scene) -> None:
+    """After a failure a calendar is listed before anything is sent to it; with a dead cursor it shows the copy as well."""
+    event = scene.create("Walk")
+    scene.google.check()
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    scene.google.control("expire-sync-tokens", {})
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.here() == []
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == native
+
+
+def test_an_event_that_has_just_come_from_a_calendar_is_not_moved_back_before_it_is_told_from_a_new_one(
+    scene: Scene,
+) -> None:
+    """Moved back by hand too early, it stood there twice."""
+    target, event, _remote_id = _moved_there(scene)
+    with tenant(scene.alice.account_id):
+        Link.objects.filter(mirror=scene.mirror).update(remote_deleted_at=clock.now())
+    span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+    [arrived] = scene.alice.get(f"events?{span}&calendar={target.calendar.uuid}")["items"]
+    refused = scene.alice.call("PATCH", f"events/{arrived['id']}", {"calendar": scene.calendar})
+    assert refused.status_code == 422 and "try again" in refused.json()["detail"]
+    scene.google.check()
+    scene.patch(event["id"], {"calendar": scene.calendar})
+    scene.google.check()
+    assert [item["summary"] for item in scene.ana.list()] == ["Travels"] and scene.ana.list(target.remote_id) == []
+    assert [item["id"] for item in scene.here()] == [event["id"]]
+
+
+def test_an_event_moved_there_deleted_here_edited_there_and_moved_back_here_stands_once(scene: Scene) -> None:
+    """Its former self waited to be deleted, so that it was copied back; the edit there then kept what it was copied from."""
+    target, event, remote_id = _moved_there(scene)
+    scene.alice.delete(f"events/{event['id']}")
+    scene.ana.patch(remote_id, target.remote_id, location="Attic")
+    span = "from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+    [arrived] = scene.alice.get(f"events?{span}&calendar={target.calendar.uuid}")["items"]
+    scene.patch(arrived["id"], {"calendar": scene.calendar})
+    scene.google.check()
+    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
+    assert [(item["id"], item["location"]) for item in scene.here()] == [(arrived["id"], "Attic")]
+    scene.assert_equal()
+
+
+def _created_late_and_taken_out(scene: Scene, goal: str) -> dict[str, Any]:
+    """An event whose creation arrived unseen, moved to another calendar here; Ana has written into what arrived."""
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **times})
+    scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": goal, "summary": "Run"}, settle=False)
+    [late] = scene.ana.list()
+    scene.ana.patch(late["id"], location="Attic")
+    MirrorRun.objects.filter(mirror_id=scene.mirror.pk).update(next_check_at=None, next_attempt_at=None)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    return event
+
+
+@pytest.mark.parametrize("place", ["google", "native"])
+def test_what_somebody_writes_into_a_late_creation_of_an_event_moved_elsewhere_goes_to_the_event(
+    scene: Scene, place: str
+) -> None:
+    """It once came in as an event of its own, beside the one that it is."""
+    target = scene.another_calendar()
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    goal = native if place == "native" else str(target.calendar.uuid)
+    event = _created_late_and_taken_out(scene, goal)
+    running.run(scene.mirror.pk)
+    scene.google.check()
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(item["id"], item["summary"], item["location"]) for item in items] == [(event["id"], "Run", "Attic")]
+    there = [(item["summary"], item["location"]) for item in scene.ana.list(target.remote_id)]
+    assert scene.ana.list() == [] and there == ([] if place == "native" else [("Run", "Attic")])
+    assert scene.alice.get("trash")["items"] == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_an_event_taken_out_before_its_move_was_sent_is_left_at_neither_place(scene: Scene, is_lost: bool) -> None:
+    """It stayed where it had come from, at Google only."""
+    target = scene.another_calendar()
+    event = scene.create("Walk")
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    if is_lost:
+        fault = {"match": {"method": "POST", "path": "*/move"}, "effect": {"drop": "after_commit"}, "times": 1}
+        scene.google.control("faults", fault)
+        scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    scene.google.check()
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.ana.list(target.remote_id) == []
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(item["id"], item["calendar"]) for item in items] == [(event["id"], native)]
+    assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_edit_made_while_a_late_creation_is_handed_on_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    event = _created_late_and_taken_out(scene, native)
+    plain = linking.is_announced
+
+    def edited_meanwhile(found: Event) -> bool:
+        scene.patch(event["id"], {"description": "Typed here"}, settle=False)
+        return plain(found)
+
+    monkeypatch.setattr(linking, "is_announced", edited_meanwhile)
+    running.run(scene.mirror.pk)
+    shown = scene.alice.get(f"events/{event['id']}")
+    assert (shown["description"], shown["location"]) == ("Typed here", "Attic")
+    entries = scene.alice.get(f"events/{event['id']}/history")["items"]
+    assert [entry["side"] for entry in entries if "Attic" in str(entry["changes"])] == ["remote"]
+
+
+def test_what_is_written_into_a_late_creation_of_a_calendar_that_is_read_only_now_is_shown_there(scene: Scene) -> None:
+    """It cannot be cleared away, so it is not handed on either."""
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    event = _created_late_and_taken_out(scene, native)
+    path = f"connections/{scene.connection.uuid}/calendars/{scene.ana.email}"
+    scene.alice.put(path, {"mirrored": True, "mode": "read_only"})
+    scene.google.check()
+    assert [item["location"] for item in scene.here()] == ["Attic"]
+    assert scene.alice.get(f"events/{event['id']}")["location"] == ""
+
+
+def test_an_event_deleted_on_its_way_into_a_calendar_that_turned_read_only_goes_once_it_can(scene: Scene) -> None:
+    target = scene.another_calendar()
+    event = scene.create("Walk")
+    path = f"connections/{scene.connection.uuid}/calendars/{target.remote_id.replace('#', '%23')}"
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    scene.alice.delete(f"events/{event['id']}")
+    scene.alice.put(path, {"mirrored": True, "mode": "read_only"})
+    scene.google.check()
+    assert len(scene.ana.list()) == 1
+    scene.alice.put(path, {"mirrored": True, "mode": "two_way"})
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.ana.list(target.remote_id) == []
+    assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
