@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -67,6 +68,50 @@ def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
             json.dumps([h.lost, h.changes]) for h in History.objects.all()
         ]
     assert any("Typed here" in text for text in kept)
+
+
+@pytest.mark.parametrize("first", ["source", "target"])
+def test_an_unsent_edit_of_an_occurrence_goes_along_when_its_series_is_moved_at_google(
+    scene: Scene, first: str
+) -> None:
+    """One occurrence that had never been changed before, one that had been; nothing of them is left in the trash."""
+    target = scene.another_calendar()
+    made = scene.create("Travels", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    days = [f"2026-12-0{day}T09:00:00-03:00" for day in (1, 2, 3)]
+    query = [f"?scope=this&occurrence={quote(day)}" for day in days]
+    scene.patch(made["id"], {"summary": "Sent before"}, query[0])
+    scene.patch(made["id"], {"summary": "Sent, and stays"}, query[2])
+    scene.patch(made["id"], {"location": "Typed here"}, query[0], settle=False)
+    scene.patch(made["id"], {"summary": "Typed here"}, query[1], settle=False)
+    scene.ana.call(
+        "POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={target.remote_id}"
+    )
+    MirrorRun.objects.update(next_check_at=None)
+    for mirror_id in [scene.mirror.pk, target.pk] if first == "source" else [target.pk]:
+        running.run(mirror_id)
+    scene.google.check()
+    scene.google.check()
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [row["summary"] for row in items] == ["Sent before", "Typed here", "Sent, and stays"]
+    assert {row["series"] for row in items} == {made["id"]}
+    at_google = scene.ana.call("GET", f"calendars/{target.remote_id}/events?singleEvents=true&orderBy=startTime")[
+        "items"
+    ]
+    assert [item["summary"] for item in at_google] == ["Sent before", "Typed here", "Sent, and stays"]
+    lost = [entry["lost"] for entry in scene.alice.get(f"events/{items[0]['id']}/history")["items"]]
+    assert items[0]["location"] == "Typed here" or {"location": "Typed here"} in lost
+    assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_unsent_edit_of_an_occurrence_is_kept_when_its_series_is_deleted_at_google(scene: Scene) -> None:
+    made = scene.create("Travels", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    day = quote("2026-12-02T09:00:00-03:00")
+    typed = scene.patch(made["id"], {"summary": "Typed here"}, f"?scope=this&occurrence={day}", settle=False)
+    scene.ana.delete(scene.remote_id(made["id"]))
+    scene.google.check()
+    assert [item["id"] for item in scene.alice.get("trash")["items"]] == [made["id"]]
+    lost = [entry["lost"] for entry in scene.alice.get(f"events/{typed['id']}/history")["items"]]
+    assert {"summary": "Typed here"} in lost
 
 
 def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:

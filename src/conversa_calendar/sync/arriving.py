@@ -234,10 +234,13 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
     if former is not None:
         link.raw, link.zone = former.raw, former.zone  # what was edited here and not sent yet goes along
+    together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)
+    exceptions = list(together.order_by("pk"))
     event.deleted_at, event.deleted_by, event.calendar = None, "", session.calendar
     event.revision += 1
     history.record(event, side="remote", cause="moved", note=session.calendar.name)
     linking.merge_remote(session, event, link, remote)
+    linking.bring_along(event, exceptions, session.calendar)
     occurrences.rebuild(event, session.calendar.time_zone)
     history.announce(session.calendar, [(event.uuid, "restored")])
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from conversa_calendar.calendars import editing, history, occurrences
-from conversa_calendar.calendars.models import Event, Occurrence
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
@@ -225,10 +225,9 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
     for override in Event.objects.filter(series=series, deleted_at=None).exclude(pk__in=sent).order_by("pk"):
         if _has_occurrence(series, override.original_key):
             continue
-        lost = {name: readable(override.content, name) for name in override.overridden}
         editing.remove(override, by="cut")
         _settled(override)
-        history.record(override, side="remote", cause="no longer fits", lost=lost)
+        history.record(override, side="remote", cause="no longer fits", lost=_own_units(override))
     gone = linked.filter(series_remote_id=master.remote_id, event__series=series, event__deleted_at__isnull=False)
     for link in gone.exclude(raw="").select_related("event__author").order_by("pk"):
         former = link.event
@@ -278,9 +277,7 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
         _settled(event)
         return
     after = msgspec.structs.replace(before, status="cancelled")
-    lost: dict[str, Any] = {}
-    if event.has_unsent:
-        lost = {name: readable(before, name) for name in event.overridden}
+    lost = _own_units(event) if event.has_unsent else {}
     event.is_unsettled = False
     event.revision += 1
     event.overridden = ["status"]
@@ -314,6 +311,8 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     if event.is_series:
         members = Event.objects.filter(series=event, deleted_at=None)
         Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
+        for override in members.exclude(sync_state="synced").order_by("pk"):
+            history.record(override, side="remote", cause="deleted", lost=_own_units(override), note="unsent edit kept")
     editing.remove(event, by="remote")
     if event.series is not None and event.series.deleted_at is None:
         occurrences.rebuild(event.series, session.calendar.time_zone)
@@ -349,8 +348,8 @@ def _follow_to(session: Session, event: Event, twin: Event) -> None:
     """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
     before, content, source = event.content, twin.content, event.calendar
     lost = {name: readable(before, name) for name in changed_units(content, before)} if event.has_unsent else {}
-    for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
-        editing.remove(override, by="remote")
+    former = list(Event.objects.filter(series=event, deleted_at=None).order_by("pk"))
+    bring_along(twin, former, twin.calendar)
     Link.objects.filter(event=twin).update(event=event)
     Event.objects.filter(series=twin).update(series=event)
     Occurrence.objects.filter(event=twin).delete()
@@ -367,6 +366,36 @@ def _follow_to(session: Session, event: Event, twin: Event) -> None:
     history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def bring_along(series: Event, former: Sequence[Event], calendar: Calendar) -> None:
+    """What becomes of the exceptions that a series had before it was moved at the provider. Those known there come from
+    there. One with an edit that was never sent goes along and is sent; where its new place has one of its own, or will not
+    take it, the edit is kept in the history."""
+    there = {one.original_key: one for one in Event.objects.filter(series=series, deleted_at=None)}
+    for override in former:
+        Link.objects.filter(event=override, tombstoned_at=None).update(tombstoned_at=clock.now(), intent=None)
+        is_unsent, other = override.sync_state != "synced", there.get(override.original_key)
+        can_go = other is None and not calendar.is_read_only and _has_occurrence(series, override.original_key)
+        if is_unsent and can_go:
+            override.series, override.calendar, override.deleted_at, override.deleted_by = series, calendar, None, ""
+            override.is_unsettled, override.sync_state, override.sync_message = True, "pending", ""
+            override.revision += 1
+            editing.store(override, calendar, override.content)
+            continue
+        if is_unsent:
+            lost = _own_units(override)
+            if other is not None:
+                differing = changed_units(other.content, override.content)
+                lost = {name: readable(override.content, name) for name in differing}
+            history.record(other or override, side="remote", cause="edited", lost=lost)
+        editing.remove(override, by="moved")
+        _settled(override)
+
+
+def _own_units(override: Event) -> dict[str, Any]:
+    """What an exception has otherwise than its series."""
+    return {name: readable(override.content, name) for name in override.overridden}
 
 
 def overridden_units(master: Event, key: str, content: Content) -> list[str]:
