@@ -9,7 +9,7 @@ from django.conf import settings
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
-from conversa_calendar.sync import pulling
+from conversa_calendar.sync import leases, pulling, running
 from conversa_calendar.sync.models import Link, MirrorRun
 from tests.support.google import at
 from tests.sync.conftest import ANA, Scene
@@ -127,6 +127,24 @@ def test_a_deletion_that_google_refuses_is_taken_back(scene: Scene, kind: str) -
     scene.assert_equal()
 
 
+def test_an_exception_that_google_will_not_give_up_is_shown_beside_its_moved_series(scene: Scene) -> None:
+    """The series has other days now, Google kept the exception at its former one and refuses to delete it."""
+    series = scene.create("Weekly", recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"])
+    scene.patch(series["id"], {"location": "Attic"}, "?scope=this&occurrence=2026-12-08T12:00:00Z")
+    _refuse(scene, "DELETE")
+    times = {name: {"date_time": f"2026-12-02T{hour}:00:00-03:00"} for name, hour in (("start", "09"), ("end", "10"))}
+    scene.patch(series["id"], times, "?scope=all")
+    assert len(scene.here()) == 4
+    [kept] = [item for item in scene.here() if item["sync"]["state"] == "refused"]
+    assert kept["start"]["date_time"] == "2026-12-08T09:00:00-03:00" and "refused" in kept["sync"]["message"]
+    scene.google.check()
+    scene.assert_equal()
+    scene.alice.delete(f"events/{kept['id']}")
+    scene.google.settle()
+    assert len(scene.here()) == 3
+    scene.assert_equal()
+
+
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_cancellation_that_google_refuses_is_taken_back(scene: Scene, is_known: bool) -> None:
     series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
@@ -193,6 +211,25 @@ def test_a_refused_page_token_restarts_its_listing(scene: Scene, location: str, 
     scene.google.control("faults", {"match": match, "effect": {"status": 400, "body": body}, "times": 1})
     scene.google.check()
     assert len(scene.here()) == 5
+    scene.assert_equal()
+
+
+def test_what_changed_between_a_broken_listing_and_its_end_is_not_missed(scene: Scene, monkeypatch: Any) -> None:
+    """The second page fails; before it is asked for again, Google tells of a change that the list under way lacks."""
+    monkeypatch.setattr(settings, "GOOGLE_PAGE_SIZE", 2)
+    for day in range(1, 6):
+        _insert(scene, f"Event {day}", day)
+    match = {"path": "*/events", "nth": 2}
+    scene.google.control("faults", {"match": match, "effect": {"status": 503, "reason": "backendError"}, "times": 1})
+    with tenant(scene.alice.account_id):
+        leases.want([scene.mirror.pk], is_pull=True)
+    running.run(scene.mirror.pk)
+    assert len(scene.here()) == 2, "the first page only"
+    _insert(scene, "Heard of meanwhile", 6)
+    with tenant(scene.alice.account_id):
+        leases.want([scene.mirror.pk], is_pull=True)  # the notification
+    running.run(scene.mirror.pk)
+    assert len(scene.here()) == 6
     scene.assert_equal()
 
 

@@ -145,8 +145,8 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
 
 
 def take_back(session: Session, event: Event, link: Link) -> None:
-    """A deletion that cannot be sent is undone here, as the event goes on living there; any other change stays to be
-    seen."""
+    """A deletion that cannot be sent is undone here, as the event goes on living there, be it an exception at a time that
+    its series does not have any more; any other change stays to be seen."""
     base = base_of(link)
     if event.deleted_at is not None and event.series is None:
         known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
@@ -154,6 +154,15 @@ def take_back(session: Session, event: Event, link: Link) -> None:
             revive(session, event, link, known)
         else:
             editing.restore(event, actor=None)
+    elif event.deleted_at is not None and event.series is not None and base is not None:
+        same = Event.objects.filter(series=event.series, original_key=event.original_key, deleted_at=None)
+        if event.series.deleted_at is not None or same.exists():
+            return
+        event.deleted_at, event.deleted_by = None, ""
+        event.overridden = overridden_units(event.series, event.original_key, base)
+        event.revision += 1
+        editing.store(event, session.calendar, base)
+        Occurrence.objects.filter(event_id=event.series_id, original_key=event.original_key).delete()
     elif event.is_cancelled_occurrence and event.series is not None and base is not None:
         event.overridden = overridden_units(event.series, event.original_key, base)
         event.revision += 1

@@ -52,8 +52,9 @@ _EXPECTED = (leases.FenceLost, protocol.ProviderError, AccessReduced, IntegrityE
 
 
 def pull(session: Session) -> None:
-    """Brings everything that changed at the provider, resuming where an earlier run stopped. Raises ProviderError,
-    AccessReduced, FenceLost."""
+    """Brings everything that changed at the provider, resuming where an earlier run stopped; a list that was begun then
+    does not show what changed since, so it is followed by another. Raises ProviderError, AccessReduced, FenceLost."""
+    is_resumed = bool(session.mirror.page)
     ahead: PageAhead | None = None
     restarts = 0
     for written in range(PAGES_MAX):
@@ -73,9 +74,12 @@ def pull(session: Session) -> None:
             continue
         ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
         _apply_or_set_aside(session, page)
-        if not session.mirror.listing:
+        if session.mirror.listing:
+            continue
+        if not is_resumed:
             session.is_behind = False
             return
+        is_resumed = False
     raise protocol.Transient("Google's list does not end.", reason="endlessList")
 
 
