@@ -162,7 +162,7 @@ def take_back(session: Session, event: Event, link: Link) -> None:
         event.overridden = overridden_units(event.series, event.original_key, base)
         event.revision += 1
         editing.store(event, session.calendar, base)
-        Occurrence.objects.filter(event_id=event.series_id, original_key=event.original_key).delete()
+        Occurrence.objects.filter(event_id=event.series.pk, original_key=event.original_key).delete()
     elif event.is_cancelled_occurrence and event.series is not None and base is not None:
         event.overridden = overridden_units(event.series, event.original_key, base)
         event.revision += 1
