@@ -1,11 +1,14 @@
 """What a 404 says: of an event, of its calendar, of a place that an event has left."""
 
 from typing import Any
+from uuid import UUID
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import discovery
+from conversa_calendar.kit import ids
 from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from tests.support.google import at
 from tests.sync.conftest import ANA, Scene
 
 TEAM = "c_team@group.calendar.google.com"
@@ -169,6 +172,29 @@ def test_an_event_whose_late_create_was_cleared_away_is_made_anew_when_it_comes_
     scene.google.settle()
     assert scene.alice.get(f"events/{event['id']}")["calendar"] == home
     assert [item["summary"] for item in scene.ana.list()] == ["Walk"] and scene.ana.list(target.remote_id) == []
+
+
+def test_an_edit_after_a_refused_second_attempt_outlives_the_first_one_that_arrives_late(scene: Scene) -> None:
+    """A create is cut off, asked about, sent again and refused; then the first request arrives, and a person edits."""
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "before"}, "times": 1})
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "First words", **times})
+    scene.google.settle_once()
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer"}
+    scene.google.control("faults", {"match": match, "effect": effect, "times": 1})
+    scene.google.settle()
+    shown = scene.alice.get(f"events/{event['id']}")
+    assert shown["sync"]["state"] == "refused"
+    late = {"id": ids.remote_event_id(UUID(event["id"]), 0)}
+    tag = {"private": {"conversa.event": event["id"], "conversa.rev": "1"}}
+    span = {"start": at("2026-12-01T09:00:00"), "end": at("2026-12-01T10:00:00")}
+    scene.ana.insert(**late, summary="First words", extendedProperties=tag, **span)
+    scene.patch(event["id"], {"summary": "Second words"})
+    scene.google.check()
+    assert [item["summary"] for item in scene.here()] == ["Second words"]
+    assert [item["summary"] for item in scene.there()] == ["Second words"]
+    assert scene.alice.get(f"events/{event['id']}")["sync"]["state"] == "synced"
 
 
 def test_an_event_that_was_moved_here_is_missed_by_the_next_full_listing(scene: Scene) -> None:

@@ -253,7 +253,13 @@ def _without_conference(session: Session, action: Action) -> Action | None:
 
 
 def _drop_intent(action: Action) -> None:
-    if action.link.raw or action.event is None:
-        Link.objects.filter(pk=action.link.pk).update(intent=None, wants_delete=False)
+    """This attempt is over. What earlier ones of a create may have sent is still known when they arrive late."""
+    link, intent = action.link, action.link.intent or {}
+    sent = [*intent.get("earlier", ()), *([intent["content"]] if action.kind == "resolve" else [])]
+    if link.raw or action.event is None:
+        Link.objects.filter(pk=link.pk).update(intent=None, wants_delete=False)
+    elif intent.get("kind") == "create" and sent:
+        *earlier, latest = sent
+        Link.objects.filter(pk=link.pk).update(intent=intent | {"content": latest, "earlier": earlier, "again": True})
     else:
-        Link.objects.filter(pk=action.link.pk).delete()
+        Link.objects.filter(pk=link.pk).delete()
