@@ -178,6 +178,18 @@ def test_single_event_becomes_a_series_and_single_again(scene: Scene) -> None:
     scene.assert_equal()
 
 
+def test_an_unsent_edit_of_an_occurrence_is_kept_when_google_makes_its_series_a_single_event(scene: Scene) -> None:
+    made = scene.create("Travels", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    query = "?scope=this&occurrence=2026-12-02T12:00:00Z"
+    typed = scene.patch(made["id"], {"summary": "Typed here"}, query, settle=False)
+    scene.ana.patch(scene.remote_id(made["id"]), recurrence=[])
+    scene.google.check()
+    assert [item["summary"] for item in scene.here()] == ["Travels"]
+    lost = [entry["lost"] for entry in scene.alice.get(f"events/{typed['id']}/history")["items"]]
+    assert {"summary": "Typed here"} in lost
+    scene.assert_equal()
+
+
 def test_all_day_becomes_timed_and_back(scene: Scene) -> None:
     made = scene.create("x")
     scene.patch(made["id"], {"start": {"date": "2026-12-05"}, "end": {"date": "2026-12-07"}})

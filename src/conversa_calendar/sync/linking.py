@@ -499,6 +499,8 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
     was_series = bool(before.recurrence)
     if was_series and not after.recurrence:
         for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
+            if override.sync_state != "synced":
+                history.record(override, side="remote", cause="no longer fits", lost=_own_units(override))
             editing.remove(override, by="remote")
     if before == after:
         event.content_json = domain.encode(after)
