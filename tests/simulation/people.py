@@ -57,14 +57,17 @@ class People(Hands):
         return f"{side if side == 'there' else self.desk.name} {kind} {done}"
 
     def try_again(self) -> int:
-        """Everybody edits what Google refused before, as its message asks them to; answers how many events."""
+        """Everybody edits what Google refused before, as its message asks them to, or answers once more where nothing else
+        is theirs to change; answers how many events."""
         found = 0
         for desk in self.desks:
             self.desk = desk
             for calendar in desk.calendars:
                 refused: dict[str, dict[str, Any]] = {}
                 for item in desk.shows(calendar):
-                    if item["sync"]["state"] in {"refused", "parked"} and item["editable"]["content"]:
+                    if item["sync"]["state"] in {"refused", "parked"} and any(
+                        item["editable"][what] for what in ("content", "response")
+                    ):
                         refused.setdefault(item["id"], item)
                 for item in refused.values():
                     found += 1
@@ -97,6 +100,9 @@ class People(Hands):
         value, key = self._value(), item.get("original_start") if item["kind"] == "override" else ""
         scope = f"?scope=this&occurrence={quote(key)}" if key else "?scope=all"
         event = item["series"] if key else item["id"]
+        if not item["editable"]["content"]:
+            self._call("PATCH", f"events/{event}{scope}", {"attendees": item["attendees"]})
+            return
         done = self._call("PATCH", f"events/{event}{scope}", {"location": value})
         if done is not None:
             op = self._note("here", "edit", (calendar, item), "location", value, item.get("location", ""))

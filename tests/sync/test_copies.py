@@ -66,6 +66,24 @@ def test_an_occurrence_cancelled_here_whose_series_is_edited_meanwhile_is_listed
     scene.assert_equal()
 
 
+def test_an_answer_that_google_refused_is_sent_again_when_it_is_given_again(scene: Scene) -> None:
+    _olga, series = _invited(scene)
+    answered = [guest | ({"response": "tentative"} if guest["self"] else {}) for guest in series["attendees"]]
+    effect = {"status": 400, "reason": "badRequest"}
+    scene.google.control("faults", {"match": {"method": "PATCH"}, "effect": effect, "times": 1})
+    scene.patch(series["id"], {"attendees": answered}, "?scope=all")
+    shown = scene.alice.get(f"events/{series['id']}")
+    assert (shown["sync"]["state"], shown["editable"]["content"], shown["editable"]["response"]) == (
+        "parked",
+        False,
+        True,
+    )
+    scene.patch(series["id"], {"attendees": shown["attendees"]}, "?scope=all")
+    assert scene.alice.get(f"events/{series['id']}")["sync"]["state"] == "synced"
+    [ana] = [guest for guest in scene.ana.get(scene.remote_id(series["id"]))["attendees"] if guest.get("self")]
+    assert ana["responseStatus"] == "tentative"
+
+
 def test_what_only_its_organizer_may_do_is_refused_with_the_reason(scene: Scene) -> None:
     _olga, series = _invited(scene)
     native = scene.alice.post("calendars", {"name": "Only here"})["id"]

@@ -89,14 +89,18 @@ def edit(
     cause: str = "edited",
     side: str = "local",
 ) -> Event:
-    """Changes a single event, an override or a whole series; `side` says in its history where it was done. Raises
-    Changed, Invalid."""
+    """Changes a single event, an override or a whole series; saved without a change, one that the provider would not
+    take is tried again. `side` says in its history where it was done. Raises Changed, Invalid."""
     event = _locked(event, if_match)
     calendar = event.calendar
     before, after = event.content, change(event.content)
     check_content(after, calendar, is_override=event.kind == "override")
     after = _fitted(after)
     if not changed_units(before, after):
+        if side == "local" and event.sync_state in NOT_TAKEN:
+            event.notify = _notify(notify)
+            _store(event, calendar, after)
+            _announce(calendar, event, "updated")
         return event
     if event.kind == "override":
         event.overridden = sorted({*event.overridden, *changed_units(before, after)})
