@@ -10,6 +10,7 @@ from django.urls import reverse
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import discovery
+from conversa_calendar.sync import checks
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from tests.support.google import Person, at
 from tests.sync.conftest import Scene
@@ -159,6 +160,22 @@ def test_two_way_again_after_free_busy_brings_the_same_events_back(scene: Scene,
     assert {item["sync"]["state"] for item in team.here()} == {"synced"}
     with tenant(scene.alice.account_id):
         assert not Event.objects.filter(calendar=team.mirror.calendar, event_type="busyBlock").exists()
+
+
+def test_an_edited_event_that_was_put_aside_is_not_deleted_there_after_a_deep_check(scene: Scene, team: Team) -> None:
+    """The check took what busy blocks stand for just now for a difference, and that for a deletion by a person."""
+    theirs = team.create("theirs")
+    scene.google.check()
+    [event] = team.here()
+    scene.alice.patch(f"events/{event['id']}", {"location": "Attic"})
+    team.press("mode", mode="busy_only")
+    report = checks.deep_check(team.mirror.pk)
+    assert report is not None and report.repaired == []
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert [(item["id"], item["location"]) for item in team.here()] == [(event["id"], "Attic")]
+    assert team.there() == {"theirs"}
+    assert scene.ana.get(theirs["id"], TEAM)["location"] == "Attic"
 
 
 def test_an_edit_that_waits_in_a_busy_only_calendar_says_that_it_cannot_be_sent(scene: Scene, team: Team) -> None:

@@ -119,9 +119,10 @@ def forget_old_rows() -> None:
 
 
 def _report(mirror: Mirror, report: DeepCheck) -> None:
-    """Compares every link's base with the event here and counts."""
+    """Compares every link's base with the event here and counts. What was put aside, as by showing busy blocks only, is
+    no part of the calendar just now."""
     links = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")
-    for link in links.iterator(chunk_size=2000):
+    for link in links.exclude(event__deleted_by="disconnected").iterator(chunk_size=2000):
         event = link.event
         assert event is not None
         report.checked += 1
@@ -133,7 +134,8 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
             report.equal += 1
         else:
             report.repaired = [*report.repaired, {"event": str(event.uuid), "kind": "different"}]
-            Event.objects.filter(pk=event.pk).update(is_unsettled=True, sync_state="pending")
+            standing = Event.objects.filter(pk=event.pk).exclude(deleted_by="disconnected")
+            standing.update(is_unsettled=True, sync_state="pending")
     changed = History.objects.filter(event__calendar=mirror.calendar, side="remote", at__gte=report.started_at)
     for entry in changed.select_related("event")[:1000]:
         kind = {"deleted": "extra here", "edited": "different"}.get(entry.cause, entry.cause)

@@ -30,6 +30,8 @@ WRITES_AN_HOUR_MAX = 30
 HOUR = timedelta(hours=1)
 GENERATIONS = 8
 """So many ids of one event are looked for when the next one is chosen."""
+NOBODYS = ("disconnected", "remote", "moved")
+"""Deletions here that no person meant for the provider: they are never sent."""
 _TURN = Case(
     When(~Q(kind="override"), then=0), When(deleted_at__isnull=False, then=1), default=2, output_field=IntegerField()
 )
@@ -84,6 +86,9 @@ def _next_event(session: Session) -> Event | None:
 
 def _plan(session: Session, event: Event) -> Action | None:
     """The action that one unsettled event needs; None when it needs none (any more) or has to wait."""
+    if event.deleted_by in NOBODYS:
+        Event.objects.filter(pk=event.pk).update(is_unsettled=False)
+        return None
     link = linking.link_of(session, event)
     if link is not None and (link.is_held or link.remote_deleted_at is not None):
         _skip(session, event)
