@@ -69,7 +69,7 @@ class Config:
             mode,
             dice.randint(15, 80),
             dice.randint(2, 4),
-            frozenset(code for code in sorted(RATES) if dice.random() < (0.85 if code in TO_PLACES else density)),
+            frozenset(code for code in sorted(RATES) if dice.random() < (0.95 if code in TO_PLACES else density)),
             dice.choice([0.0, 0.01, 0.04]),
             dice.choice(["flow", "flow", "keep"]),
             dice.choice(["keep", "drop", "shift"]),

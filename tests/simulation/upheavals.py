@@ -13,7 +13,7 @@ from tests.simulation.people import Desk, People
 WEIGHTS = {
     "deselect": 3,
     "select": 4,
-    "disconnect": 9,
+    "disconnect": 12,
     "reconnect": 6,
     "revoke": 2,
     "pause": 2,
