@@ -111,9 +111,9 @@ class Scenario:
             before = stage.boundaries
             for _turn in range(self.config.steps):
                 self._turn()
-            self.counts["chaos"] = stage.boundaries - before
             self._heal()
             self._settle("healed")
+            self.counts["chaos"], stage.kill_at = stage.boundaries - before, 0
             self._wait_out_pauses()
             self._put_right()
             if self.config.mode in UNCHECKED:
@@ -215,7 +215,7 @@ class Scenario:
         self._note_weather()
         self.google.is_deaf = False
         self.wire.enabled = self.stage.enabled = frozenset()
-        self.stage.kill_at, self.time.skew_s = 0, 0.0
+        self.time.skew_s = 0.0
         while self.wire.late:
             self.wire.deliver_late()
         self.google.world.behaviours.update({"page": "full", "list_lag_s": 0.0})
