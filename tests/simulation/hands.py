@@ -85,10 +85,8 @@ class Hands:
 
     def there(self, calendar: str, seen_by: Person | None = None) -> list[dict[str, Any]]:
         """What Google shows of a calendar to its owner, or to somebody else, deleted events included."""
-        items: list[dict[str, Any]] = (seen_by or self.owners[calendar]).call(
-            "GET", f"calendars/{quote(calendar)}/events?maxResults=2500&showDeleted=true"
-        )["items"]
-        return items
+        looking = seen_by or self.owners[calendar]
+        return looking.listed(f"calendars/{quote(calendar)}/events?maxResults=2500&showDeleted=true")
 
     def seen_by_several(self) -> list[str]:
         """What more than one account is shown, though it can belong to one only."""
@@ -172,9 +170,9 @@ class Hands:
             rows = [(i, i.get("occurrence") or i.get("original_start")) for i in self.desk.shows(calendar)]
             rows = [(item, str(key)) for item, key in rows if key]
         else:
-            items = self.owners[calendar].call(
-                "GET", f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500"
-            )["items"]
+            items = self.owners[calendar].listed(
+                f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500"
+            )
             rows = [(i, moments.spelled(i["originalStartTime"])) for i in items if i.get("recurringEventId")]
         rows.sort(key=lambda row: (str(row[0]["description"]), row[1]))
         if not rows:

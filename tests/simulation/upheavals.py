@@ -137,7 +137,15 @@ class Upheavals:
             return "nothing"
         mode = modes[lowered[0]][0]
         answer = desk.actor.call("PUT", self._path(desk, lowered[0]), {"mirrored": True, "mode": mode})
+        if answer.status_code == 200 and mode == "read_only":
+            self._shown_again(desk, lowered[0])
         return f"{lowered[0]} {mode} {answer.status_code}"
+
+    def _shown_again(self, desk: Desk, calendar: str) -> None:
+        """What was deleted here, and lives at Google still, comes back where nothing may be written any more."""
+        living = {item.get("description") for item in self.people.there(calendar) if item["status"] != "cancelled"}
+        trash = [item for item in desk.actor.get("trash")["items"] if item["calendar"] == desk.calendars[calendar]]
+        self.people.brought_back([item["id"] for item in trash if item["description"] in living], desk)
 
     def _seen(self, desk: Desk) -> list[dict[str, Any]]:
         """The calendars of a desk's Google account as Google lists them now; none when it cannot be asked."""

@@ -158,6 +158,17 @@ class Person:
         assert answer.status_code < 300, answer.data
         return answer.json if answer.data else None
 
+    def listed(self, path: str) -> list[dict[str, Any]]:
+        """The items of a list, from all of its pages; `path` has a query."""
+        items: list[dict[str, Any]] = []
+        page = ""
+        while True:
+            answer = self.call("GET", f"{path}&pageToken={page}" if page else path)
+            items += answer["items"]
+            page = answer.get("nextPageToken", "")
+            if not page:
+                return items
+
     def insert(self, calendar: str = "primary", **body: Any) -> dict[str, Any]:
         created: dict[str, Any] = self.call("POST", f"calendars/{_q(calendar)}/events?conferenceDataVersion=1", body)
         return created
