@@ -153,7 +153,11 @@ class Stage:
             return
         worker.backend = connection.connection.info.backend_pid
         connection.execute_wrappers[:] = [self._before_statement]
-        commit = type(connection)._commit
+        commit, roll_back = type(connection)._commit, type(connection)._rollback
+
+        def rolled_back() -> None:
+            worker.has_written = False  # and nothing of it stands
+            roll_back(connection)
 
         def committed() -> None:
             is_lost = self._strikes("D02")
@@ -166,7 +170,7 @@ class Stage:
                 self._break_session(worker)  # committed, but nobody hears of it
                 raise OperationalError("the connection was lost")
 
-        connection._commit = committed
+        connection._commit, connection._rollback = committed, rolled_back
 
     def restart_database(self) -> None:
         """Every worker loses its session, wherever it stands (D03)."""

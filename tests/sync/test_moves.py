@@ -114,6 +114,30 @@ def test_an_unsent_edit_of_an_occurrence_is_kept_when_its_series_is_deleted_at_g
     assert {"summary": "Typed here"} in lost
 
 
+def test_exceptions_of_a_series_whose_move_google_refused_wait_for_it(scene: Scene) -> None:
+    """They were looked for in the new calendar, not found, and taken for deleted: a cancelled occurrence came back."""
+    target = scene.another_calendar()
+    made = scene.create("Travels", recurrence=["RRULE:FREQ=DAILY;COUNT=4"])
+    days = [quote(f"2026-12-0{day}T09:00:00-03:00") for day in (1, 2, 3, 4)]
+    scene.patch(made["id"], {"location": "Lima"}, f"?scope=this&occurrence={days[1]}")
+    scene.alice.delete(f"events/{made['id']}?scope=this&occurrence={days[2]}")
+    scene.google.settle()
+    effect = {"status": 400, "reason": "badRequest"}
+    scene.google.control("faults", {"match": {"path": "*/move"}, "effect": effect, "times": 1})
+    scene.patch(made["id"], {"calendar": str(target.calendar.uuid)})
+    span = "events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z"
+    assert scene.alice.get(f"events/{made['id']}")["sync"]["state"] == "parked"
+    for _check in range(5):
+        scene.google.check()
+    assert [item["location"] for item in scene.alice.get(span)["items"]] == ["", "Lima", ""]
+    scene.patch(made["id"], {"summary": "Travels, again"}, "?scope=all")
+    scene.google.check()
+    assert [item["location"] for item in scene.alice.get(span)["items"]] == ["", "Lima", ""]
+    there = scene.ana.call("GET", f"calendars/{target.remote_id}/events?singleEvents=true&orderBy=startTime")["items"]
+    assert [item.get("location", "") for item in there] == ["", "Lima", ""]
+    assert {item["sync"]["state"] for item in scene.alice.get(span)["items"]} == {"synced"}
+
+
 def test_a_move_waits_while_a_worker_is_at_the_new_calendar(scene: Scene) -> None:
     """Two workers: the one that sees the deletion must not take the twin from under the other's hands."""
     target = scene.another_calendar()

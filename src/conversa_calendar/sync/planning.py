@@ -89,6 +89,9 @@ def _plan(session: Session, event: Event) -> Action | None:
     if event.deleted_by in NOBODYS:
         Event.objects.filter(pk=event.pk).update(is_unsettled=False)
         return None
+    if event.series is not None and _is_on_its_way(session, event.series):
+        _skip(session, event)
+        return None
     link = linking.link_of(session, event)
     if link is not None and (link.is_held or link.remote_deleted_at is not None):
         _skip(session, event)
@@ -111,6 +114,11 @@ def _plan(session: Session, event: Event) -> Action | None:
         case _ if link is not None:
             return _plan_update(session, event, link, base)
     return None
+
+
+def _is_on_its_way(session: Session, series: Event) -> bool:
+    """Whether a series is not here yet, as when its move was refused; its exceptions come with it."""
+    return Link.objects.filter(mirror=session.mirror, event=series, tombstoned_at=None).exclude(moving_from="").exists()
 
 
 def _plan_create(session: Session, event: Event, link: Link | None = None) -> Action | None:
