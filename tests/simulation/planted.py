@@ -71,12 +71,12 @@ def _drawn(*faults: str, trouble: float = 4.0, **more: Any) -> dict[str, Any]:
 
 BUGS = (
     Bug("a new random id for each attempt", mutations.random_ids, "late", seed=6),
-    Bug("the cursor stored after the first page", mutations.first_page_only, seed=1),
+    Bug("the cursor stored after the first page", mutations.first_page_only, seed=3),
     Bug(
         "paging stops at an empty page",
         mutations.stop_at_empty_page,
         draw=_drawn(page="empty_first", kinds=WORK),
-        seed=2,
+        seed=1,
     ),
     Bug(
         "a dead cursor taken for an empty list", mutations.dead_cursor_is_empty, draw=_drawn("G16", kinds=WORK), seed=2
@@ -87,12 +87,12 @@ BUGS = (
         draw=_drawn("G16", kinds=WORK, trouble=8.0),
         seed=7,
     ),
-    Bug("PATCH without If-Match", lambda: mutations.without_if_match("patch"), seed=1),
-    Bug("DELETE without If-Match", lambda: mutations.without_if_match("delete"), seed=1),
+    Bug("PATCH without If-Match", lambda: mutations.without_if_match("patch"), seed=2),
+    Bug("DELETE without If-Match", lambda: mutations.without_if_match("delete"), seed=3),
     Bug("what came in is sent back", mutations.echoes, seed=4),
     Bug("no fence check", mutations.no_fence, draw=_drawn(workers=4), seed=9),
-    Bug("no lease", mutations.no_lease, seed=1),
-    Bug("a lease that never ends", mutations.endless_lease, seed=1),
+    Bug("no lease", mutations.no_lease, seed=3),
+    Bug("a lease that never ends", mutations.endless_lease, seed=5),
     Bug(
         "what was wanted meanwhile is forgotten",
         mutations.clears_what_came_meanwhile,
@@ -141,13 +141,13 @@ BUGS = (
         "editing a series drops its exceptions",
         mutations.series_edit_drops_exceptions,
         draw=_drawn(kinds=SERIES),
-        seed=1,
+        seed=2,
     ),
     Bug(
         "the second half of a split is forgotten",
         mutations.second_half_forgotten,
         draw=_drawn(kinds=SERIES | {"edit_following"}),
-        seed=4,
+        seed=2,
     ),
     Bug("whole days go through UTC", mutations.days_through_utc, draw=_drawn(kinds=EDITS), seed=1),
     Bug(
@@ -156,15 +156,15 @@ BUGS = (
         "long",
         seed=1,
     ),
-    Bug("everybody renews", mutations.everybody_renews, seed=2),
+    Bug("everybody renews", mutations.everybody_renews, seed=5),
     Bug(
         "access is revoked before channels stop",
         lambda: [(channels, "stop_all", lambda *args: 0)],
         draw=_drawn(has_upheavals=True, desks=1),
-        seed=2,
+        seed=4,
     ),
     Bug("access is revoked for everybody", mutations.revokes_for_everybody, draw=TOGETHER, seed=7),
-    Bug("mirroring again makes everything anew", mutations.forgets_links, draw=TOGETHER, seed=4),
+    Bug("mirroring again makes everything anew", mutations.forgets_links, draw=TOGETHER, seed=2),
     Bug(
         "a missing calendar is emptied", mutations.missing_calendar_is_emptied, draw=_drawn("G13", trouble=3.0), seed=1
     ),
@@ -172,18 +172,18 @@ BUGS = (
         "an empty list is believed",
         lambda: [(departing, "_is_plausible", lambda *args: True), (departing, "_is_really_gone", lambda *args: True)],
         draw=_drawn("G16", "G29", trouble=3.0),
-        seed=1,
+        seed=3,
     ),
     Bug("one unreadable event stops its calendar", mutations.unreadable_stops_all, draw=_drawn("G22"), seed=20),
     Bug("a token in a message", mutations.token_in_message, "broken", seed=1),
-    Bug("a notification is worked on at once", mutations.syncs_while_google_waits, seed=1),
+    Bug("a notification is worked on at once", mutations.syncs_while_google_waits, seed=2),
     Bug(
         "leases end by each machine's clock",
         mutations.lease_by_own_clock,
         draw={"skew_s": 3600.0, "workers": 4},
         seed=11,
     ),
-    Bug("Google is asked inside a transaction", mutations.asks_inside_a_transaction, seed=1),
+    Bug("Google is asked inside a transaction", mutations.asks_inside_a_transaction, seed=2),
     Bug("tried again without pause", mutations.without_pause, "broken", seed=1),
     Bug("the latest clock wins", mutations.latest_clock_wins, draw={"skew_s": 3600.0}, seed=1),
     Bug(
@@ -197,6 +197,6 @@ BUGS = (
         mutations.without_scope,
         around=mutations.without_row_security,
         draw={"desks": 2},
-        seed=1,
+        seed=2,
     ),
 )
