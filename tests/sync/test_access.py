@@ -178,6 +178,33 @@ def test_an_edited_event_that_was_put_aside_is_not_deleted_there_after_a_deep_ch
     assert scene.ana.get(theirs["id"], TEAM)["location"] == "Attic"
 
 
+def test_a_split_that_could_not_be_sent_doubles_no_exception_once_it_can(scene: Scene, team: Team) -> None:
+    """The exceptions of the second half wait with it: they were shown beside their copies, and stayed at Google."""
+    rule = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=4"]}
+    span = {"start": at("2026-12-01T09:00:00", "UTC"), "end": at("2026-12-01T10:00:00", "UTC")}
+    team.owner.insert(TEAM, summary="Daily", **span, **rule)
+    scene.google.check()
+    series = team.here()[0]["id"]
+    days = [f"2026-12-0{day}T09:00:00Z" for day in (1, 2, 3, 4)]
+    scene.alice.patch(f"events/{series}?scope=this&occurrence={days[2]}", {"location": "Attic"})
+    scene.google.settle()
+    team.share("reader")
+    scene.alice.patch(f"events/{series}?scope=following&occurrence={days[1]}", {"summary": "Daily, later"})
+    team.attempt()
+    team.press("confirm-access")
+    scene.google.check()
+    assert team.reread().mode == "read_only"
+    assert [item["location"] for item in team.here()].count("Attic") == 1
+    team.share("writer")
+    scene.alice.get(f"connections/{scene.connection.uuid}/calendars?refresh=true")
+    team.press("mode", mode="two_way")
+    scene.google.check()
+    assert len(team.here()) == 4 and [item["location"] for item in team.here()].count("Attic") == 1
+    query = "?singleEvents=true&timeMin=2026-11-01T00:00:00Z"
+    there = team.owner.call("GET", f"calendars/{TEAM}/events{query}")["items"]
+    assert len(there) == 4 and [item.get("location") for item in there].count("Attic") == 1
+
+
 def test_an_edit_that_waits_in_a_busy_only_calendar_says_that_it_cannot_be_sent(scene: Scene, team: Team) -> None:
     event = team.create_here("ours")
     scene.alice.patch(f"events/{event['id']}", {"location": "Attic"})

@@ -23,6 +23,10 @@ BUSY_BLOCK = "busyBlock"
 """The kind of an event that stands for busy time of which nothing more may be seen."""
 NOT_TAKEN = ("refused", "parked")
 """States of what the provider did not take: it stays as it is until somebody edits it again."""
+UNSENT = ("pending", *NOT_TAKEN)
+"""States of what holds an edit that the provider does not have; they outlive a deletion seen there."""
+NOBODYS_DELETIONS = ("disconnected", "remote", "moved")
+"""Who deleted what no person here meant to delete at the provider: it is never sent."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 LEVELS = ("busy", "details", "edit")
 LONG_SPAN = timedelta(days=7)

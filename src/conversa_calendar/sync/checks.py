@@ -11,7 +11,16 @@ from django.db.models import F, Q
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import HISTORY_DAYS, NOT_TAKEN, TRASH_DAYS, Change, Event, History, Occurrence
+from conversa_calendar.calendars.models import (
+    HISTORY_DAYS,
+    NOBODYS_DELETIONS,
+    NOT_TAKEN,
+    TRASH_DAYS,
+    Change,
+    Event,
+    History,
+    Occurrence,
+)
 from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.domain.event import changed_units
@@ -119,10 +128,10 @@ def forget_old_rows() -> None:
 
 
 def _report(mirror: Mirror, report: DeepCheck) -> None:
-    """Compares every link's base with the event here and counts. What was put aside, as by showing busy blocks only, is
-    no part of the calendar just now."""
+    """Compares every link's base with the event here and counts. What is not here by nobody's wish, as what was put
+    aside for busy blocks, is no part of the calendar just now."""
     links = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")
-    for link in links.exclude(event__deleted_by="disconnected").iterator(chunk_size=2000):
+    for link in links.exclude(event__deleted_by__in=NOBODYS_DELETIONS).iterator(chunk_size=2000):
         event = link.event
         assert event is not None
         report.checked += 1
@@ -134,7 +143,7 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
             report.equal += 1
         else:
             report.repaired = [*report.repaired, {"event": str(event.uuid), "kind": "different"}]
-            standing = Event.objects.filter(pk=event.pk).exclude(deleted_by="disconnected")
+            standing = Event.objects.filter(pk=event.pk).exclude(deleted_by__in=NOBODYS_DELETIONS)
             standing.update(is_unsettled=True, sync_state="pending")
     changed = History.objects.filter(event__calendar=mirror.calendar, side="remote", at__gte=report.started_at)
     for entry in changed.select_related("event")[:1000]:

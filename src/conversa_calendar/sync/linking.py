@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from conversa_calendar.calendars import editing, history, occurrences
-from conversa_calendar.calendars.models import Calendar, Event, Occurrence
+from conversa_calendar.calendars.models import UNSENT, Calendar, Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
@@ -320,7 +320,7 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     if event.is_series:
         members = Event.objects.filter(series=event, deleted_at=None)
         Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
-        for override in members.exclude(sync_state="synced").order_by("pk"):
+        for override in members.filter(sync_state__in=UNSENT).order_by("pk"):
             history.record(override, side="remote", cause="deleted", lost=_own_units(override), note="unsent edit kept")
     editing.remove(event, by="remote")
     if event.series is not None and event.series.deleted_at is None:
@@ -384,7 +384,7 @@ def bring_along(series: Event, former: Sequence[Event], calendar: Calendar) -> N
     there = {one.original_key: one for one in Event.objects.filter(series=series, deleted_at=None)}
     for override in former:
         Link.objects.filter(event=override, tombstoned_at=None).update(tombstoned_at=clock.now(), intent=None)
-        is_unsent, other = override.sync_state != "synced", there.get(override.original_key)
+        is_unsent, other = override.sync_state in UNSENT, there.get(override.original_key)
         can_go = other is None and not calendar.is_read_only and _has_occurrence(series, override.original_key)
         if is_unsent and can_go:
             override.series, override.calendar, override.deleted_at, override.deleted_by = series, calendar, None, ""
@@ -499,7 +499,7 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
     was_series = bool(before.recurrence)
     if was_series and not after.recurrence:
         for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
-            if override.sync_state != "synced":
+            if override.sync_state in UNSENT:
                 history.record(override, side="remote", cause="no longer fits", lost=_own_units(override))
             editing.remove(override, by="remote")
     if before == after:

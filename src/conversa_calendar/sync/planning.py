@@ -10,7 +10,7 @@ from django.db.models import Case, IntegerField, Q, When
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import NOBODYS_DELETIONS, Event
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
 from conversa_calendar.engine import guard
@@ -30,8 +30,6 @@ WRITES_AN_HOUR_MAX = 30
 HOUR = timedelta(hours=1)
 GENERATIONS = 8
 """So many ids of one event are looked for when the next one is chosen."""
-NOBODYS = ("disconnected", "remote", "moved")
-"""Deletions here that no person meant for the provider: they are never sent."""
 _TURN = Case(
     When(~Q(kind="override"), then=0), When(deleted_at__isnull=False, then=1), default=2, output_field=IntegerField()
 )
@@ -86,7 +84,7 @@ def _next_event(session: Session) -> Event | None:
 
 def _plan(session: Session, event: Event) -> Action | None:
     """The action that one unsettled event needs; None when it needs none (any more) or has to wait."""
-    if event.deleted_by in NOBODYS:
+    if event.deleted_by in NOBODYS_DELETIONS:
         Event.objects.filter(pk=event.pk).update(is_unsettled=False)
         return None
     if event.series is not None and _is_on_its_way(session, event.series):
@@ -344,10 +342,11 @@ def _hold_deletions(session: Session) -> None:
 
 def _refuse_unwritable(session: Session) -> None:
     """A calendar that may not be written to keeps its unsent edits visible instead of losing them; what was deleted or
-    taken out here is shown as it stands there. What stands here as it stands there waits for nothing."""
+    taken out here is shown as it stands there, but for exceptions that went with an edit of their series, which wait with
+    it. What stands here as it stands there waits for nothing."""
     links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).order_by("pk")
     coming = links.exclude(moving_from="")  # what cannot get in is not the same there, nor can it be taken back there
-    rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True)
+    rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True).exclude(deleted_by="cut")
     rows = rows.exclude(deleted_at__isnull=False, pk__in=coming.exclude(event=None).values("event"))
     same = []
     waiting = links.filter(event__in=rows, moving_from="")

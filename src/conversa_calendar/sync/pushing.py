@@ -258,7 +258,7 @@ def _drop_intent(action: Action) -> None:
     sent = [*intent.get("earlier", ()), *([intent["content"]] if action.kind == "resolve" else [])]
     if link.raw or action.event is None:
         Link.objects.filter(pk=link.pk).update(intent=None, wants_delete=False)
-    elif intent.get("kind") == "create" and sent:
+    elif intent.get("kind") == "create" and sent and not link.moving_from:
         *earlier, latest = sent
         Link.objects.filter(pk=link.pk).update(intent=intent | {"content": latest, "earlier": earlier, "again": True})
     else:
