@@ -1,13 +1,12 @@
 """Events that change their calendar: moved here, moved at Google, taken out, and on their way between the two."""
 
-import json
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars.models import Event, History
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import leases, linking, running
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
@@ -50,24 +49,52 @@ def test_a_move_at_google_keeps_identity_whichever_calendar_is_pulled_first(
     assert scene.google.writes(mark) == []
 
 
-def test_an_unsent_edit_survives_a_move_at_google(scene: Scene) -> None:
-    """Typed here, moved there, the new calendar heard of first: the words stand on the event or in its history."""
+@pytest.mark.parametrize("kind", ["single", "series"])
+@pytest.mark.parametrize("first", ["source", "target"])
+def test_an_unsent_edit_goes_along_when_its_event_is_moved_at_google(scene: Scene, first: str, kind: str) -> None:
+    """Merged with what was changed there: the same unit stands as it is there, and ours is kept in the history."""
     target = scene.another_calendar()
-    other = target.remote_id
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]} if kind == "series" else {}
+    made = scene.create("Travels", **rules)
+    remote_id, here, there = scene.remote_id(made["id"]), scene.mirror.remote_id, target.remote_id
+    scene.patch(
+        made["id"], {"summary": "Typed here", "location": "Typed here"}, "?scope=all" if rules else "", settle=False
+    )
+    scene.ana.patch(remote_id, location="Typed there", description="Typed there")
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={there}")
+    MirrorRun.objects.update(next_check_at=None)
+    for mirror_id in [scene.mirror.pk, target.pk] if first == "source" else [target.pk]:
+        running.run(mirror_id)
+    scene.google.check()
+    mark = scene.google.mark()
+    scene.google.check()
+    told = {"summary": "Typed here", "location": "Typed there", "description": "Typed there"}
+    found = scene.ana.call("GET", f"calendars/{there}/events/{remote_id}")
+    mine = scene.alice.get(f"events/{made['id']}")
+    assert {name: found[name] for name in told} == {name: mine[name] for name in told} == told
+    assert mine["calendar"] == str(target.calendar.uuid) and mine["sync"]["state"] == "synced"
+    lost = [entry["lost"] for entry in scene.alice.get(f"events/{made['id']}/history")["items"] if entry["lost"]]
+    assert lost == [{"location": "Typed here"}]
+    assert scene.ana.call("GET", f"calendars/{here}/events")["items"] == []
+    assert scene.google.writes(mark) == []
+
+
+def test_an_event_made_a_series_here_and_moved_at_google_is_as_it_stands_there(scene: Scene) -> None:
+    """The times that were not sent are kept in the history; nothing of a series is left of it."""
+    target = scene.another_calendar()
     made = scene.create("Travels")
-    scene.patch(made["id"], {"summary": "Typed here"}, settle=False)
-    scene.ana.call("POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={other}")
+    scene.patch(made["id"], {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"], "summary": "Typed here"}, settle=False)
+    scene.ana.call(
+        "POST", f"calendars/primary/events/{scene.remote_id(made['id'])}/move?destination={target.remote_id}"
+    )
     MirrorRun.objects.update(next_check_at=None)
     running.run(target.pk)
     scene.google.check()
     scene.google.check()
-    with tenant(scene.alice.account_id):
-        living = list(Event.objects.filter(deleted_at=None))
-        assert len(living) == 1 and living[0].calendar_id == target.calendar_id
-        kept = [e.summary for e in Event.objects.all()] + [
-            json.dumps([h.lost, h.changes]) for h in History.objects.all()
-        ]
-    assert any("Typed here" in text for text in kept)
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(row["summary"], row["recurrence"], row["kind"]) for row in items] == [("Typed here", [], "single")]
+    lost = [entry["lost"] for entry in scene.alice.get(f"events/{made['id']}/history")["items"] if entry["lost"]]
+    assert len(lost) == 1 and "when" in lost[0]
 
 
 @pytest.mark.parametrize("first", ["source", "target"])
@@ -199,7 +226,9 @@ def test_a_copy_that_google_will_not_give_up_is_shown_beside_the_event_that_was_
 
 
 @pytest.mark.parametrize("what", ["moved", "deleted"])
-def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(scene: Scene, what: str) -> None:
+def test_an_edit_that_google_refused_goes_along_when_the_event_moves_there_and_is_kept_when_it_goes(
+    scene: Scene, what: str
+) -> None:
     target = scene.another_calendar()
     event = scene.create("Travels")
     remote_id = scene.remote_id(event["id"])
@@ -212,8 +241,10 @@ def test_an_edit_that_google_refused_is_kept_when_the_event_moves_or_goes_there(
         MirrorRun.objects.update(next_check_at=None)
         running.run(target.pk)
         scene.google.check()
-        history = scene.alice.get(f"events/{event['id']}/history")["items"]
-        assert "Attic" in str([entry["lost"] for entry in history])
+        scene.google.check()
+        found = scene.ana.call("GET", f"calendars/{target.remote_id}/events/{remote_id}")
+        mine = scene.alice.get(f"events/{event['id']}")
+        assert (found["location"], mine["location"], mine["sync"]["state"]) == ("Attic", "Attic", "synced")
     else:
         scene.ana.delete(remote_id)
         scene.google.check()

@@ -84,7 +84,7 @@ def merge_remote(
         _meet_deletion(session, event, link, remote, base, theirs)
         return
     merged = engine.merge(base, before, theirs, is_when_announced=is_announced(event))
-    to_remote = _sendable(event, remote, merged.to_remote)
+    to_remote = _sendable(event, remote.facts, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
     is_first = event.kind == "override" and not link.raw and not is_listed
     if is_first and not to_remote and not _has_landed(base, attempts, theirs):
@@ -314,7 +314,7 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
         Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
         return
     if twin is not None:
-        _follow_to(session, event, twin)
+        _follow_to(session, event, link, twin)
         return
     note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
     if event.is_series:
@@ -353,21 +353,28 @@ def _is_at_rest(twin: Event) -> bool:
     return all(run.leased_until is None for run in runs)
 
 
-def _follow_to(session: Session, event: Event, twin: Event) -> None:
-    """The event goes on where its twin stands; the twin's own identity, a moment old, gives way."""
-    before, content, source = event.content, twin.content, event.calendar
-    lost = {name: readable(before, name) for name in changed_units(content, before)} if event.has_unsent else {}
+def _follow_to(session: Session, event: Event, link: Link, twin: Event) -> None:
+    """The event goes on where its twin stands, with what was edited here and not sent yet; the twin's own identity, a
+    moment old, gives way."""
+    uuid, source, calendar = twin.uuid, event.calendar, twin.calendar
+    content, to_remote, lost = _with_unsent(event, link, twin)
     former = list(Event.objects.filter(series=event, deleted_at=None).order_by("pk"))
-    bring_along(twin, former, twin.calendar)
+    bring_along(twin, former, calendar)
     Link.objects.filter(event=twin).update(event=event)
     Event.objects.filter(series=twin).update(series=event)
     Occurrence.objects.filter(event=twin).delete()
-    event.calendar, event.facts_json, event.event_type = twin.calendar, twin.facts_json, twin.event_type
+    event.calendar, event.facts_json, event.event_type, event.kind = (
+        calendar,
+        twin.facts_json,
+        twin.event_type,
+        twin.kind,
+    )
     event.__dict__.pop("facts", None)
-    uuid, calendar = twin.uuid, twin.calendar
     Event.objects.filter(pk=twin.pk).delete()
     event.revision += 1
-    event.is_unsettled, event.notify = False, "none"
+    event.is_unsettled = bool(to_remote)
+    if not event.is_unsettled:
+        event.notify = "none"
     settle_state(event)
     editing.store(event, calendar, content)
     history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
@@ -375,6 +382,23 @@ def _follow_to(session: Session, event: Event, twin: Event) -> None:
     history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def _with_unsent(event: Event, link: Link, twin: Event) -> tuple[Content, tuple[str, ...], dict[str, Any]]:
+    """The twin's content with what was edited here and not sent yet, the units that are to be sent there, and what does
+    not stand: all of it where the calendar takes no changes, the times of a series, as its exceptions go by those there."""
+    theirs, ours, base = twin.content, event.content, base_of(link)
+    if not event.has_unsent:
+        return theirs, (), {}
+    if base is None or twin.calendar.is_read_only:
+        return theirs, (), {name: readable(ours, name) for name in changed_units(base or theirs, ours)}
+    base = engine.resolve_lost_write(base, attempts_of(link), theirs)
+    found = engine.merge(base, ours, theirs, is_when_announced=is_announced(event))
+    lost = {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in found.conflicts}
+    merged = found.content
+    if (theirs.recurrence or ours.recurrence) and domain.unit(merged, "when") != domain.unit(theirs, "when"):
+        merged, lost["when"] = domain.with_units(merged, theirs, ["when"]), readable(ours, "when")
+    return merged, _sendable(event, twin.facts, changed_units(theirs, merged)), lost
 
 
 def bring_along(series: Event, former: Sequence[Event], calendar: Calendar) -> None:
@@ -461,9 +485,8 @@ def _meet_deletion(
     Event.objects.filter(pk=event.pk).update(is_unsettled=True)
 
 
-def _sendable(event: Event, remote: RemoteEvent, units: tuple[str, ...]) -> tuple[str, ...]:
+def _sendable(event: Event, facts: domain.Facts, units: tuple[str, ...]) -> tuple[str, ...]:
     """Units that may go to this copy: all on an own copy, personal ones and the own answer elsewhere."""
-    facts = remote.facts
     if facts.is_own_copy or event.content.guests_can.modify:
         return tuple(name for name in units if not (name == "conference" and not _is_conference_wish(event)))
     own = {*domain.PERSONAL_UNITS, "attendees", *(["status"] if event.is_cancelled_occurrence else [])}
