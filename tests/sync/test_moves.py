@@ -354,6 +354,66 @@ def test_what_somebody_writes_into_a_late_creation_of_an_event_moved_elsewhere_g
     assert scene.alice.get("trash")["items"] == []
 
 
+def _created_unanswered(scene: Scene, goal: str, **body: Any) -> tuple[dict[str, Any], str]:
+    """An event whose creation at Google was never answered, moved to another calendar here; and its id there."""
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **times, **body})
+    scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": goal}, settle=False)
+    [late] = scene.ana.list()
+    MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+    return event, late["id"]
+
+
+@pytest.mark.parametrize("first", ["source", "target"])
+@pytest.mark.parametrize("answer", ["given", "lost"])
+def test_an_event_moved_before_its_creation_was_answered_and_moved_back_at_google_stays(
+    scene: Scene, answer: str, first: str
+) -> None:
+    """Its former calendar took it for a late arrival of that creation, and deleted it at Google."""
+    target = scene.another_calendar()
+    event, remote_id = _created_unanswered(scene, str(target.calendar.uuid))
+    if answer == "lost":
+        fault = {"match": {"method": "POST", "path": "*/move"}, "effect": {"drop": "after_commit"}, "times": 1}
+        scene.google.control("faults", fault)
+    running.run(target.pk)
+    MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+    running.run(target.pk)
+    assert [item["id"] for item in scene.ana.list(target.remote_id)] == [remote_id]
+    path = f"calendars/{target.remote_id}/events/{remote_id}/move?destination={scene.ana.email}"
+    scene.ana.call("POST", path)
+    MirrorRun.objects.update(next_check_at=None)
+    for mirror_id in [scene.mirror.pk, target.pk] if first == "source" else [target.pk, scene.mirror.pk]:
+        running.run(mirror_id)
+    scene.google.check()
+    scene.google.check()
+    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
+    assert [item["id"] for item in scene.here()] == [event["id"]]
+    assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_exception_made_at_google_in_a_series_that_is_on_its_way_goes_along(scene: Scene) -> None:
+    """Its former calendar cleared the series away as a creation that arrived late, and the exception with it."""
+    target = scene.another_calendar()
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]}
+    event, remote_id = _created_unanswered(scene, str(target.calendar.uuid), **rules)
+    scene.ana.patch(remote_id, location="Attic")
+    [_one, two, _three] = scene.there()
+    scene.ana.patch(two["id"], summary="Run")
+    running.run(scene.mirror.pk)
+    scene.google.check()
+    scene.google.check()
+    assert scene.ana.list() == []
+    path = f"calendars/{target.remote_id}/events?singleEvents=true&orderBy=startTime"
+    told = [("Walk", "Attic"), ("Run", "Attic"), ("Walk", "Attic")]
+    assert [(item["summary"], item["location"]) for item in scene.ana.call("GET", path)["items"]] == told
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [(item["summary"], item["location"]) for item in items] == told
+    assert {item["series"] or item["id"] for item in items} == {event["id"]}
+
+
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_an_event_taken_out_before_its_move_was_sent_is_left_at_neither_place(scene: Scene, is_lost: bool) -> None:
     """It stayed where it had come from, at Google only."""

@@ -469,6 +469,27 @@ def test_an_occurrence_of_a_series_that_google_refused_says_so_and_takes_it_alon
     scene.assert_equal()
 
 
+def test_an_exception_says_that_google_refused_its_series(scene: Scene) -> None:
+    """All that is left here of a series whose end Google refused to move: both stood there whole, and nothing was said."""
+    series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    day = "&occurrence=2026-12-01T12:00:00Z"
+    scene.patch(series["id"], {"location": "Attic"}, f"?scope=this{day}")
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    path = f"*/events/{scene.remote_id(series['id'])}"
+    scene.google.control("faults", {"match": {"method": "PATCH", "path": path}, "effect": effect, "times": 1})
+    scene.alice.delete(f"events/{series['id']}?scope=following&occurrence=2026-12-02T12:00:00Z")
+    scene.google.settle()
+    [shown] = scene.here()
+    assert shown["kind"] == "override" and shown["sync"]["state"] == "refused" and "refused" in shown["sync"]["message"]
+    browser = scene.alice.browser()
+    [tile] = browser.get("/calendar/feed?start=2026-12-01T00:00:00Z&end=2026-12-05T00:00:00Z").json()
+    assert tile["state"] == "refused" and len(scene.there()) == 3
+    scene.patch(series["id"], {"location": "Cellar"}, f"?scope=this{day}")
+    assert [item["location"] for item in scene.there()] == ["Cellar"]
+    assert scene.here()[0]["sync"]["state"] == "synced"
+    scene.assert_equal()
+
+
 def test_an_exception_of_a_series_taken_out_here_goes_with_it(scene: Scene) -> None:
     """Changed at Google after that and listed before the deletion was sent, it stayed here alone."""
     series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])

@@ -25,6 +25,8 @@ NOT_TAKEN = ("refused", "parked")
 """States of what the provider did not take: it stays as it is until somebody edits it again."""
 UNSENT = ("pending", *NOT_TAKEN)
 """States of what holds an edit that the provider does not have; they outlive a deletion seen there."""
+SPEAK_FOR_SERIES = ("pending", "synced")
+"""States in which an occurrence has nothing worse to say of itself than what became of its series."""
 NOBODYS_DELETIONS = ("disconnected", "remote", "moved")
 """Who deleted what no person here meant to delete at the provider: it is never sent."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
@@ -161,8 +163,9 @@ class Event(TenantModel):
 
     @property
     def told(self) -> tuple[str, str]:
-        """Its sync state and what is said about it: an occurrence that waits for a series which was not taken says so."""
-        series = self.series if self.kind == "override" and self.sync_state == "pending" else None
+        """Its sync state and what is said about it: an occurrence of a series that was not taken says so, too, as it may
+        be the only one that is shown."""
+        series = self.series if self.kind == "override" and self.sync_state in SPEAK_FOR_SERIES else None
         shown = series if series is not None and series.sync_state in NOT_TAKEN else self
         return shown.sync_state, shown.sync_message
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import LONG_SPAN, NOT_TAKEN, Calendar
+from conversa_calendar.calendars.models import LONG_SPAN, NOT_TAKEN, SPEAK_FOR_SERIES, Calendar
 from conversa_calendar.kit import clock
 
 EVENT_COLORS = {
@@ -40,7 +40,7 @@ _QUERY = """
     )
     , facts AS MATERIALIZED (
         SELECT e.id, e.uuid::text AS uuid, e.calendar_id, e.kind, e.summary, e.is_private, e.author_id, e.ical_uid, e.event_type,
-               CASE WHEN e.kind = 'override' AND e.sync_state = 'pending' THEN COALESCE((
+               CASE WHEN e.kind = 'override' AND e.sync_state = ANY(%(speaking)s) THEN COALESCE((
                    SELECT m.sync_state FROM calendars_event m
                    WHERE m.account_id = e.account_id AND m.id = e.series_id AND m.sync_state = ANY(%(not_taken)s)
                ), e.sync_state) ELSE e.sync_state END AS sync_state, e.original_key,
@@ -82,6 +82,7 @@ def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, un
         "until": until,
         "early": since - LONG_SPAN,
         "not_taken": list(NOT_TAKEN),
+        "speaking": list(SPEAK_FOR_SERIES),
     }
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, values)

@@ -77,6 +77,11 @@ def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
     return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
 
 
+def is_leaving(session: Session, remote: RemoteEvent) -> bool:
+    """Whether it was moved here to another calendar and is on its way there, or shown by a list from before its move."""
+    return not _staying(session, [remote])
+
+
 def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
     if elsewhere is None or elsewhere.event is None:
         return False

@@ -118,6 +118,16 @@ def side_of(base: Content | None, content: Content) -> Side:
     return Side.SAME if base is not None and not changed_units(base, content) else Side.CHANGED
 
 
+def arrive(link: Link) -> None:
+    """An event stands where it was moved to: the create that its former places waited for has been there, and what turns
+    up there from now on is no late arrival of it. The caller saves the link."""
+    places = {link.moving_from, *(link.intent or {}).get("places", ())} - {""}
+    if places:
+        waiting = Link.objects.filter(mirror__remote_id__in=places, remote_id=link.remote_id, event=None, raw="")
+        waiting.filter(is_ours=True, wants_delete=False).delete()
+    link.moving_from = ""
+
+
 def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
     """What was deleted, here or there, lives at the provider again: the event comes back as it stands there, with its
     identity and history, and a series with its exceptions."""

@@ -350,7 +350,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
         _apply_stranded(session, link, remote)
         return
     if not remote.is_cancelled:
-        link.moving_from = ""  # it stands here: whoever moved it, it has arrived
+        linking.arrive(link)  # it stands here, whoever moved it
         linking.merge_remote(session, event, link, remote, linking.attempts_of(link), is_listed=True)
         return
     if event.kind == "override" and remote.original_key:
@@ -365,7 +365,11 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 
 
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
-    """A remote event whose link has no living event here: parked before, or deleted by us and now alive again."""
+    """A remote event whose link has no living event here: parked before, or deleted by us and now alive again. One that
+    is on its way elsewhere is left to its move."""
+    if link.event is None and arriving.is_leaving(session, remote):
+        Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
+        return
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
     is_gone = remote.is_cancelled and not (link.event is None and remote.original_key)
     if decide(Side.ABSENT, Side.DELETED if is_gone else side) is Decision.FORGET:

@@ -119,8 +119,8 @@ def resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
     if answer.is_cancelled and action.kind == "resolve" and intent.get("moving"):
         move_again(action)
         return
-    link.moving_from = ""
     if answer.is_cancelled:
+        link.moving_from = ""
         if event.kind == "override" and answer.original_key:
             linking.cancel_occurrence(session, event, link, answer)
         elif event.deleted_at is not None:
@@ -131,6 +131,7 @@ def resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
             link.save(update_fields=["intent", "etag", "moving_from"])
             linking.delete_here(session, event, link)
         return
+    linking.arrive(link)
     attempts = linking.attempts_of(link) if intent.get("kind") != "delete" else []
     linking.merge_remote(session, event, link, answer, attempts)
 

@@ -71,7 +71,7 @@ def _busy(event: Event, calendar: Calendar, content: Content) -> Answer:
 
 
 def _at_google(event: Event, mirror: Mirror) -> Answer:
-    if event.sync_state == "synced":
+    if event.told[0] == "synced":
         says = _("Both sides are the same.")
         if mirror.last_proven_at is not None:
             says += " " + _("The calendar was last proven equal on %(at)s.") % {"at": at(mirror.last_proven_at)}
