@@ -174,6 +174,29 @@ def test_an_event_whose_late_create_was_cleared_away_is_made_anew_when_it_comes_
     assert [item["summary"] for item in scene.ana.list()] == ["Walk"] and scene.ana.list(target.remote_id) == []
 
 
+def test_a_create_that_arrives_after_its_event_was_made_elsewhere_is_cleared_away_whatever_changes_there(
+    scene: Scene,
+) -> None:
+    """Under the same id, and older than what stands in the calendar that the event was moved to."""
+    target = scene.another_calendar()
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "before"}, "times": 1})
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    event = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **times})
+    scene.google.settle_once()
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)})
+    [made] = scene.ana.list(target.remote_id)
+    tag = {"private": {"conversa.event": event["id"], "conversa.rev": "1"}}
+    span = {"start": at("2026-12-01T09:00:00"), "end": at("2026-12-01T10:00:00")}
+    scene.ana.insert(id=made["id"], summary="Walk", extendedProperties=tag, **span)
+    scene.patch(event["id"], {"summary": "Run"}, settle=False)
+    running.run(target.pk)
+    scene.google.check()
+    scene.google.check()
+    assert scene.ana.list() == [] and [item["summary"] for item in scene.ana.list(target.remote_id)] == ["Run"]
+    assert scene.here() == [] and scene.alice.get("trash")["items"] == []
+
+
 def test_an_edit_after_a_refused_second_attempt_outlives_the_first_one_that_arrives_late(scene: Scene) -> None:
     """A create is cut off, asked about, sent again and refused; then the first request arrives, and a person edits."""
     match = {"method": "POST", "path": "*/events"}

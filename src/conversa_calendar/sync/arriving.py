@@ -68,25 +68,33 @@ def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
     """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
     that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
     former place: of two that are organised where they stand, the one changed later is the one that lives."""
-    names = {remote.series_id or remote.id for remote in remotes}
-    elsewhere = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
-    known = {
-        link.remote_id: link
-        for link in elsewhere.filter(tombstoned_at=None).exclude(event=None).select_related("event")
-    }
+    known = _elsewhere(session, {remote.series_id or remote.id for remote in remotes})
     return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
 
 
-def is_leaving(session: Session, remote: RemoteEvent) -> bool:
-    """Whether it was moved here to another calendar and is on its way there, or shown by a list from before its move."""
-    return not _staying(session, [remote])
+def _elsewhere(session: Session, names: set[str]) -> dict[str, Link]:
+    """The links by which events of these ids live in other calendars."""
+    links = Link.objects.filter(mirror__in=Mirror.objects.exclude(pk=session.mirror.pk), remote_id__in=names)
+    living = links.filter(tombstoned_at=None).exclude(event=None)
+    return {link.remote_id: link for link in living.select_related("event")}
+
+
+def is_on_its_way(session: Session, remote: RemoteEvent) -> bool:
+    """Whether it was moved here to another calendar, and the provider has not been told, or not answered yet."""
+    link = _elsewhere(session, {remote.series_id or remote.id}).get(remote.series_id or remote.id)
+    return link is not None and _is_to_leave(session, link)
+
+
+def _is_to_leave(session: Session, elsewhere: Link) -> bool:
+    places = (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
+    return bool(elsewhere.moving_from) and session.mirror.remote_id in places
 
 
 def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
     if elsewhere is None or elsewhere.event is None:
         return False
     if elsewhere.moving_from:
-        return session.mirror.remote_id in (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
+        return _is_to_leave(session, elsewhere)
     is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
     return is_one and linking.is_older(remote, elsewhere)
 

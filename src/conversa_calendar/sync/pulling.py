@@ -367,7 +367,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again. One that
     is on its way elsewhere is left to its move."""
-    if link.event is None and arriving.is_leaving(session, remote):
+    if link.event is None and arriving.is_on_its_way(session, remote):
         Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
         return
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
