@@ -434,6 +434,31 @@ def test_an_event_taken_out_before_its_move_was_sent_is_left_at_neither_place(sc
     assert scene.alice.get("trash")["items"] == []
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_what_somebody_makes_of_an_occurrence_of_a_late_creation_is_not_cleared_away_with_it(
+    scene: Scene, is_deleted: bool
+) -> None:
+    """It goes to the event, which was taken out of the calendar meanwhile, or into its history when that was deleted."""
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]}
+    event, _remote_id = _created_unanswered(scene, native, **rules)
+    [one, two, _three] = scene.there()
+    scene.ana.patch(one["id"], location="Attic")
+    scene.ana.delete(two["id"])
+    if is_deleted:
+        scene.alice.delete(f"events/{event['id']}?scope=all")
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    running.run(scene.mirror.pk)
+    scene.google.check()
+    scene.google.check()
+    assert scene.ana.list() == []
+    items = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert [item["location"] for item in items] == ([] if is_deleted else ["Attic", ""])
+    history = [scene.alice.get(f"events/{item['id']}/history")["items"] for item in items or [event]]
+    assert "Attic" in str(history)
+
+
 def test_an_edit_made_while_a_late_creation_is_handed_on_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     native = scene.alice.post("calendars", {"name": "Only here"})["id"]
     event = _created_late_and_taken_out(scene, native)

@@ -117,12 +117,20 @@ def edit(
 
 
 def edit_occurrence(
-    series: Event, key: str, change: Edit, *, actor: Member | None, notify: str = "none", if_match: str = ""
+    series: Event,
+    key: str,
+    change: Edit,
+    *,
+    actor: Member | None,
+    notify: str = "none",
+    if_match: str = "",
+    side: str = "local",
 ) -> Event:
-    """Changes one occurrence of a series: its override, made when there is none. Raises Changed, Invalid."""
+    """Changes one occurrence of a series: its override, made when there is none. `side` says in its history where it was
+    done. Raises Changed, Invalid."""
     override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
     if override is not None:
-        return edit(override, change, actor=actor, notify=notify, if_match=if_match)
+        return edit(override, change, actor=actor, notify=notify, if_match=if_match, side=side)
     series = _locked(series, if_match)
     calendar = series.calendar
     before = _occurrence(series, key)
@@ -136,7 +144,7 @@ def edit_occurrence(
     override.notify = _notify(notify)
     _store(override, calendar, after, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
-    history.record(override, side="local", cause="edited", before=before, after=after, actor=actor)
+    history.record(override, side=side, cause="edited", before=before, after=after, actor=actor)
     invitations.tell(override, calendar, before, after, notify, actor)
     _announce(calendar, override, "updated")
     return override

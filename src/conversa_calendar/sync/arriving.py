@@ -287,6 +287,39 @@ def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
     return True
 
 
+def hand_on_exceptions(session: Session, link: Link) -> None:
+    """What somebody made of single occurrences of a late creation that is about to be cleared away goes to those of the
+    event itself, or into its history where they cannot take it."""
+    waiting = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, series_remote_id=link.remote_id)
+    known = mapping.read(link.raw.encode(), link.zone) if link.raw else None
+    tag = known.tag if isinstance(known, RemoteEvent) else (link.intent or {}).get("tag", "")
+    sent = [*linking.attempts_of(link), *([known.content] if isinstance(known, RemoteEvent) and known.content else [])]
+    series = Event.objects.filter(uuid=tag, kind="series") if len(tag) == 36 else Event.objects.none()
+    event = series.select_related("calendar").first()
+    for row in list(waiting.order_by("pk")):
+        remote = mapping.read(row.raw.encode(), row.zone)
+        if isinstance(remote, RemoteEvent) and event is not None and sent:
+            _hand_on_exception(event, remote, sent[-1])
+        row.delete()
+
+
+def _hand_on_exception(series: Event, remote: RemoteEvent, master: Content) -> None:
+    if not linking.has_occurrence(master, remote.original_key):
+        return
+    plain = occurrences.occurrence_content(master, remote.original_key)
+    theirs = remote.content or msgspec.structs.replace(plain, status="cancelled")
+
+    def merged(content: Content) -> Content:
+        return engine.merge(plain, content, theirs).content
+
+    try:
+        with transaction.atomic():
+            editing.edit_occurrence(series, remote.original_key, merged, actor=None, side="remote")
+    except (Invalid, NotFound):
+        lost = {name: readable(theirs, name) for name in changed_units(plain, theirs)}
+        history.record(series, side="remote", cause="edited", lost=lost)
+
+
 def bring_in_waiting(session: Session) -> None:
     """After a listing: overrides that waited for a series which lives here by now, as after its restore."""
     if not (session.has_parked or session.has_news):

@@ -242,7 +242,7 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
     linked = Link.objects.filter(mirror=session.mirror).exclude(event=None)
     sent = linked.filter(tombstoned_at=None).values("event")
     for override in Event.objects.filter(series=series, deleted_at=None).exclude(pk__in=sent).order_by("pk"):
-        if _has_occurrence(series, override.original_key):
+        if has_occurrence(series.content, override.original_key):
             continue
         editing.remove(override, by="cut")
         _settled(override)
@@ -251,7 +251,7 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
     for link in gone.exclude(raw="").select_related("event__author").order_by("pk"):
         former = link.event
         assert former is not None
-        if link.tombstoned_at is not None and not _has_occurrence(series, link.original_key):
+        if link.tombstoned_at is not None and not has_occurrence(series.content, link.original_key):
             continue
         if Event.objects.filter(series=series, original_key=link.original_key, deleted_at=None).exists():
             continue
@@ -272,9 +272,10 @@ def _ask_about(session: Session, link: Link) -> None:
     leases.want([session.mirror.pk], is_pull=True)
 
 
-def _has_occurrence(series: Event, key: str) -> bool:
+def has_occurrence(series: Content, key: str) -> bool:
+    """Whether a series has an occurrence that starts at `key` as its rules have it."""
     try:
-        occurrences.occurrence_content(series.content, key)
+        occurrences.occurrence_content(series, key)
     except ValueError:
         return False
     return True
@@ -419,7 +420,7 @@ def bring_along(series: Event, former: Sequence[Event], calendar: Calendar) -> N
     for override in former:
         Link.objects.filter(event=override, tombstoned_at=None).update(tombstoned_at=clock.now(), intent=None)
         is_unsent, other = override.sync_state in UNSENT, there.get(override.original_key)
-        can_go = other is None and not calendar.is_read_only and _has_occurrence(series, override.original_key)
+        can_go = other is None and not calendar.is_read_only and has_occurrence(series.content, override.original_key)
         if is_unsent and can_go:
             override.series, override.calendar, override.deleted_at, override.deleted_by = series, calendar, None, ""
             override.is_unsettled, override.sync_state, override.sync_message = True, "pending", ""

@@ -18,7 +18,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Write
-from conversa_calendar.sync import linking, notices
+from conversa_calendar.sync import arriving, linking, notices
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import Session
@@ -256,6 +256,8 @@ def _leftover(session: Session) -> Action | None:
         return None
     if not link.etag:
         return Action("resolve", None, link)
+    if link.is_ours:
+        arriving.hand_on_exceptions(session, link)
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
     return Action("delete", None, link, write, base_etag=link.etag)
 

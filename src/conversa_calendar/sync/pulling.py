@@ -386,7 +386,8 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     if is_late_create and (linking.is_untouched_copy(link, remote) or arriving.hand_on(session, link, remote)):
         # an id whose first arrival was never seen: a late request of ours, not a person's restore
         digest_now = linking.content_digest(remote)
-        Link.objects.filter(pk=link.pk).update(etag=remote.etag, digest=digest_now, wants_delete=True)
+        known = {"etag": remote.etag, "digest": digest_now, "intent": (link.intent or {}) | {"tag": remote.tag}}
+        Link.objects.filter(pk=link.pk).update(wants_delete=True, **known)
         session.has_leftovers = True
         return
     event = link.event
