@@ -490,6 +490,27 @@ def test_an_exception_says_that_google_refused_its_series(scene: Scene) -> None:
     scene.assert_equal()
 
 
+def test_a_refused_change_that_leaves_nothing_of_a_series_to_be_seen_is_undone_here(scene: Scene) -> None:
+    """Its only remaining occurrence is cancelled: the series stood at Google, and nobody here could know."""
+    series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=4"])
+    scene.alice.delete(f"events/{series['id']}?scope=this&occurrence=2026-12-01T12:00:00Z")
+    scene.patch(series["id"], {"location": "Attic"}, "?scope=this&occurrence=2026-12-03T12:00:00Z")
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    path = f"*/events/{scene.remote_id(series['id'])}"
+    scene.google.control("faults", {"match": {"method": "PATCH", "path": path}, "effect": effect, "times": 1})
+    following = f"events/{series['id']}?scope=following&occurrence=2026-12-02T12:00:00Z"
+    scene.alice.delete(following)
+    for _check in range(3):
+        scene.google.check()
+    assert [item["location"] for item in scene.here()] == ["", "Attic", ""]
+    assert "refused" in {item["sync"]["state"] for item in scene.here()}
+    scene.assert_equal()
+    scene.alice.delete(following)
+    for _check in range(3):
+        scene.google.check()
+    assert scene.here() == [] and scene.there() == []
+
+
 def test_an_exception_of_a_series_taken_out_here_goes_with_it(scene: Scene) -> None:
     """Changed at Google after that and listed before the deletion was sent, it stayed here alone."""
     series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])

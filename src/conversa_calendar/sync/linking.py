@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.db.models import Q
 
 from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import UNSENT, Calendar, Event, Occurrence
@@ -156,7 +157,7 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
 
 def take_back(session: Session, event: Event, link: Link) -> None:
     """A deletion that cannot be sent is undone here, as the event goes on living there, be it an exception at a time that
-    its series does not have any more; any other change stays to be seen."""
+    its series does not have any more; so is a change that leaves nothing of a series to be seen. Any other stays."""
     base = base_of(link)
     if event.deleted_at is not None and event.series is None:
         known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
@@ -173,6 +174,12 @@ def take_back(session: Session, event: Event, link: Link) -> None:
         event.revision += 1
         editing.store(event, session.calendar, base)
         Occurrence.objects.filter(event_id=event.series.pk, original_key=event.original_key).delete()
+    elif event.is_series and base is not None and not _is_shown(event):
+        before, event.revision = event.content, event.revision + 1
+        editing.store(event, session.calendar, base)
+        _lead_back(session, event, link)
+        lost = {name: readable(before, name) for name in changed_units(base, before)}
+        history.record(event, side="remote", cause="edited", before=before, after=base, lost=lost)
     elif event.is_cancelled_occurrence and event.series is not None and base is not None:
         event.overridden = overridden_units(event.series, event.original_key, base)
         event.revision += 1
@@ -279,6 +286,12 @@ def has_occurrence(series: Content, key: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_shown(series: Event) -> bool:
+    """Whether anything of a series stands in its calendar."""
+    members = Event.objects.filter(Q(pk=series.pk) | Q(series=series), deleted_at=None)
+    return Occurrence.objects.filter(event__in=members).exists()
 
 
 def settle_state(event: Event) -> None:
