@@ -243,6 +243,27 @@ def test_a_busy_block_that_was_kept_and_edited_is_an_event_of_its_own(scene: Sce
     assert {item["summary"] for item in team.here()} == team.there() == {"secret", "Typed here"}
 
 
+@pytest.mark.parametrize("has_arrived", [False, True])
+def test_what_was_never_sent_and_deleted_here_does_not_come_back_when_its_calendar_turns_read_only(
+    scene: Scene, team: Team, has_arrived: bool
+) -> None:
+    """Google had refused its creation; the deletion was taken for one that Google cannot be told. Where the answer was
+    lost only, the event that stands there is shown."""
+    match = {"method": "POST", "path": "*/events"}
+    effect = {"drop": "after_commit"} if has_arrived else {"status": 403, "reason": "requiredAccessLevel"}
+    scene.google.control("faults", {"match": match, "effect": effect, "times": 1})
+    times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}}
+    event = scene.alice.post("events", {"calendar": str(team.mirror.calendar.uuid), "summary": "Walk", **times})
+    scene.google.settle_once()
+    scene.alice.delete(f"events/{event['id']}")
+    team.press("mode", mode="read_only")
+    scene.google.check()
+    scene.google.check()
+    assert {item["summary"] for item in team.here()} == team.there() == ({"Walk"} if has_arrived else set())
+    if not has_arrived:
+        assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
+
+
 def test_what_could_not_be_sent_while_read_only_is_seen_as_it_stands_there_or_goes_out_afterwards(
     scene: Scene, team: Team
 ) -> None:

@@ -157,8 +157,13 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
 
 def take_back(session: Session, event: Event, link: Link) -> None:
     """A deletion that cannot be sent is undone here, as the event goes on living there, be it an exception at a time that
-    its series does not have any more; so is a change that leaves nothing of a series to be seen. Any other stays."""
+    its series does not have any more; so is a change that leaves nothing of a series to be seen. Any other stays. What
+    was never seen there stays deleted; should it arrive yet, it is shown."""
     base = base_of(link)
+    if event.deleted_at is not None and not link.raw:
+        Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
+        _settled(event)
+        return
     if event.deleted_at is not None and event.series is None:
         known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
         if isinstance(known, RemoteEvent):
