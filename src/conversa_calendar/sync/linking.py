@@ -17,8 +17,8 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import leases
-from conversa_calendar.sync.models import Link, MirrorRun
+from conversa_calendar.sync import leases, triggers
+from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
@@ -409,6 +409,8 @@ def _follow_to(session: Session, event: Event, link: Link, twin: Event) -> None:
     history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
     history.announce(source, [(event.uuid, "deleted")])
     history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
+    if Event.objects.filter(Q(pk=event.pk) | Q(series=event), is_unsettled=True).exists():
+        triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
     session.changed = True
     event_followed.send(sender=Event, event=event)
 
