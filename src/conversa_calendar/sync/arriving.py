@@ -82,19 +82,14 @@ def _elsewhere(session: Session, names: set[str]) -> dict[str, Link]:
 def is_on_its_way(session: Session, remote: RemoteEvent) -> bool:
     """Whether it was moved here to another calendar, and the provider has not been told, or not answered yet."""
     link = _elsewhere(session, {remote.series_id or remote.id}).get(remote.series_id or remote.id)
-    return link is not None and _is_to_leave(session, link)
-
-
-def _is_to_leave(session: Session, elsewhere: Link) -> bool:
-    places = (elsewhere.moving_from, *(elsewhere.intent or {}).get("places", ()))
-    return bool(elsewhere.moving_from) and session.mirror.remote_id in places
+    return link is not None and session.mirror.remote_id in link.places
 
 
 def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -> bool:
     if elsewhere is None or elsewhere.event is None:
         return False
     if elsewhere.moving_from:
-        return _is_to_leave(session, elsewhere)
+        return session.mirror.remote_id in elsewhere.places
     is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
     return is_one and linking.is_older(remote, elsewhere)
 

@@ -122,9 +122,8 @@ def side_of(base: Content | None, content: Content) -> Side:
 def arrive(link: Link) -> None:
     """An event stands where it was moved to: the create that its former places waited for has been there, and what turns
     up there from now on is no late arrival of it. The caller saves the link."""
-    places = {link.moving_from, *(link.intent or {}).get("places", ())} - {""}
-    if places:
-        waiting = Link.objects.filter(mirror__remote_id__in=places, remote_id=link.remote_id, event=None, raw="")
+    if link.moving_from:
+        waiting = Link.objects.filter(mirror__remote_id__in=link.places, remote_id=link.remote_id, event=None, raw="")
         waiting.filter(is_ours=True, wants_delete=False).delete()
     link.moving_from = ""
 

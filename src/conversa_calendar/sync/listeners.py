@@ -95,7 +95,7 @@ def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     where the event may be found. Whether the provider has deleted it there, the move itself will tell."""
     intent = {name: value for name, value in (link.intent or {}).items() if name not in {"moving", "doubts"}}
     if link.moving_from:
-        intent["places"] = [link.moving_from, *intent.get("places", ())]
+        intent["places"] = link.places
     link.mirror, link.moving_from = destination, origin.remote_id
     link.seen_generation = destination.generation  # each mirror counts its own listings
     link.intent = intent or None
@@ -107,9 +107,8 @@ def _clear_away_on_the_way(link: Link) -> None:
     """An event is taken out before its move within the connection is known to be done: it may stand in each of the
     calendars that it came from, and has to go there too."""
     intent = link.intent or {}
-    places = {link.moving_from, *intent.get("places", ())}
     sent = {name: value for name, value in intent.items() if name in {"kind", "content", "earlier"}}
-    for mirror in Mirror.objects.filter(remote_id__in=places).order_by("pk"):
+    for mirror in Mirror.objects.filter(remote_id__in=link.places).order_by("pk"):
         there = Link.objects.filter(mirror=mirror, remote_id=link.remote_id)
         if there.exists():
             there.filter(event=None).update(wants_delete=True)

@@ -142,6 +142,11 @@ class Link(TenantModel):
             models.Index(fields=["mirror"], condition=models.Q(is_held=True), name="link_held"),
         ]
 
+    @property
+    def places(self) -> list[str]:
+        """Ids of the calendars in which an event that is on its way may stand still, the latest first."""
+        return [self.moving_from, *(self.intent or {}).get("places", ())] if self.moving_from else []
+
 
 class PushChannel(models.Model):
     """A notification channel at Google; account-neutral, found by the id that Google sends. Its token is stored hashed."""

@@ -81,8 +81,7 @@ def _move(session: Session, action: Action) -> RemoteEvent:
     """Moves at the provider, from wherever earlier moves may have left it; when it is at none of these places any more,
     an earlier attempt has moved it."""
     link, target = action.link, session.mirror.remote_id
-    places = [link.moving_from, *(link.intent or {}).get("places", ())]
-    for place in places:
+    for place in link.places:
         if place == target:
             continue
         try:
