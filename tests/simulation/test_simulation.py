@@ -13,11 +13,6 @@ from tests.simulation.planted import BUGS, Bug
 from tests.simulation.wire import RATES
 
 RECORDED = (
-    1795492835,
-    1795492857,
-    1795492868,
-    1795492876,
-    1795493988,
     1795495166,
     1795496007,
     1795496393,
@@ -31,6 +26,11 @@ RECORDED = (
     1796495759,
     1796645980,
     1795646047,
+    1795708521,
+    1795708540,
+    1796708445,
+    1796709953,
+    1796710614,
 )
 """Seeds that showed a bug when they were played first. What a seed draws changes with the simulation itself."""
 FRESH_S = 60.0
