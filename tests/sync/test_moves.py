@@ -458,6 +458,31 @@ def test_what_somebody_makes_of_an_occurrence_of_a_late_creation_is_not_cleared_
     assert "Attic" in str(history)
 
 
+def test_a_copy_that_stays_at_its_former_place_is_shown_though_its_event_was_made_anew_elsewhere(
+    scene: Scene,
+) -> None:
+    """Taken out, not given up by Google, and brought into another calendar, where it has the same id and is younger: what
+    stood in the former one was taken for a list from before a move, and shown nowhere."""
+    target = scene.another_calendar()
+    event = scene.create("Walk")
+    remote_id = scene.remote_id(event["id"])
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    effect = {"status": 400, "reason": "badRequest"}
+    match = {"method": "DELETE", "path": f"*/events/{remote_id}"}
+    scene.google.control("faults", {"match": match, "effect": effect, "times": 1})
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    running.run(scene.mirror.pk)
+    scene.google.control("clock", {"advance_s": 2})  # Google says in whole seconds when an event was made
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    running.run(target.pk)
+    [made] = scene.ana.list(target.remote_id)
+    scene.google.check()
+    scene.google.check()
+    assert made["id"] == remote_id and [item["id"] for item in scene.ana.list()] == [remote_id]
+    assert [item["summary"] for item in scene.here()] == ["Walk"] and scene.here()[0]["id"] != event["id"]
+    assert scene.alice.get(f"events/{event['id']}")["calendar"] == str(target.calendar.uuid)
+
+
 def test_an_edit_made_while_a_late_creation_is_handed_on_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     native = scene.alice.post("calendars", {"name": "Only here"})["id"]
     event = _created_late_and_taken_out(scene, native)

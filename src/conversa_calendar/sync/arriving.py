@@ -67,7 +67,8 @@ def _side_of(remote: RemoteEvent) -> Side:
 def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
     """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
     that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
-    former place: of two that are organised where they stand, the one changed later is the one that lives."""
+    former place: of two that were made at the same moment and are organised where they stand, the one changed later is
+    the one that lives."""
     known = _elsewhere(session, {remote.series_id or remote.id for remote in remotes})
     return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
 
@@ -91,7 +92,7 @@ def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -
     if elsewhere.moving_from:
         return session.mirror.remote_id in elsewhere.places
     is_one = remote.facts.is_own_copy and elsewhere.event.facts.is_own_copy and not remote.original_key
-    return is_one and linking.is_older(remote, elsewhere)
+    return is_one and linking.is_former_self(remote, elsewhere)
 
 
 def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:

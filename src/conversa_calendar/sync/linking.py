@@ -45,6 +45,15 @@ def is_older(remote: RemoteEvent, link: Link) -> bool:
     return remote.updated < known
 
 
+def is_former_self(remote: RemoteEvent, elsewhere: Link) -> bool:
+    """Whether a list shows an event still where it stood before a move: older, but made at the same moment. One that was
+    made anew elsewhere, under the same id, is another."""
+    if not is_older(remote, elsewhere):
+        return False
+    known, shown = (wire.event_decoder.decode(raw) for raw in (elsewhere.raw.encode(), remote.raw))
+    return known.created == shown.created
+
+
 def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
     """Makes the remote state the base; the caller saves. What is masked is compared anew by every listing that shows it,
     as the words may come back under the same etag."""

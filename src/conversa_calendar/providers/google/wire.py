@@ -72,6 +72,7 @@ class Attachment(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     id: str
     etag: str = ""
+    created: str | None = None
     updated: str | None = None
     status: str | None = None
     summary: str | None = None
