@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
@@ -481,6 +482,29 @@ def test_a_copy_that_stays_at_its_former_place_is_shown_though_its_event_was_mad
     assert made["id"] == remote_id and [item["id"] for item in scene.ana.list()] == [remote_id]
     assert [item["summary"] for item in scene.here()] == ["Walk"] and scene.here()[0]["id"] != event["id"]
     assert scene.alice.get(f"events/{event['id']}")["calendar"] == str(target.calendar.uuid)
+
+
+def test_an_event_on_its_way_that_could_not_be_read_for_once_is_moved_back_as_the_same(scene: Scene) -> None:
+    """It was set aside at the place that it had not left yet, so that coming back it was copied beside itself."""
+    target = scene.another_calendar()
+    event = scene.create("Walk")
+    remote_id, home = scene.remote_id(event["id"]), scene.calendar
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
+    stored = scene.google.world.calendars[scene.ana.email].events[remote_id].data
+    stored["recurrence"] = 7
+    scene.google.control("expire-sync-tokens", {})
+    MirrorRun.objects.update(next_check_at=None)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    running.run(scene.mirror.pk)
+    schemas.found.clear()
+    del stored["recurrence"]
+    scene.ana.patch(remote_id, location="Attic")
+    scene.patch(event["id"], {"calendar": home}, settle=False)
+    scene.google.check()
+    scene.google.check()
+    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
+    assert [(item["id"], item["location"]) for item in scene.here()] == [(event["id"], "Attic")]
 
 
 def test_an_edit_made_while_a_late_creation_is_handed_on_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

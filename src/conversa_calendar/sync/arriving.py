@@ -80,9 +80,10 @@ def _elsewhere(session: Session, names: set[str]) -> dict[str, Link]:
     return {link.remote_id: link for link in living.select_related("event")}
 
 
-def is_on_its_way(session: Session, remote: RemoteEvent) -> bool:
-    """Whether it was moved here to another calendar, and the provider has not been told, or not answered yet."""
-    link = _elsewhere(session, {remote.series_id or remote.id}).get(remote.series_id or remote.id)
+def is_on_its_way(session: Session, name: str) -> bool:
+    """Whether the event of this id was moved here to another calendar, and the provider has not been told, or not
+    answered yet."""
+    link = _elsewhere(session, {name}).get(name)
     return link is not None and session.mirror.remote_id in link.places
 
 
