@@ -511,6 +511,18 @@ def test_a_refused_change_that_leaves_nothing_of_a_series_to_be_seen_is_undone_h
     assert scene.here() == [] and scene.there() == []
 
 
+def test_a_refused_change_of_a_series_from_long_ago_stays(scene: Scene) -> None:
+    """None of its occurrences is kept ready, which is not the same as that it has none."""
+    start = "2020-12-01T09:00:00-03:00"
+    series = scene.create("Daily", start, recurrence=["RRULE:FREQ=DAILY;COUNT=4"])
+    effect = {"status": 403, "reason": "forbiddenForNonOrganizer", "domain": "calendar"}
+    path = f"*/events/{scene.remote_id(series['id'])}"
+    scene.google.control("faults", {"match": {"method": "PATCH", "path": path}, "effect": effect, "times": 1})
+    scene.patch(series["id"], {"location": "Attic"}, "?scope=all")
+    shown = scene.alice.get(f"events/{series['id']}")
+    assert (shown["location"], shown["sync"]["state"]) == ("Attic", "refused")
+
+
 def test_an_exception_of_a_series_taken_out_here_goes_with_it(scene: Scene) -> None:
     """Changed at Google after that and listed before the deletion was sent, it stayed here alone."""
     series = scene.create("Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])

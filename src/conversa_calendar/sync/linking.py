@@ -11,6 +11,7 @@ from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import UNSENT, Calendar, Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
 from conversa_calendar.engine.decide import Decision, Side, decide
@@ -22,7 +23,8 @@ from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
-MOVE_SEEN_WITHIN = timedelta(days=1)
+DAY = timedelta(days=1)
+MOVE_SEEN_WITHIN = DAY
 
 
 def base_of(link: Link) -> Content | None:
@@ -302,9 +304,16 @@ def has_occurrence(series: Content, key: str) -> bool:
 
 
 def _is_shown(series: Event) -> bool:
-    """Whether anything of a series stands in its calendar."""
-    members = Event.objects.filter(Q(pk=series.pk) | Q(series=series), deleted_at=None)
-    return Occurrence.objects.filter(event__in=members).exists()
+    """Whether anything of a series stands in its calendar, at whatever time."""
+    overrides = {one.original_key: one for one in Event.objects.filter(series=series, deleted_at=None)}
+    if any(not one.is_cancelled_occurrence for one in overrides.values()):
+        return True
+    start, lines = series.content.start, series.content.recurrence
+    last = recurrence.last_start(start, lines)
+    if last is None:
+        return True  # without end
+    every = recurrence.expand(start, lines, times.civil(start) - DAY, last + DAY)
+    return any(times.original_key(one) not in overrides for one in every)
 
 
 def settle_state(event: Event) -> None:
