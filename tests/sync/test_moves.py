@@ -484,27 +484,35 @@ def test_a_copy_that_stays_at_its_former_place_is_shown_though_its_event_was_mad
     assert scene.alice.get(f"events/{event['id']}")["calendar"] == str(target.calendar.uuid)
 
 
-def test_an_event_on_its_way_that_could_not_be_read_for_once_is_moved_back_as_the_same(scene: Scene) -> None:
+@pytest.mark.parametrize("what", ["event", "exception"])
+def test_an_event_on_its_way_that_could_not_be_read_for_once_is_moved_back_as_the_same(scene: Scene, what: str) -> None:
     """It was set aside at the place that it had not left yet, so that coming back it was copied beside itself."""
     target = scene.another_calendar()
-    event = scene.create("Walk")
-    remote_id, home = scene.remote_id(event["id"]), scene.calendar
-    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, settle=False)
-    stored = scene.google.world.calendars[scene.ana.email].events[remote_id].data
-    stored["recurrence"] = 7
+    rules = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=2"]} if what == "exception" else {}
+    event = scene.create("Walk", **rules)
+    if rules:
+        scene.patch(event["id"], {"summary": "Run"}, "?scope=this&occurrence=2026-12-01T12:00:00Z")
+    remote_id, home, scope = scene.remote_id(event["id"]), scene.calendar, "?scope=all" if rules else ""
+    scene.patch(event["id"], {"calendar": str(target.calendar.uuid)}, scope, settle=False)
+    held = scene.google.world.calendars[scene.ana.email].events
+    stored = held[f"{remote_id}_20261201T120000Z" if rules else remote_id].data
+    stored["summary"] = 7
     scene.google.control("expire-sync-tokens", {})
     MirrorRun.objects.update(next_check_at=None)
     with tenant(scene.alice.account_id):
         Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
     running.run(scene.mirror.pk)
     schemas.found.clear()
-    del stored["recurrence"]
+    stored["summary"] = "Run" if rules else "Walk"
     scene.ana.patch(remote_id, location="Attic")
-    scene.patch(event["id"], {"calendar": home}, settle=False)
+    scene.patch(event["id"], {"calendar": home}, scope, settle=False)
     scene.google.check()
     scene.google.check()
-    assert [item["id"] for item in scene.ana.list()] == [remote_id] and scene.ana.list(target.remote_id) == []
-    assert [(item["id"], item["location"]) for item in scene.here()] == [(event["id"], "Attic")]
+    assert {item["id"].split("_")[0] for item in scene.ana.list()} == {remote_id}
+    assert scene.ana.list(target.remote_id) == []
+    assert {item["series"] or item["id"] for item in scene.here()} == {event["id"]}
+    assert [item["summary"] for item in scene.here()] == (["Run", "Walk"] if rules else ["Walk"])
+    scene.assert_equal()
 
 
 def test_an_edit_made_while_a_late_creation_is_handed_on_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

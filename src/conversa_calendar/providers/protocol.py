@@ -109,11 +109,12 @@ class RemoteEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
-    """An item that could not be understood; kept raw and parked."""
+    """An item that could not be understood; kept raw and parked. `series_id` is what its id says of a series."""
 
     id: str
     reason: str
     raw: bytes
+    series_id: str = ""
 
 
 class Page(msgspec.Struct, frozen=True):

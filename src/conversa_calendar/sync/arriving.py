@@ -17,7 +17,7 @@ from conversa_calendar.engine import merge as engine
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
-from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.providers.protocol import RemoteEvent, Unreadable
 from conversa_calendar.sync import bulk, linking
 from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import NO_MASTER, Link, Mirror
@@ -80,9 +80,10 @@ def _elsewhere(session: Session, names: set[str]) -> dict[str, Link]:
     return {link.remote_id: link for link in living.select_related("event")}
 
 
-def is_on_its_way(session: Session, name: str) -> bool:
-    """Whether the event of this id was moved here to another calendar, and the provider has not been told, or not
-    answered yet."""
+def is_on_its_way(session: Session, item: RemoteEvent | Unreadable) -> bool:
+    """Whether it, or its series, was moved here to another calendar, and the provider has not been told, or not answered
+    yet."""
+    name = item.series_id or item.id
     link = _elsewhere(session, {name}).get(name)
     return link is not None and session.mirror.remote_id in link.places
 
@@ -291,8 +292,8 @@ def hand_on_exceptions(session: Session, link: Link) -> None:
     known = mapping.read(link.raw.encode(), link.zone) if link.raw else None
     tag = known.tag if isinstance(known, RemoteEvent) else (link.intent or {}).get("tag", "")
     sent = [*linking.attempts_of(link), *([known.content] if isinstance(known, RemoteEvent) and known.content else [])]
-    series = Event.objects.filter(uuid=tag, kind="series") if len(tag) == 36 else Event.objects.none()
-    event = series.select_related("calendar").first()
+    named = Event.objects.filter(uuid=tag) if len(tag) == 36 else Event.objects.none()
+    event = named.select_related("calendar").first()
     for row in list(waiting.order_by("pk")):
         remote = mapping.read(row.raw.encode(), row.zone)
         if isinstance(remote, RemoteEvent) and event is not None and sent:
@@ -301,9 +302,8 @@ def hand_on_exceptions(session: Session, link: Link) -> None:
 
 
 def _hand_on_exception(series: Event, remote: RemoteEvent, master: Content) -> None:
-    if not linking.has_occurrence(master, remote.original_key):
-        return
-    plain = occurrences.occurrence_content(master, remote.original_key)
+    is_known = linking.has_occurrence(master, remote.original_key)
+    plain = occurrences.occurrence_content(master, remote.original_key) if is_known else master
     theirs = remote.content or msgspec.structs.replace(plain, status="cancelled")
 
     def merged(content: Content) -> Content:

@@ -253,9 +253,10 @@ def _apply_items(session: Session, page: Page) -> int:
     _apply_moved(session, [remote for remote in moved if not remote.original_key])
     _apply_moved(session, [remote for remote in moved if remote.original_key])  # as their series have left them
     for item in page.items:
-        if isinstance(item, Unreadable) and item.id and item.id not in known:
-            if not arriving.is_on_its_way(session, item.id):
-                _park(session, item)
+        if not isinstance(item, Unreadable) or not item.id or item.id in known:
+            continue
+        if not arriving.is_on_its_way(session, item):
+            _park(session, item)
     if seen and session.mirror.listing != "changes":
         Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
     return arriving.create(session, created)
@@ -368,7 +369,7 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     """A remote event whose link has no living event here: parked before, or deleted by us and now alive again. One that
     is on its way elsewhere is left to its move."""
-    if link.event is None and arriving.is_on_its_way(session, remote.series_id or remote.id):
+    if link.event is None and arriving.is_on_its_way(session, remote):
         Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
         return
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED

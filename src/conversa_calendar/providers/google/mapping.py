@@ -40,7 +40,9 @@ def read(raw: bytes, calendar_zone: str) -> RemoteEvent | Unreadable:
         item = wire.event_decoder.decode(raw)
         return _read(item, raw, calendar_zone)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError, OverflowError) as error:
-        return Unreadable(_id_of(raw), str(error)[:200], raw)
+        name = _id_of(raw)
+        series = _SUFFIX.sub("", name)
+        return Unreadable(name, str(error)[:200], raw, series if series != name else "")
 
 
 def content_of(raw: bytes, calendar_zone: str) -> Content | None:
