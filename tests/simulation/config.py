@@ -6,13 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.simulation import stage
-from tests.simulation.people import WEIGHTS
+from tests.simulation.people import GROUPS, WEIGHTS
 from tests.simulation.wire import RATES, TO_PLACES
 
 MODES = {"safety": 12, "fast": 3, "deaf": 3, "late": 4, "flaky": 2, "broken": 1}
 """How often each mode is drawn. safety: every fault; fast: none, and no safety check; flaky: Google fails now and then,
 and no safety check; deaf: no notification arrives; late: requests arrive long after they were given up; broken: one
 calendar never works again."""
+
+EAGER_SHARE = 0.3
+"""So many scenarios have people who do some things far more often than others: two rare things meet there."""
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Config:
     """How much more often than usual the faults strike."""
     kinds: frozenset[str] = frozenset(WEIGHTS)
     """What people do."""
+    eager: frozenset[str] = frozenset()
+    """What they do far more often than usual."""
     desks: int = 1
     """Accounts here that are connected to Ana's."""
     has_upheavals: bool = False
@@ -63,6 +68,8 @@ class Config:
         if mode == "late":
             kinds = frozenset({"create", "edit", "delete", "move", "take_out"})
             return cls(seed, mode, dice.randint(30, 80), 2, frozenset({"G02", "G04"}), trouble=4.0, kinds=kinds)
+        taste = random.Random(f"taste {seed}")
+        eager = frozenset(taste.choice(GROUPS)) if taste.random() < EAGER_SHARE else frozenset[str]()
         density = dice.choice([0.15, 0.3, 0.5])
         return cls(
             seed,
@@ -75,6 +82,8 @@ class Config:
             dice.choice(["keep", "drop", "shift"]),
             dice.choice(["full", "short", "empty_first"]),
             dice.choice([0.0, 0.0, 3.0]),
+            eager=eager,
+            trouble=taste.choice([1.0, 1.0, 3.0]),
             desks=dice.choice([1, 1, 2]),
             has_upheavals=dice.random() < 0.55,
             skew_s=dice.choice([0.0, 0.0, 300.0, -300.0, 3600.0, -3600.0]),

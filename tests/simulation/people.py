@@ -39,6 +39,15 @@ WEIGHTS = {
     "remind": 1,
     "poison": 0.7,
 }
+GROUPS = (
+    ("move", "take_out", "bring_in"),
+    ("create_series", "edit_occurrence", "cancel_occurrence", "edit_following", "reschedule"),
+    ("delete", "restore", "move"),
+    ("invite", "organise", "answer", "move"),
+)
+"""What some people are eager to do."""
+EAGER = 5.0
+"""So many times as often as others."""
 
 
 @dataclass
@@ -46,11 +55,12 @@ class People(Hands):
     """What they do, one thing at a time."""
 
     allowed: frozenset[str] = frozenset(WEIGHTS)
+    eager: frozenset[str] = frozenset()
 
     def act(self, side: str) -> str:
         """One thing done on one side; answers what. A refused one leaves no trace but its word."""
         kinds = [kind for kind in WEIGHTS if kind in self.allowed]
-        kind = self.dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+        kind = self.dice.choices(kinds, [WEIGHTS[kind] * (EAGER if kind in self.eager else 1) for kind in kinds])[0]
         if len(self.desks) > 1:
             self.desk = self.dice.choice(self.desks)
         done = getattr(self, f"_{kind}")(side)

@@ -135,7 +135,7 @@ class Scenario:
     def _installation(self) -> People:
         """Accounts connected to Ana's with her calendars selected, nothing synced yet. Ana herself works through a
         client of another project, which revoking ours does not touch."""
-        cast, world = build_cast(), self.google.world
+        config, cast, world = self.config, build_cast(), self.google.world
         account = world.add_account(ANA, time_zone="America/Sao_Paulo")
         world.clients["people"] = Client("people", "secret", project="people")
         own = self.google.control("tokens", {"email": ANA, "scopes": ["calendar"], "client_id": "people"})
@@ -144,13 +144,13 @@ class Scenario:
         shared = world.add_calendar(SHARED, "Support", BOSS, "America/New_York")
         world.share(shared, ANA, "writer")
         world.behaviours.conference_delay_s = 0.0
-        world.behaviours.channel_lifetime_days = self.config.channel_days
+        world.behaviours.channel_lifetime_days = config.channel_days
         desks = [self._desk("acme", cast.alice, account.sub, [ANA, SHARED])]
-        if self.config.desks > 1:
+        if config.desks > 1:
             desks.append(self._desk("other", cast.charlie, account.sub, [SHARED]))
         ana = Person(self.google, ANA, own["access_token"])
         owners = {ANA: ana, SHARED: boss}
-        return People(self.google, desks, ana, olga, owners, self.dice, allowed=self.config.kinds)
+        return People(self.google, desks, ana, olga, owners, self.dice, allowed=config.kinds, eager=config.eager)
 
     def _outsider(self, email: str) -> Person:
         """Somebody who works with Google only, and never signs out."""

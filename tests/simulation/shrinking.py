@@ -24,7 +24,7 @@ PLAIN = {
     "master_move": "keep",
 }
 """The quiet value of everything that can be quiet."""
-SETS = ("faults", "database", "kinds")
+SETS = ("faults", "database", "kinds", "eager")
 
 
 def shrink(config: Config, seconds: float = 300.0) -> tuple[Config, list[str]]:

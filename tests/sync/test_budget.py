@@ -1,6 +1,6 @@
 """Frugal and fair: what may be asked of Google when, and what waits says so and goes on by itself."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -9,17 +9,20 @@ from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.connections.models import Breaker, Grant
+from conversa_calendar.connections.models import Breaker, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import (
     budget,
+    busy,
     channels,
     checks,
+    disconnecting,
     doctor,
     halting,
     leases,
     planning,
     running,
+    selection,
     session,
     tasks,
     triggers,
@@ -306,3 +309,47 @@ def test_a_quiet_check_counts_its_units_in_the_statements_that_it_needs_anyway(s
     assert len(scene.google.journal(mark)) == 1
     run = MirrorRun.objects.get()
     assert (run.units_now, run.grant_id) == (1, Grant.objects.get().pk)
+
+
+def test_what_is_asked_outside_of_runs_counts_too(scene: Scene) -> None:
+    MirrorRun.objects.update(usage_minute=0)
+    day = datetime(2026, 12, 3, tzinfo=UTC)
+    calendars = [scene.mirror.calendar_id]
+    assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "free"
+    assert MirrorRun.objects.get().units_now == 1
+    selection.rehearse(scene.alice.account_id, scene.connection, [{"google_id": ANA}])
+    assert MirrorRun.objects.get().units_now == 2
+
+
+def test_without_room_a_visitor_hears_that_google_could_not_be_asked_and_a_channel_waits(scene: Scene) -> None:
+    day = datetime(2026, 12, 3, tzinfo=UTC)
+    calendars = [scene.mirror.calendar_id]
+    with override_settings(GOOGLE_UNITS_A_USER_MINUTE=20, PUBLIC_URL="https://desk.example"):
+        _use_up(scene, 200)
+        mark, used = scene.google.mark(), MirrorRun.objects.get().units_now
+        assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "unknown"
+        channels.ensure(scene.mirror.pk)
+        assert scene.google.journal(mark) == [] and MirrorRun.objects.get().units_now == used
+        MirrorRun.objects.update(usage_minute=0)
+        channels.ensure(scene.mirror.pk)
+        assert [entry["method"] for entry in scene.google.journal(mark)] == ["POST"]
+        assert MirrorRun.objects.get().units_now == 1
+
+
+def test_a_disconnect_without_room_waits_and_clears_everything_away_later(scene: Scene) -> None:
+    scene.create("Ours")
+    with override_settings(GOOGLE_UNITS_A_USER_MINUTE=20):
+        _use_up(scene, 200)
+        mark = scene.google.mark()
+        scene.alice.call("DELETE", f"connections/{scene.connection.uuid}?calendars=purge")
+        with tenant(scene.alice.account_id):
+            record = Disconnect.objects.get()
+        disconnecting.advance(scene.alice.account_id, record.pk)
+        assert scene.google.writes(mark) == [] and len(scene.ana.list()) == 1
+        MirrorRun.objects.update(usage_minute=0)
+        with tenant(scene.alice.account_id):
+            Disconnect.objects.update(next_attempt_at=None)
+        disconnecting.advance(scene.alice.account_id, record.pk)
+    assert scene.google.person(ANA).list() == []
+    with tenant(scene.alice.account_id):
+        assert Disconnect.objects.exclude(finished_at=None).exists()

@@ -13,6 +13,7 @@ from conversa_calendar.domain.event import Content
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import leases
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import Session
 
@@ -72,9 +73,9 @@ def ask(account_id: int, calendars: list[int], since: datetime, until: datetime,
             continue
         wallet = Wallet(account_id, mirror.connection.pk)
         try:
-            blocks = gateway.calendar(wallet.current, wallet.renew, deadline_s=ASK_DEADLINE_S).free_busy(
-                mirror.remote_id, since, until
-            )
+            meter = leases.meter(mirror.connection.sub, Rank.EDIT)
+            provider = gateway.calendar(wallet.current, wallet.renew, meter, deadline_s=ASK_DEADLINE_S)
+            blocks = provider.free_busy(mirror.remote_id, since, until)
         except protocol.ProviderError:
             answer = "unknown"
             continue

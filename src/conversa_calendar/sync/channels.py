@@ -21,7 +21,8 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import halting, notices, triggers
+from conversa_calendar.sync import halting, leases, notices, triggers
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 
 PATH = "/push/google"
@@ -207,7 +208,7 @@ def _may_watch(mirror: Mirror, now: datetime) -> bool:
 def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: str) -> None:
     """Opens the channel of a row that was written before the call, so that a first message arriving early is known."""
     wallet = Wallet(mirror.account_id, connection.pk)
-    provider = gateway.calendar(wallet.current, wallet.renew)
+    provider = gateway.calendar(wallet.current, wallet.renew, leases.meter(connection.sub, Rank.TIMER))
     try:
         watch = provider.watch(mirror.remote_id, str(channel.pk), secret, f"{settings.PUBLIC_URL}{PATH}")
     except protocol.PushRefused as error:
@@ -255,5 +256,6 @@ def _refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
 def _stop(account_id: int, connection: Connection, channel: PushChannel) -> None:
     if channel.resource_id:
         wallet = Wallet(account_id, connection.pk)
-        gateway.calendar(wallet.current, wallet.renew).stop(str(channel.pk), channel.resource_id)
+        meter = leases.meter(connection.sub, Rank.EDIT)
+        gateway.calendar(wallet.current, wallet.renew, meter).stop(str(channel.pk), channel.resource_id)
     PushChannel.objects.filter(pk=channel.pk).update(state="stopped")

@@ -19,7 +19,8 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import backoff, clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Write
-from conversa_calendar.sync import channels, linking, selection, triggers
+from conversa_calendar.sync import channels, leases, linking, selection, triggers
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link, Mirror, PushChannel
 
 DISPOSITIONS = ("remove", "keep", "purge")
@@ -154,7 +155,7 @@ def _purge(account_id: int, record: Disconnect, connection: Connection | None) -
         _next(account_id, record, "detaching")
         return
     wallet = Wallet(account_id, connection.pk)
-    provider = gateway.calendar(wallet.current, wallet.renew)
+    provider = gateway.calendar(wallet.current, wallet.renew, leases.meter(connection.sub, Rank.TIMER))
     while chosen := _purgeable(account_id, record, connection):
         for remote_calendar, link in chosen:
             write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)

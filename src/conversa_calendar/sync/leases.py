@@ -34,11 +34,17 @@ _CHARGED = f"""
     units_before = CASE usage_minute WHEN {_MINUTE} THEN units_before WHEN {_MINUTE} - 1 THEN units_now ELSE 0 END,
     units_now = CASE usage_minute WHEN {_MINUTE} THEN units_now ELSE 0 END + %(spent)s,
     usage_minute = {_MINUTE}, grant_id = %(grant)s"""
-_USED = f"""(SELECT ARRAY[coalesce(sum(units), 0), coalesce(sum(units) FILTER (WHERE of_grant = sync_mirrorrun.grant_id), 0)]
-    FROM (SELECT u.grant_id AS of_grant, CASE u.usage_minute
-            WHEN {_MINUTE} THEN u.units_now + {_REST} * u.units_before ELSE {_REST} * u.units_now END AS units
-          FROM sync_mirrorrun u WHERE u.usage_minute >= {_MINUTE} - 1) used)"""
-"""Units that were used in the last minute: by the whole project, and by the Google user of the row."""
+
+
+def _used_by(grant: str) -> str:
+    """Units that were used in the last minute: by the whole project, and by a Google user."""
+    return f"""(SELECT ARRAY[coalesce(sum(units), 0), coalesce(sum(units) FILTER (WHERE of_grant = {grant}), 0)]
+        FROM (SELECT u.grant_id AS of_grant, CASE u.usage_minute
+                WHEN {_MINUTE} THEN u.units_now + {_REST} * u.units_before ELSE {_REST} * u.units_now END AS units
+              FROM sync_mirrorrun u WHERE u.usage_minute >= {_MINUTE} - 1) used)"""
+
+
+_USED = _used_by("sync_mirrorrun.grant_id")
 LOOK_AFTER_UNITS = 50
 """A run that used so many units looks again at what the others use."""
 
@@ -84,6 +90,29 @@ class Lease:
     def has_room(self, rank: Rank) -> bool:
         """Whether the budget lets a call of this rank go out."""
         return budget.room(rank, self.project_used + self.unseen, self.user_used + self.unseen) > 0
+
+
+def meter(sub: str, rank: Rank) -> Callable[[float, int], None]:
+    """A guard for calls on behalf of a Google user that are made outside of runs: they count as a run's do, on the row of
+    whichever of the user's mirrors nobody has locked. It raises Transient when the budget has no room for them."""
+    room = f"SELECT id, {_used_by('connections_grant.id')} FROM connections_grant WHERE sub = %(sub)s"
+    charge = f"""
+        UPDATE sync_mirrorrun SET {_CHARGED} WHERE mirror_id = (
+            SELECT mirror_id FROM sync_mirrorrun WHERE grant_id = %(grant)s ORDER BY mirror_id LIMIT 1 FOR UPDATE SKIP LOCKED
+        )"""
+
+    def guard(_deadline_s: float, units: int = 1) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(room, {"sub": sub})
+            row = cursor.fetchone()
+            if row is None:
+                return  # nobody has connected it yet, or nobody does any more
+            grant_id, (project_used, user_used) = row
+            if budget.room(rank, project_used, user_used) <= 0:
+                raise budget.exhausted()
+            cursor.execute(charge, {"grant": grant_id, "spent": units})
+
+    return guard
 
 
 def take(mirror_id: int) -> Lease | None:

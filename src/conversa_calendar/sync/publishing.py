@@ -21,7 +21,8 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.oauth import APP_CREATED
 from conversa_calendar.providers.protocol import Provider, RemoteCalendar
-from conversa_calendar.sync import selection
+from conversa_calendar.sync import leases, selection
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import TWO_WAY, Mirror, MirrorRun
 
 PUBLISHING_FOR = timedelta(minutes=2)
@@ -50,7 +51,8 @@ def publish(account_id: int, calendar_uuid: str, connection_uuid: str) -> Mirror
             raise Invalid("calendar", _("Somebody is just putting this calendar into Google."))
     try:
         wallet = Wallet(account_id, connection.pk)
-        remote = _found_or_made(gateway.calendar(wallet.current, wallet.renew), calendar)
+        meter = leases.meter(connection.sub, Rank.EDIT)
+        remote = _found_or_made(gateway.calendar(wallet.current, wallet.renew, meter), calendar)
         discovery.refresh(account_id, connection.pk)
         with tenant(account_id), transaction.atomic():
             calendar, connection = _checked(calendar_uuid, connection_uuid)

@@ -15,6 +15,7 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import busy, leases, triggers
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import ACCESS_ORDER, WRITER_ACCESS
 
@@ -71,7 +72,7 @@ def candidates(connection: Connection) -> list[dict[str, Any]]:
 def rehearse(account_id: int, connection: Connection, choices: list[dict[str, str]]) -> list[Rehearsal]:
     """Counts what would come in, what is here already, what would be read only; writes and mails nothing."""
     wallet = Wallet(account_id, connection.pk)
-    provider = gateway.calendar(wallet.current, wallet.renew)
+    provider = gateway.calendar(wallet.current, wallet.renew, leases.meter(connection.sub, Rank.NEWS))
     found = []
     for choice in choices:
         with tenant(account_id):
