@@ -333,6 +333,22 @@ def test_a_change_at_google_reaches_the_visitor_once(google: Google, cast: Cast,
     assert text(at) in starts(cast.alice, page, at)
 
 
+def test_every_mail_changes_the_same_entry_though_google_names_the_event_otherwise(google: Google, cast: Cast) -> None:
+    page = make_page(cast.alice)
+    at = soon()
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    mirror = google.mirror(cast.alice, google.connect(cast.alice, ANA), ANA)
+    cast.alice.patch(f"events/{made['event']}", {"calendar": str(mirror.calendar.uuid)})
+    google.settle()
+    assert cast.alice.get(f"events/{made['event']}")["ical_uid"].endswith("@google.com")
+    cast.alice.patch(f"bookings/{made['id']}", {"start": text(at + timedelta(hours=1))})
+    cast.alice.delete(f"bookings/{made['id']}")
+    _notices(cast)
+    sent = [mail.ics.replace("\r\n ", "") for mail in mails(cast)]
+    uids = {line for text_ in sent for line in text_.split("\r\n") if line.startswith("UID:")}
+    assert len(sent) > 2 and len(uids) == 1, uids
+
+
 def test_google_is_asked_right_before_confirming(google: Google, cast: Cast) -> None:
     page, ana = mirrored_page(google, cast)
     at = soon()

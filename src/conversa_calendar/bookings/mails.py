@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import app
 
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer
-from conversa_calendar.calendars.models import OutgoingMail
+from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.domain import ics, times
 from conversa_calendar.kit import clock, ids
 
@@ -252,14 +252,20 @@ def _ics(booking: Booking, is_guest: bool) -> str:
     if is_guest:
         rows = tuple(msgspec.structs.replace(row, name="") for row in content.attendees)
         content = msgspec.structs.replace(content, summary=booking.page.title, description="", attendees=rows)
-    uid = event.ical_uid
-    if not uid and event.calendar.is_mirrored:
-        uid = f"{ids.remote_event_id(event.uuid, 0)}@google.com"
     return ics.build(
-        uid=uid or event.uid,
+        uid=_uid(booking, event),
         content=content,
         organizer=(booking.host.user.email, str(booking.host)),
         sequence=booking.sequence,
         method="CANCEL" if booking.state == CANCELLED else "REQUEST",
         stamp=clock.now(),
     )
+
+
+def _uid(booking: Booking, event: Event) -> str:
+    """The UID of every mail about a booking: that under which its event stands, or will stand, where the first one said so."""
+    if not booking.told_uid:
+        foreseen = f"{ids.remote_event_id(event.uuid, 0)}@google.com" if event.calendar.is_mirrored else ""
+        booking.told_uid = event.ical_uid or foreseen or event.uid
+        Booking.objects.filter(pk=booking.pk).update(told_uid=booking.told_uid)
+    return booking.told_uid

@@ -82,7 +82,8 @@ class BookingHost(TenantModel):
 
 class Booking(TenantModel):
     """One booking. It remembers its event, so that later changes of the page cannot orphan it. `told` is the start
-    that the visitor last heard of; a notice is due when the truth differs from it. Bookings of one repeating request
+    that the visitor last heard of; a notice is due when the truth differs from it. The UID is that of the first mail: every
+    later one changes the same entry of the visitor's own calendar, whatever becomes of the event. Bookings of one repeating request
     share a `group`."""
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
@@ -103,6 +104,7 @@ class Booking(TenantModel):
     told_start = models.DateTimeField(null=True)
     told_state = models.CharField(max_length=12, blank=True)
     told_uri = models.TextField(blank=True)
+    told_uid = models.TextField(default="", db_default="", blank=True)
     notice_due_at = models.DateTimeField(null=True)
     guests = ArrayField(models.EmailField(), default=list, db_default=[])
     group = models.UUIDField(null=True)
