@@ -269,8 +269,23 @@ def test_50_a_cancelled_occurrence_moves_along_with_its_series_however_often(emu
         assert len(shown) == 4
 
 
+def test_50_an_occurrence_whose_exception_moved_on_is_one_as_any_other_again(emulator: Emulator, ana: Caller) -> None:
+    """The exception goes along by an hour, not by days: at its first time nothing is left of it."""
+    emulator.control("behaviours", {"master_move": "shift"}, "PUT")
+    series = ana.ok("POST", EVENTS, DAILY)["id"]
+    name = f"{series}_20261202T140000Z"
+    ana.ok("PATCH", f"{EVENTS}/{name}", {"summary": "Special"})
+    for day, hour in ((1, 10), (15, 10), (1, 9)):
+        times = {"start": {"dateTime": f"2026-12-{day:02}T{hour:02}:00:00", "timeZone": ZONE}}
+        times["end"] = {"dateTime": f"2026-12-{day:02}T{hour:02}:15:00", "timeZone": ZONE}
+        ana.ok("PATCH", f"{EVENTS}/{series}", times)
+    shown = {item["id"]: item["summary"] for item in ana.ok("GET", f"{EVENTS}?singleEvents=true")["items"]}
+    found = ana.ok("GET", f"{EVENTS}/{name}")
+    assert shown[name] == found["summary"] != "Special" and found["status"] == "confirmed"
+
+
 @pytest.mark.parametrize("mover", [ANA, BEN])
-@pytest.mark.parametrize("policy", ["keep", "drop"])
+@pytest.mark.parametrize("policy", ["keep", "drop", "shift"])
 def test_50_list_get_and_instances_agree_about_an_occurrence_whose_series_moved_and_came_back(
     emulator: Emulator, ana: Caller, policy: str, mover: str
 ) -> None:

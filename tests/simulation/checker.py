@@ -228,6 +228,8 @@ def _single(outcome: Outcome) -> list[str]:
     found = []
     chosen = {op.name for op in outcome.ops if op.what == "restore" and _did(outcome, op.name, "move", "take_out")}
     chosen |= {op.name for op in outcome.ops if op.what == "take_out" and _did(outcome, op.name, "move")}
+    moved = {op.name for op in outcome.ops if op.what in {"move", "take_out"}}
+    chosen |= moved & outcome.refused  # what Google will not give up is shown beside what was made of it elsewhere
     restored = Counter(op.name for op in outcome.ops if op.what == "restore" and op.is_done)
     chosen |= {
         name for name, count in restored.items() if count > 1
@@ -403,6 +405,9 @@ def _deleted(outcome: Outcome) -> list[str]:
     taken = {"delete", "hide", "move", "take_out", "split", "rekey", "restore", "duplicate"}
     ended = {op.name for op in outcome.ops if op.what in taken}
     found = [f"I-10 {name} was deleted here, though nobody deleted it" for name in sorted(outcome.gone - ended) if name]
+    for name in sorted({op.name for op in outcome.ops if op.what == "take_out" and op.is_done} & roots):
+        if not _did(outcome, name, "restore", "move", "split") and name not in outcome.refused | outcome.set_aside:
+            found.append(f"I-02 {name}, taken out, stands at Google as well")
     for op in outcome.ops:
         if not op.is_done or _did(outcome, op.name, "restore", "move", "take_out", "split", "rekey"):
             continue

@@ -16,6 +16,7 @@ calendar never works again."""
 
 EAGER_SHARE = 0.3
 """So many scenarios have people who do some things far more often than others: two rare things meet there."""
+TAKEOVER_SHARE = 0.4
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Config:
     desks: int = 1
     """Accounts here that are connected to Ana's."""
     has_upheavals: bool = False
+    has_takeovers: bool = False
+    """Whether the account that owns the shared calendar is connected, too, and carries it now and then."""
     skew_s: float = 0.0
     """How far the workers' clocks are from the database's and Google's."""
     drop_rate: float = 0.0
@@ -86,6 +89,7 @@ class Config:
             trouble=taste.choice([1.0, 1.0, 3.0]),
             desks=dice.choice([1, 1, 2]),
             has_upheavals=dice.random() < 0.55,
+            has_takeovers=taste.random() < TAKEOVER_SHARE,
             skew_s=dice.choice([0.0, 0.0, 300.0, -300.0, 3600.0, -3600.0]),
             drop_rate=dice.choice([0.0, 0.3]),
             duplicate_rate=dice.choice([0.0, 0.5]),

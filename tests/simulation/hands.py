@@ -29,6 +29,14 @@ class Desk:
     closed: set[str] = field(default_factory=set)
     """Not mirrored just now; its events were kept here as native ones, unless it stands in `emptied` too."""
     emptied: set[str] = field(default_factory=set)
+    owner: str = ""
+    """The connection of the account that owns the shared calendar, once somebody here has made one."""
+    taken_over: set[str] = field(default_factory=set)
+    """Calendars that are mirrored through the owner's connection just now."""
+
+    def carrier(self, calendar: str) -> str:
+        """The connection through which a calendar is mirrored, or would be."""
+        return self.owner if calendar in self.taken_over else self.connection
 
     def shows(self, calendar: str) -> list[dict[str, Any]]:
         """What they see in a calendar."""

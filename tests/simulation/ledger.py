@@ -8,7 +8,7 @@ from unittest import mock
 from conversa_calendar.engine.decide import TABLE, Decision, Side, decide
 from conversa_calendar.sync import arriving, departing, linking, planning, pulling, pushing
 from tests.simulation import stage, wire
-from tests.simulation.upheavals import WEIGHTS
+from tests.simulation.upheavals import TAKEOVERS, WEIGHTS
 
 OBSERVED = ("G14", "G17", "G23", "G25", "G26", "G33")
 """Of Google's faults, those that follow from others or from a behaviour of the emulator."""
@@ -23,7 +23,7 @@ def cell(here: Side, there: Side) -> str:
 def expected() -> list[str]:
     """Everything that a long soak has to have met."""
     faults = {*wire.RATES, *stage.RATES, *OBSERVED, *TURNS}
-    return [*sorted(faults), *sorted(WEIGHTS), *(cell(here, there) for here, there in TABLE)]
+    return [*sorted(faults), *sorted(WEIGHTS | TAKEOVERS), *(cell(here, there) for here, there in TABLE)]
 
 
 def rare(counts: Counter[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
 from django.conf import settings
@@ -94,7 +94,12 @@ class Scenario:
         self.people = self._installation()
         self.wire.is_revoked_well = self._revoking
         self.wire.poisoned = self.people.poisoned.keys()
-        self.upheavals = Upheavals(self.people, SHARED, random.Random(f"upheavals {config.seed}"))
+        self.upheavals = Upheavals(
+            self.people,
+            SHARED,
+            random.Random(f"upheavals {config.seed}"),
+            has_takeovers=config.has_takeovers,
+        )
         stage.dice = random.Random(f"database {config.seed}")
 
     def run(self) -> Report:
@@ -133,14 +138,11 @@ class Scenario:
         return Report(self.config, [*late, *checker.violations(outcome)], stage.trace, self.counts)
 
     def _installation(self) -> People:
-        """Accounts connected to Ana's with her calendars selected, nothing synced yet. Ana herself works through a
-        client of another project, which revoking ours does not touch."""
+        """Accounts connected to Ana's with her calendars selected, nothing synced yet."""
         config, cast, world = self.config, build_cast(), self.google.world
         account = world.add_account(ANA, time_zone="America/Sao_Paulo")
         world.clients["people"] = Client("people", "secret", project="people")
-        own = self.google.control("tokens", {"email": ANA, "scopes": ["calendar"], "client_id": "people"})
-        world.tokens[own["access_token"]].expires_at = float("inf")
-        olga, boss = self._outsider(OLGA), self._outsider(BOSS)
+        ana, olga, boss = self._person(ANA), self._person(OLGA), self._person(BOSS)
         shared = world.add_calendar(SHARED, "Support", BOSS, "America/New_York")
         world.share(shared, ANA, "writer")
         world.behaviours.conference_delay_s = 0.0
@@ -148,15 +150,16 @@ class Scenario:
         desks = [self._desk("acme", cast.alice, account.sub, [ANA, SHARED])]
         if config.desks > 1:
             desks.append(self._desk("other", cast.charlie, account.sub, [SHARED]))
-        ana = Person(self.google, ANA, own["access_token"])
         owners = {ANA: ana, SHARED: boss}
         return People(self.google, desks, ana, olga, owners, self.dice, allowed=config.kinds, eager=config.eager)
 
-    def _outsider(self, email: str) -> Person:
-        """Somebody who works with Google only, and never signs out."""
-        found = self.google.person(email)
-        self.google.world.tokens[found.headers["Authorization"].removeprefix("Bearer ")].expires_at = float("inf")
-        return found
+    def _person(self, email: str) -> Person:
+        """Somebody at Google, who never signs out: a client of another project, which revoking ours does not touch."""
+        world = self.google.world
+        world.add_account(email, time_zone="America/Sao_Paulo")
+        own = self.google.control("tokens", {"email": email, "scopes": ["calendar"], "client_id": "people"})
+        world.tokens[own["access_token"]].expires_at = float("inf")
+        return Person(self.google, email, own["access_token"])
 
     def _desk(self, name: str, actor: Actor, sub: str, calendars: list[str]) -> Desk:
         granted = self.google.control("tokens", {"email": ANA, "scopes": list(SCOPES)})
@@ -466,19 +469,27 @@ class Scenario:
                 found.append(f"{name} {row['google_calendar_id']} has {len(alive)} channels (I-16)")
         return found
 
-    def _revoking(self) -> list[str]:
+    def _revoking(self, body: bytes) -> list[str]:
         """I-17: access is revoked when nobody uses it any more and every channel was stopped."""
         found = []
-        if self.time.number("SELECT count(*) FROM connections_connection WHERE state = 'active'"):
+        token = dict(parse_qsl(body.decode())).get("token", "")
+        held = self.google.world.refresh_tokens.get(token) or self.google.world.tokens.get(token)
+        if held is None:
+            return found  # Google knows it no longer
+        email = held.email
+        if self.time.number(
+            f"SELECT count(*) FROM connections_connection WHERE state = 'active' AND email = '{email}'"
+        ):
             found.append("I-17 access is revoked while another account uses it")
         now = self.time.google.now_s()
-        alive = [c for c in self.google.world.channels.values() if c.stopped_at is None and c.expires_at > now]
+        own = [c for c in self.google.world.channels.values() if c.email == email]
+        alive = [c for c in own if c.stopped_at is None and c.expires_at > now]
         known = [
             c
             for c in alive
             if self.time.number(f"SELECT count(*) FROM sync_pushchannel WHERE id = '{c.id}' AND state = 'live'")
         ]
-        can_be_stopped = (ANA, "demo-client") in self.google.world.grants and not self.wire.struck["G31"]
+        can_be_stopped = (email, "demo-client") in self.google.world.grants and not self.wire.struck["G31"]
         can_be_stopped = can_be_stopped and not self.wire.is_powerless
         if can_be_stopped and known:
             found.append("I-17 access is revoked before its channels were stopped")

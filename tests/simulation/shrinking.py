@@ -18,6 +18,7 @@ PLAIN = {
     "channel_days": 7.0,
     "desks": 1,
     "has_upheavals": False,
+    "has_takeovers": False,
     "deleted_copy": "stays",
     "restored_series": "plain",
     "master_edit": "flow",

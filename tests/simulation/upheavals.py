@@ -1,5 +1,5 @@
 """What turns more than one event over: calendars deselected, accounts disconnected, grants revoked, access lowered,
-calendars emptied.
+calendars emptied, carried by another Google account that sees them too.
 
 Whoever does it puts it right again in the end: every calendar mirrored, every held deletion decided.
 """
@@ -21,6 +21,8 @@ WEIGHTS = {
     "access": 6,
     "accept": 16,
 }
+TAKEOVERS = {"take_over": 6, "revoke_owner": 3}
+"""Where the account that owns the shared calendar is there, too."""
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
 """What the owner of the shared calendar lets Ana do there, one day or another."""
 
@@ -28,13 +30,14 @@ ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writ
 class Upheavals:
     """Administrators of every desk, and Ana when she empties a calendar or takes the access away."""
 
-    def __init__(self, people: People, shared: str, dice: random.Random) -> None:
+    def __init__(self, people: People, shared: str, dice: random.Random, *, has_takeovers: bool = False) -> None:
         self.people, self.shared, self.dice = people, shared, dice
         self.role = "writer"
-        self.kinds = list(WEIGHTS) if dice.random() < 0.6 else ["access", "accept", "select", "deselect"]
+        self.weights = WEIGHTS | (TAKEOVERS if has_takeovers else {})
+        self.kinds = list(self.weights) if dice.random() < 0.6 else ["access", "accept", "select", "deselect"]
 
     def act(self) -> str:
-        kind = self.dice.choices(self.kinds, [WEIGHTS[kind] for kind in self.kinds])[0]
+        kind = self.dice.choices(self.kinds, [self.weights[kind] for kind in self.kinds])[0]
         desk = self.dice.choice(self.people.desks)
         return f"{desk.name} {kind} {getattr(self, '_' + kind)(desk)}"
 
@@ -45,6 +48,8 @@ class Upheavals:
             self._share("writer")
             done.append("shared again")
         for desk in self.people.desks:
+            if desk.taken_over:
+                done.append(f"{desk.name} {self._give_back(desk)}")
             if self._state(desk) != "active":
                 done.append(f"{desk.name} reconnect {self._reconnect(desk)}")
             if done:
@@ -62,7 +67,7 @@ class Upheavals:
         return ", ".join(done)
 
     def _deselect(self, desk: Desk) -> str:
-        names = sorted(set(desk.calendars) - desk.closed)
+        names = sorted(set(desk.calendars) - desk.closed - desk.taken_over)
         if not names or self._state(desk) != "active":
             return "nothing"
         calendar, way = self.dice.choice(names), self.dice.choice(["keep", "remove"])
@@ -83,8 +88,40 @@ class Upheavals:
         way = self.dice.choice(["keep", "remove"])
         answer = desk.actor.call("DELETE", f"connections/{desk.connection}?calendars={way}")
         assert answer.status_code == 202, answer.content
-        self._close(desk, sorted(set(desk.calendars) - desk.closed), way)
+        self._close(desk, sorted(set(desk.calendars) - desk.closed - desk.taken_over), way)
         return way
+
+    def _take_over(self, desk: Desk) -> str:
+        """The shared calendar goes on through the account that owns it, or that account leaves again."""
+        if desk.taken_over:
+            return self._give_back(desk)
+        people = self.people
+        if not desk.owner or self._state_of(desk, desk.owner) != "active":
+            try:
+                desk.owner = str(people.google.connect(desk.actor, people.owners[self.shared].email).uuid)
+            except AssertionError:
+                return "refused"
+        desk.actor.call("GET", f"connections/{desk.owner}/calendars?refresh=true")
+        path = f"connections/{desk.owner}/calendars/{quote(self.shared)}"
+        answer = desk.actor.call("PUT", path, {"mirrored": True, "mode": "two_way"})
+        if answer.status_code != 200:
+            return f"refused: {answer.status_code}"
+        desk.taken_over.add(self.shared)
+        self._opened(desk, self.shared, answer.json()["calendar"])
+        return "done"
+
+    def _give_back(self, desk: Desk) -> str:
+        way = self.dice.choice(["keep", "remove"])
+        answer = desk.actor.call("DELETE", f"connections/{desk.owner}?calendars={way}")
+        assert answer.status_code == 202, answer.content
+        self._close(desk, sorted(desk.taken_over), way)
+        desk.taken_over.clear()
+        return f"without its owner: {way}"
+
+    def _revoke_owner(self, desk: Desk) -> str:
+        """The owner takes the access away at Google."""
+        self.people.google.control("revoke", {"email": self.people.owners[self.shared].email})
+        return "at Google"
 
     def _reconnect(self, desk: Desk) -> str:
         if self._state(desk) == "active":
@@ -172,10 +209,13 @@ class Upheavals:
         answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": True, "mode": "two_way"})
         if answer.status_code != 200:
             return f"{calendar} refused: {answer.status_code}"
+        self._opened(desk, calendar, answer.json()["calendar"])
+        return calendar
+
+    def _opened(self, desk: Desk, calendar: str, uuid: str) -> None:
         desk.closed.discard(calendar)
         desk.emptied.discard(calendar)
-        desk.calendars[calendar] = answer.json()["calendar"]
-        return calendar
+        desk.calendars[calendar] = uuid
 
     def _close(self, desk: Desk, calendars: list[str], way: str) -> None:
         desk.closed |= set(calendars)
@@ -183,8 +223,11 @@ class Upheavals:
             desk.emptied |= set(calendars)
 
     def _path(self, desk: Desk, calendar: str) -> str:
-        return f"connections/{desk.connection}/calendars/{quote(calendar)}"
+        return f"connections/{desk.carrier(calendar)}/calendars/{quote(calendar)}"
 
     def _state(self, desk: Desk) -> str:
-        answer = desk.actor.call("GET", f"connections/{desk.connection}")
+        return self._state_of(desk, desk.connection)
+
+    def _state_of(self, desk: Desk, connection: str) -> str:
+        answer = desk.actor.call("GET", f"connections/{connection}")
         return str(answer.json()["state"]) if answer.status_code == 200 else "none"

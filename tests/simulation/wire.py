@@ -90,8 +90,8 @@ class Wire:
     asked_in_vain: int = 0
     is_powerless: bool = False
     """Whether Google would not let the product do anything the last time, as after a revocation there."""
-    is_revoked_well: Callable[[], list[str]] = list
-    """Answers what is wrong with a revocation just now."""
+    is_revoked_well: Callable[[bytes], list[str]] = lambda _body: []
+    """Answers what is wrong with a revocation just now, from its body."""
     renewing: list[tuple[Worker, bytes, float]] = field(default_factory=list)
     repeated: Counter[tuple[float, str, str, bytes]] = field(default_factory=Counter)
     is_concurrent: bool = False
@@ -128,7 +128,7 @@ class Wire:
             if self.repeated[key] == REPEATED_MAX:
                 self.wrong.append(f"I-05 {request.method} {path} again and again at one moment")
         if path == "/revoke":
-            self.wrong += self.is_revoked_well()
+            self.wrong += self.is_revoked_well(request.body)
         if path == "/token" and b"refresh_token=" in request.body and isinstance(worker, Worker):
             self.renewing = [h for h in self.renewing if not h[0].is_killed and now - h[2] < RENEWAL_S]
             if any(body == request.body for _worker, body, _at in self.renewing):

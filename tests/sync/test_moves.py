@@ -556,3 +556,62 @@ def test_an_event_deleted_on_its_way_into_a_calendar_that_turned_read_only_goes_
     scene.google.check()
     assert scene.ana.list() == [] and scene.ana.list(target.remote_id) == []
     assert [item["id"] for item in scene.alice.get("trash")["items"]] == [event["id"]]
+
+
+@pytest.mark.parametrize("is_listed_first", [False, True])
+def test_what_is_written_at_google_into_an_event_that_is_just_taken_out_goes_along(
+    scene: Scene, is_listed_first: bool
+) -> None:
+    """It once came in as an event of its own, so that it stood here twice."""
+    event = scene.create("Walk")
+    remote_id = scene.remote_id(event["id"])
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.ana.patch(remote_id, location="Attic")
+    scene.patch(event["id"], {"calendar": native, "summary": "Run"}, settle=False)
+    if is_listed_first:
+        with tenant(scene.alice.account_id):
+            Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    scene.google.settle()
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.here() == []
+    found = scene.alice.get(f"events/{event['id']}")
+    assert (found["summary"], found["location"], found["calendar"]) == ("Run", "Attic", native)
+    assert scene.google.control("mails", method="GET")["mails"] == []
+
+
+@pytest.mark.parametrize("is_listed_first", [False, True])
+def test_what_is_made_at_google_of_occurrences_of_a_series_that_is_just_taken_out_goes_along(
+    scene: Scene, is_listed_first: bool
+) -> None:
+    """An exception that was known is edited further, another one is made, a third occurrence is cancelled; an edit made
+    here after the move stays."""
+    series = scene.create("Walk", recurrence=["RRULE:FREQ=DAILY;COUNT=4"])
+    first, second, third, _fourth = scene.there()
+    key = first["originalStartTime"]["dateTime"]
+    scene.patch(series["id"], {"location": "Hall"}, f"?scope=this&occurrence={quote(key)}")
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.ana.patch(first["id"], summary="Run")
+    scene.ana.patch(second["id"], location="Attic")
+    scene.ana.delete(third["id"])
+    scene.patch(series["id"], {"calendar": native}, settle=False)
+    scene.patch(series["id"], {"location": "Park"}, f"?scope=this&occurrence={quote(key)}", settle=False)
+    if is_listed_first:
+        with tenant(scene.alice.account_id):
+            Mirror.objects.filter(pk=scene.mirror.pk).update(failures=1)
+    scene.google.settle()
+    scene.google.check()
+    assert scene.ana.list() == [] and scene.here() == []
+    items = scene.alice.get(f"events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z&calendar={native}")["items"]
+    assert [(item["summary"], item["location"]) for item in items] == [("Run", "Park"), ("Walk", "Attic"), ("Walk", "")]
+
+
+def test_what_is_written_at_google_into_an_event_taken_out_and_deleted_here_is_not_lost(scene: Scene) -> None:
+    event = scene.create("Walk")
+    remote_id = scene.remote_id(event["id"])
+    native = scene.alice.post("calendars", {"name": "Only here"})["id"]
+    scene.ana.patch(remote_id, location="Attic")
+    scene.patch(event["id"], {"calendar": native}, settle=False)
+    scene.alice.delete(f"events/{event['id']}")
+    scene.google.settle()
+    scene.google.check()
+    assert [item["location"] for item in scene.here()] == ["Attic"]

@@ -174,6 +174,28 @@ def test_moving_to_a_calendar_of_another_google_account_keeps_identity_history_a
         assert Event.objects.filter(summary="Moves", deleted_at=None).count() == 1
 
 
+def test_an_event_on_its_way_into_a_calendar_that_is_taken_over_meanwhile_arrives_there_once(shared: Shared) -> None:
+    """The owner's account may not move it out of Ana's calendar: it waited for ever, and was shown nowhere."""
+    scene = shared.scene
+    scene.google.world.share(scene.google.world.calendars[TEAM], scene.ana.email, "writer")
+    scene.alice.get(f"connections/{scene.connection.uuid}/calendars?refresh=true")
+    shared.choose(scene.connection, "two_way")
+    series = scene.create("Moves", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    day = "2026-12-02T12%3A00%3A00Z"
+    scene.patch(series["id"], {"location": "Room"}, f"?scope=this&occurrence={day}")
+    scene.patch(series["id"], {"calendar": str(shared.mirror.calendar.uuid)}, settle=False)
+    shared.choose(shared.bosses)
+    scene.google.check()
+    assert scene.ana.list() == []
+    items = [item for item in shared.here() if item["summary"] == "Moves"]
+    assert [item["location"] for item in items] == ["", "Room", ""] and items[0]["id"] == series["id"]
+    there = [item for item in shared.boss.list(TEAM) if item["summary"] == "Moves" and item["status"] != "cancelled"]
+    assert len([item for item in there if item.get("recurrence")]) == 1 and len(there) == 2
+    mark = scene.google.mark()
+    scene.google.check()
+    assert scene.google.writes(mark) == [] and scene.google.control("mails", method="GET")["mails"] == []
+
+
 def test_a_primary_calendar_that_is_renamed_is_the_same_mirror(scene: Scene) -> None:
     scene.create("Stays")
     scene.ana.call("PATCH", "calendars/primary", {"summary": "Ana Lima"})

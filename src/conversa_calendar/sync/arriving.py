@@ -2,6 +2,7 @@
 overrides of series that nobody has seen yet kept until they come."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -257,16 +258,16 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
 
 
 def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
-    """What somebody wrote into a late creation of an event that was moved elsewhere meanwhile goes to the event itself,
-    so that the copy can go; answers whether there is such an event, and a place for it there."""
-    sent, theirs = linking.attempts_of(link), remote.content
-    if theirs is None or not sent or len(remote.tag) != 36 or not session.can_write:
+    """What somebody wrote into an event that was moved elsewhere meanwhile, or into a late creation of it, goes to the
+    event itself, so that the copy can go; answers whether there is such an event, and a place for it there."""
+    known, theirs = linking.base_of(link), remote.content
+    bases = [*linking.attempts_of(link), *([known] if known is not None else [])]
+    if theirs is None or remote.is_masked or not bases or not session.can_write:
         return False
-    rows = Event.objects.filter(uuid=remote.tag, deleted_at=None, calendar__deleted_at=None)
-    event = rows.exclude(calendar=session.calendar).select_related("calendar").first()
+    event = _moved_out(session, link, remote.tag)
     if event is None or event.calendar.is_read_only or not event.facts.is_own_copy:
         return False
-    base = min(sent, key=lambda content: len(changed_units(content, theirs)))
+    base = min(bases, key=lambda content: len(changed_units(content, theirs)))
     is_announced, lost = linking.is_announced(event), {}
 
     def merged(content: Content) -> Content:
@@ -285,12 +286,34 @@ def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
     return True
 
 
+def _moved_out(session: Session, link: Link, tag: str) -> Event | None:
+    """The event that stood behind a link until it was moved out, or that a late creation was meant for."""
+    rows = Event.objects.filter(deleted_at=None, calendar__deleted_at=None).select_related("calendar")
+    if link.former_uuid is not None:
+        return rows.filter(uuid=link.former_uuid).first()
+    return rows.filter(uuid=tag).exclude(calendar=session.calendar).first() if len(tag) == 36 else None
+
+
+def hand_on_exception(session: Session, link: Link, remote: RemoteEvent) -> bool:
+    """The same for an exception that is known: answers whether its series was moved elsewhere and is to be cleared away."""
+    masters = Link.objects.filter(mirror=session.mirror, remote_id=link.series_remote_id, wants_delete=True)
+    master = masters.exclude(former_uuid=None).first()
+    series = _moved_out(session, master, "") if master is not None else None
+    base = linking.base_of(master) if master is not None else None
+    if series is None or base is None or series.calendar.is_read_only or remote.is_masked or not session.can_write:
+        return False
+    if link.digest != linking.content_digest(remote):
+        _hand_on_exception(series, remote, base, linking.base_of(link))
+    return True
+
+
 def hand_on_exceptions(session: Session, link: Link) -> None:
-    """What somebody made of single occurrences of a late creation that is about to be cleared away goes to those of the
-    event itself, or into its history where they cannot take it."""
+    """What somebody made of single occurrences of a series that is about to be cleared away, as it was moved or created
+    late, goes to those of the event itself, or into its history where they cannot take it."""
     waiting = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, series_remote_id=link.remote_id)
     known = mapping.read(link.raw.encode(), link.zone) if link.raw else None
     tag = known.tag if isinstance(known, RemoteEvent) else (link.intent or {}).get("tag", "")
+    tag = str(link.former_uuid) if link.former_uuid is not None else tag
     sent = [*linking.attempts_of(link), *([known.content] if isinstance(known, RemoteEvent) and known.content else [])]
     named = Event.objects.filter(uuid=tag) if len(tag) == 36 else Event.objects.none()
     event = named.select_related("calendar").first()
@@ -301,17 +324,24 @@ def hand_on_exceptions(session: Session, link: Link) -> None:
         row.delete()
 
 
-def _hand_on_exception(series: Event, remote: RemoteEvent, master: Content) -> None:
+def _hand_on_exception(series: Event, remote: RemoteEvent, master: Content, known: Content | None = None) -> None:
+    """`known` is what both sides last agreed on of this exception; without it, its occurrence as `master` has it."""
     is_known = linking.has_occurrence(master, remote.original_key)
     plain = occurrences.occurrence_content(master, remote.original_key) if is_known else master
     theirs = remote.content or msgspec.structs.replace(plain, status="cancelled")
+    plain = known or plain
+    losers: dict[str, Any] = {}
 
     def merged(content: Content) -> Content:
-        return engine.merge(plain, content, theirs).content
+        found = engine.merge(plain, content, theirs)
+        losers.update({conflict.unit: readable(conflict.lost, conflict.unit) for conflict in found.conflicts})
+        return found.content
 
     try:
         with transaction.atomic():
-            editing.edit_occurrence(series, remote.original_key, merged, actor=None, side="remote")
+            edited = editing.edit_occurrence(series, remote.original_key, merged, actor=None, side="remote")
+            if losers:
+                history.record(edited, side="remote", cause="edited", lost=losers)
     except (Invalid, NotFound):
         lost = {name: readable(theirs, name) for name in changed_units(plain, theirs)}
         history.record(series, side="remote", cause="edited", lost=lost)

@@ -121,6 +121,8 @@ class Link(TenantModel):
     parked = models.CharField(max_length=200, blank=True)
     moving_from = models.TextField(blank=True)
     wants_delete = models.BooleanField(default=False)
+    former_uuid = models.UUIDField(null=True)
+    """The event that stood here until somebody took it out; what is written there meanwhile is meant for it."""
     writes = models.IntegerField(default=0, db_default=0)
     """Writes of this event since `writes_since`, an hour ago at most."""
     writes_since = models.DateTimeField(null=True)

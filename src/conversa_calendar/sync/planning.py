@@ -250,16 +250,25 @@ def _leftover(session: Session) -> Action | None:
     """Remote events that must go although no event here says so any more: late creates, copies left by a move."""
     if not session.has_leftovers:
         return None
-    link = Link.objects.filter(mirror=session.mirror, wants_delete=True).first()
+    waiting = {-pk for pk in session.skipped if pk < 0}
+    link = Link.objects.filter(mirror=session.mirror, wants_delete=True).exclude(pk__in=waiting).first()
     if link is None:
-        session.has_leftovers = False
+        session.has_leftovers = bool(waiting)
         return None
     if not link.etag:
         return Action("resolve", None, link)
-    if link.is_ours:
+    if session.is_behind and _is_series(link):
+        session.skipped.add(-link.pk)  # somebody may have changed an occurrence, which is to be listed before it goes
+        return _leftover(session)
+    if link.is_ours or link.former_uuid is not None:
         arriving.hand_on_exceptions(session, link)
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
     return Action("delete", None, link, write, base_etag=link.etag)
+
+
+def _is_series(link: Link) -> bool:
+    base = linking.base_of(link)
+    return base is not None and bool(base.recurrence)
 
 
 def _intend(session: Session, action: Action) -> Action:

@@ -372,6 +372,9 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     if link.event is None and arriving.is_on_its_way(session, remote):
         Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
         return
+    if link.event is None and remote.original_key and arriving.hand_on_exception(session, link, remote):
+        _restamp(link, remote)
+        return
     side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
     is_gone = remote.is_cancelled and not (link.event is None and remote.original_key)
     if decide(Side.ABSENT, Side.DELETED if is_gone else side) is Decision.FORGET:
@@ -382,6 +385,10 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
     if session.can_write and link.wants_delete and side is Side.SAME and remote.content is not None:
         # moved away or taken out here, and not cleared away there yet: seeing it once more brings nothing back
         Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation)
+        session.has_leftovers = True
+        return
+    if link.wants_delete and link.raw and link.former_uuid is not None and arriving.hand_on(session, link, remote):
+        _restamp(link, remote)
         session.has_leftovers = True
         return
     is_late_create = link.tombstoned_at is not None and not link.raw and link.is_ours
@@ -403,6 +410,12 @@ def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
             return
     Link.objects.filter(pk=link.pk).delete()
     arriving.create(session, [remote])
+
+
+def _restamp(link: Link, remote: RemoteEvent) -> None:
+    """What stands there is known, and nothing more has to be done with it here."""
+    known = {"etag": remote.etag, "raw": remote.raw.decode(), "digest": linking.content_digest(remote)}
+    Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation, **known)
 
 
 def _check_access(session: Session, access: str) -> None:

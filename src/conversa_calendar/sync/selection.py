@@ -14,7 +14,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection, DiscoveredC
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import busy, leases, triggers
+from conversa_calendar.sync import busy, leases, moving, triggers
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
 from conversa_calendar.sync.session import ACCESS_ORDER, WRITER_ACCESS
@@ -277,11 +277,14 @@ def begin(mirror: Mirror) -> None:
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
     """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
-    if mirror.connection_id != connection.pk:
+    is_other = mirror.connection_id != connection.pk
+    if is_other:
         leases.break_off(mirror.pk)  # a run that began with the former one's access stores nothing more
         # what is personal (reminders, the own answer, the colour) is the new one's, whatever the etags say
         Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
     mirror.connection, mirror.access = connection, row.access
+    if is_other:
+        moving.stay(mirror)
     was_off = not mirror.is_selected
     mirror.is_selected, mirror.is_paused = True, False
     if was_off or mirror.cursor_owner != connection.uuid:

@@ -10,7 +10,7 @@ from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import merge as engine
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import leases, linking
+from conversa_calendar.sync import arriving, leases, linking
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.planning import Action
 from conversa_calendar.sync.session import Session
@@ -137,11 +137,15 @@ def resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
 
 
 def stray(session: Session, link: Link, answer: RemoteEvent) -> None:
-    """A create was under way when its event left this calendar: what it made is taken back, unless somebody has edited
-    it since; then it comes in as an event of its own."""
-    if answer.is_cancelled or linking.is_untouched_copy(link, answer):
+    """An event has left this calendar, perhaps while its create was under way: what stands there is taken back. What
+    somebody has written into it since goes to the event; where that cannot be, it comes in as one of its own."""
+    is_same = answer.is_cancelled or linking.is_untouched_copy(link, answer)
+    if is_same or arriving.hand_on(session, link, answer):
         values = {"etag": answer.etag, "wants_delete": not answer.is_cancelled, "intent": None}
         Link.objects.filter(pk=link.pk).update(**values, raw=answer.raw.decode(), digest=linking.content_digest(answer))
+        if answer.content is not None and answer.content.recurrence:
+            session.is_behind = True  # what changed may be one of its occurrences
+            leases.want([session.mirror.pk], is_pull=True)
         return
     Link.objects.filter(pk=link.pk).delete()
     linking.pull_again(session)

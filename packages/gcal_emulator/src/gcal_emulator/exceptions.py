@@ -3,7 +3,7 @@
 import copy
 from datetime import timedelta
 
-from gcal_emulator import moments
+from gcal_emulator import finding, moments
 from gcal_emulator.bodies import Body
 from gcal_emulator.world import Calendar, Event, World
 
@@ -28,11 +28,16 @@ def _move_exception(world: World, calendar: Calendar, master: Event, exception: 
     original = exception.data["originalStartTime"]
     skipped = world.behaviours.skipped_hour
     fits = moments.is_instance(master.data["start"], master.data["recurrence"], original, skipped)
-    if exception.is_cancelled and world.behaviours.master_move != "shift":
+    policy = world.behaviours.master_move
+    if exception.is_cancelled and policy != "shift":
         exception.is_stub = not fits  # a rule that comes back to it finds it cancelled as before
+    if exception.is_stub and fits:  # what was changed there has moved on: this is an occurrence as any other again
+        exception.data = finding.instance(world, master, original).data
+        exception.overridden, exception.is_stub = set(), False
+        calendar.store(exception)
+        return
     if exception.is_stub:
         return
-    policy = world.behaviours.master_move
     if policy == "drop" and not fits and not exception.is_cancelled:
         exception.data = exception.data | {"status": "cancelled"}
         exception.is_stub = True
