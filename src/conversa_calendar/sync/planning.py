@@ -250,16 +250,16 @@ def _leftover(session: Session) -> Action | None:
     """Remote events that must go although no event here says so any more: late creates, copies left by a move."""
     if not session.has_leftovers:
         return None
-    waiting = {-pk for pk in session.skipped if pk < 0}
-    link = Link.objects.filter(mirror=session.mirror, wants_delete=True).exclude(pk__in=waiting).first()
+    rows = Link.objects.filter(mirror=session.mirror, wants_delete=True).order_by("pk")
+    if session.is_behind:
+        # somebody may have changed an occurrence of a series, which is to be listed before it goes
+        rows = rows.exclude(pk__in=[link.pk for link in rows if link.etag and _is_series(link)])
+    link = rows.first()
     if link is None:
-        session.has_leftovers = bool(waiting)
+        session.has_leftovers = session.is_behind
         return None
     if not link.etag:
         return Action("resolve", None, link)
-    if session.is_behind and _is_series(link):
-        session.skipped.add(-link.pk)  # somebody may have changed an occurrence, which is to be listed before it goes
-        return _leftover(session)
     if link.is_ours or link.former_uuid is not None:
         arriving.hand_on_exceptions(session, link)
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)

@@ -107,7 +107,7 @@ def _work(current: Session, action: planning.Action | None) -> Ended:
     pushing.push(current, action)
     if lease.is_pull_due:
         pulling.pull(current)
-        if current.has_news or current.skipped:
+        if current.has_news or current.skipped or current.has_leftovers:
             current.skipped.clear()
             _push_what_is_due(current)
     return _finish(current, has_pulled=lease.is_pull_due)
