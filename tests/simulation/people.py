@@ -106,6 +106,10 @@ class People(Hands):
             for item in found[:1]:
                 self._did("here", "restore", item["description"], "", event_id=event)
 
+    def shown_beside(self, name: str) -> None:
+        """An event that was taken out here stands in its former calendar as well, where it cannot be cleared away."""
+        self._did("here", "restore", name, "")
+
     def _edit_refused(self, calendar: str, item: dict[str, Any]) -> None:
         value, key = self._value(), item.get("original_start") if item["kind"] == "override" else ""
         scope = f"?scope=this&occurrence={quote(key)}" if key else "?scope=all"

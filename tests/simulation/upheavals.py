@@ -179,10 +179,12 @@ class Upheavals:
         return f"{lowered[0]} {mode} {answer.status_code}"
 
     def _shown_again(self, desk: Desk, calendar: str) -> None:
-        """What was deleted here, and lives at Google still, comes back where nothing may be written any more."""
+        """What was deleted or taken out here, and lives at Google still, is shown where nothing may be written any more."""
         living = {item.get("description") for item in self.people.there(calendar) if item["status"] != "cancelled"}
         trash = [item for item in desk.actor.get("trash")["items"] if item["calendar"] == desk.calendars[calendar]]
         self.people.brought_back([item["id"] for item in trash if item["description"] in living], desk)
+        for name in sorted({op.name for op in self.people.ops if op.what == "take_out"} & living):
+            self.people.shown_beside(name)
 
     def _seen(self, desk: Desk) -> list[dict[str, Any]]:
         """The calendars of a desk's Google account as Google lists them now; none when it cannot be asked."""
