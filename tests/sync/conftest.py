@@ -11,7 +11,7 @@ from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.domain.event import changed_units
 from conversa_calendar.sync import linking
-from conversa_calendar.sync.models import Link, Mirror
+from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from tests.support.cast import Actor, Cast
 from tests.support.google import Google, Person, at
 
@@ -45,6 +45,23 @@ class Scene:
         self.ana.delete(remote_id)
         self.google.check()
         return event, remote_id
+
+    def create_unanswered(self, goal: str, **body: Any) -> tuple[dict[str, Any], str]:
+        """An event whose creation at Google was never answered, moved to another calendar here; and its id there."""
+        times = {"start": {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}} | body
+        match = {"method": "POST", "path": "*/events"}
+        self.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+        event: dict[str, Any] = self.alice.post("events", {"calendar": self.calendar, "summary": "Walk", **times})
+        self.google.settle_once()
+        self.patch(event["id"], {"calendar": goal}, settle=False)
+        [late] = self.ana.list()
+        MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+        return event, str(late["id"])
+
+    def list_before_sending(self) -> None:
+        """As after a failure: the calendar has to answer before anything is sent to it."""
+        with tenant(self.alice.account_id):
+            Mirror.objects.filter(pk=self.mirror.pk).update(failures=1)
 
     def patch(self, event: str, body: dict[str, Any], query: str = "", settle: bool = True) -> Any:
         found = self.alice.patch(f"events/{event}{query}", body)

@@ -84,7 +84,7 @@ def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
     Link.objects.filter(pk=link.pk).update(**UNDECIDED)
 
 
-def stay(mirror: Mirror) -> None:
+def give_up_moves(mirror: Mirror) -> None:
     """Another connection carries a calendar from now on. What is on its way into it cannot be moved any more where that
     one may not change the calendar that it comes from: it is cleared away there and made anew."""
     known = DiscoveredCalendar.objects.filter(connection=mirror.connection, access__in=WRITER_ACCESS)

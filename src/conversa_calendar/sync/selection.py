@@ -284,7 +284,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
         Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
     mirror.connection, mirror.access = connection, row.access
     if is_other:
-        moving.stay(mirror)
+        moving.give_up_moves(mirror)
     was_off = not mirror.is_selected
     mirror.is_selected, mirror.is_paused = True, False
     if was_off or mirror.cursor_owner != connection.uuid:
