@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.kit import clock
@@ -42,9 +43,8 @@ def test_held_deletions_are_told_once_and_again_after_a_decision(scene: Scene) -
 
 
 def test_a_calendar_that_is_not_shared_any_more_is_told_once_in_the_readers_language(scene: Scene) -> None:
-    user = scene.alice.member.user
-    user.language = "pt-br"
-    user.save(update_fields=["language"])
+    with tenant(scene.alice.account_id):
+        Member.objects.filter(pk=scene.alice.member.pk).update(language="pt-br")
     match = {"method": "GET", "path": "*/events"}
     scene.google.control("faults", {"match": match, "effect": {"status": 404, "reason": "notFound"}, "times": 40})
     for _turn in range(8):

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 import conversa_calendar
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
@@ -195,8 +196,8 @@ def test_activity_shows_what_each_member_may_see(scene: Scene) -> None:
 )
 def test_the_guide_is_served_with_links_and_pictures(cast: Cast, language: str, title: str) -> None:
     browser = cast.bob.browser()
-    cast.bob.member.user.language = language
-    cast.bob.member.user.save(update_fields=["language"])
+    with tenant(cast.account.pk):
+        Member.objects.filter(pk=cast.bob.member.pk).update(language=language)
     for topic in ("start", "connect", "choose", "assign", "conflicts", "troubleshooting", "disconnect"):
         text = browser.get(f"/help/{topic}").content.decode()
         assert "<h1>" in text and (f"<h1>{title}" in text) == (topic == "assign")

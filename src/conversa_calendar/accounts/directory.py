@@ -65,13 +65,13 @@ def _person(person: Person, member: Member | None, report: DirectoryReport, is_d
                     email=person.email, name=person.name, built_in=person.role, external_id=person.external_id
                 )
         return
-    is_changed = member.user.name != person.name or member.built_in != person.role or member.is_suspended
+    is_changed = member.name != person.name or member.built_in != person.role or member.is_suspended
     if not is_changed:
         return
     report.updated.append(person.external_id)
     if not is_dry_run:
-        member.user.name = person.name or member.user.name
-        member.user.save(update_fields=["name"])
+        member.name = person.name or member.name
+        member.save(update_fields=["name"])
         if member.built_in != person.role:
             services.set_role(member=member, key=person.role)
         if member.is_suspended:

@@ -14,23 +14,25 @@ from conversa_calendar.kit import clock, ids
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, name: str = "") -> "User":
-        user = self.model(email=email.lower(), name=name)
+    def create_user(self, email: str, password: str | None = None) -> "User":
+        user = self.model(email=email.lower())
         user.set_password(password)
         user.save(using=self._db)
         return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Somebody who can sign in; what they may do is said by their memberships."""
+    """The sign-in of an address; who its owner is in an account, and what they may do there, say their memberships.
+
+    `email_verified_at` is when the address's owner last proved to read its mail; a password older than that may have been
+    chosen by somebody else.
+    """
 
     is_new = False
     """Whether this very object was just created; nobody else can hold an account of theirs yet."""
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     email = models.EmailField(unique=True)
-    name = models.CharField(max_length=120, blank=True)
-    time_zone = models.CharField(max_length=64, blank=True)
-    language = models.CharField(max_length=8, blank=True)
+    email_verified_at = models.DateTimeField(null=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     sessions_ended = models.IntegerField(default=0)
@@ -46,9 +48,6 @@ class User(AbstractBaseUser, PermissionsMixin):
 
         kept = f"{self.password}{self.sessions_ended}"
         return str(salted_hmac("conversa.session", kept, algorithm="sha256").hexdigest())
-
-    def get_full_name(self) -> str:
-        return self.name or self.email
 
 
 class Account(models.Model):
@@ -82,15 +81,37 @@ class Role(TenantModel):
         constraints = [models.UniqueConstraint(fields=["account", "name"], name="role_name")]
 
 
+PRESENT = models.Q(is_suspended=False) & (models.Q(is_vouched=True) | models.Q(accepted_at__isnull=False))
+"""Members who belong here: they accepted, or the platform's directory says who they are."""
+LIVE = models.Q(is_suspended=False) & (
+    models.Q(accepted_at__isnull=False) | models.Q(is_vouched=True, user__email_verified_at__isnull=False)
+)
+"""Members who can come in. Whoever is vouched for without ever having proved to read the address's mail cannot yet."""
+
+
 class Member(TenantModel):
-    """A user's place in an account. `built_in` is the role's name unless a custom `role` is set."""
+    """A person's place in an account, with the name, zone and language they have here. `built_in` is the role's name
+    unless a custom `role` is set.
+
+    It is an invitation until `accepted_at`, or until the directory vouches for it (`is_vouched`). `invitation` is the
+    fingerprint of the one mailed secret that accepts it. Sign-ins up to `sessions_ended_at` do not open this account.
+    """
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     built_in = models.CharField(max_length=20, default=permissions.AGENT)
     role = tenant_key("accounts.Role", null=True, on_delete=models.PROTECT, related_name="members")
+    name = models.CharField(max_length=120, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    language = models.CharField(max_length=8, blank=True)
     is_suspended = models.BooleanField(default=False)
     external_id = models.CharField(max_length=120, blank=True)
+    is_vouched = models.BooleanField(default=False)
+    accepted_at = models.DateTimeField(null=True)
+    invitation = models.CharField(max_length=64, blank=True)
+    invited_at = models.DateTimeField(null=True)
+    declined_at = models.DateTimeField(null=True)
+    sessions_ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -102,11 +123,28 @@ class Member(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.user.get_full_name()
+        return self.name or self.user.email
+
+    @property
+    def zone(self) -> str:
+        """The time zone this person reads times in here."""
+        return self.time_zone or self.account.time_zone
+
+    @property
+    def is_present(self) -> bool:
+        """`PRESENT`, of this row."""
+        return not self.is_suspended and (self.is_vouched or self.accepted_at is not None)
+
+    @property
+    def is_live(self) -> bool:
+        """`LIVE`, of this row."""
+        has_come = self.accepted_at is not None or self.user.email_verified_at is not None
+        return self.is_present and has_come
 
     @property
     def permissions(self) -> frozenset[str]:
-        if self.is_suspended:
+        """What the role allows; nothing for whoever was suspended or has not accepted."""
+        if not self.is_present:
             return frozenset()
         return frozenset(self.role.permissions) if self.role else permissions.BUILT_IN.get(self.built_in, frozenset())
 

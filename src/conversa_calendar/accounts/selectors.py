@@ -33,7 +33,7 @@ def member(member_id: int) -> Member:
 
 
 def members() -> QuerySet[Member]:
-    return Member.objects.select_related("user", "role").order_by("user__name", "id")
+    return Member.objects.select_related("user", "role").order_by("name", "id")
 
 
 def administrators() -> list[Member]:

@@ -59,11 +59,11 @@ def add_member(
         raise Refused(_("There is no role “%(role)s”.") % {"role": built_in})
     user = User.objects.filter(email=email.lower()).first()
     if user is None:
-        user = User.objects.create_user(email, password, name)
+        user = User.objects.create_user(email, password)
         user.is_new = True
     if Member.objects.filter(user=user).exists():
         raise Refused(_("%(email)s is already a member.") % {"email": email})
-    member = Member(user=user, built_in=built_in, external_id=external_id)
+    member = Member(user=user, name=name, built_in=built_in, external_id=external_id, accepted_at=clock.now())
     member.save()
     member_joined.send(Member, member=member)
     return member

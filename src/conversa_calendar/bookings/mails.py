@@ -182,12 +182,12 @@ def _send(
 
 def tell_host(booking: Booking) -> None:
     """A short mail to the host about a new booking, in the host's language."""
-    with translation.override(booking.host.user.language or settings.LANGUAGE_CODE):
+    with translation.override(booking.host.language or settings.LANGUAGE_CODE):
         _tell_host(booking)
 
 
 def _tell_host(booking: Booking) -> None:
-    zone = booking.host.user.time_zone or booking.page.time_zone
+    zone = booking.host.time_zone or booking.page.time_zone
     lines = [
         booking.page.title,
         when_in_words(booking.starts_at, booking.ends_at, zone),

@@ -80,7 +80,7 @@ DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX, REMINDERS_MAX = 6, 20, 100, 3
 
 def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
     """A new page, not published unless asked for; its owner is the host when nobody is named. Raises Invalid."""
-    page = BookingPage(owner=owner, time_zone=owner.user.time_zone or owner.account.time_zone)
+    page = BookingPage(owner=owner, time_zone=owner.zone)
     page.durations, page.weekly, page.location = [30], WORKWEEK, {"kind": "meet", "value": ""}
     page.title, page.reminders = _("Meeting"), [1440]
     page.key = f"{_slug(str(values.get('title', '')))}-{ids.new_uuid().hex[:10]}"

@@ -11,6 +11,4 @@ from conversa_calendar.calendars import services
 
 @receiver(member_joined)
 def give_personal_calendar(sender: type[Member], member: Member, **kwargs: Any) -> None:
-    services.create_calendar(
-        name=str(member), owner=member, time_zone=member.user.time_zone or member.account.time_zone, is_personal=True
-    )
+    services.create_calendar(name=str(member), owner=member, time_zone=member.zone, is_personal=True)

@@ -63,7 +63,7 @@ def shown_to(member: Member) -> list[str]:
     fresh = Ring.objects.filter(member=member, method="popup", shown_at=None, due_at__gt=clock.now() - SHOWN_FOR)
     found = list(fresh.select_related("event").order_by("due_at")[:20])
     Ring.objects.filter(pk__in=[row.pk for row in found]).update(shown_at=clock.now())
-    zone = times.zone_of(member.user.time_zone or member.account.time_zone)
+    zone = times.zone_of(member.zone)
     return [f"{row.starts_at.astimezone(zone):%H:%M} {row.event.summary or _('(No title)')}" for row in found]
 
 
@@ -130,8 +130,8 @@ def _ring_once(member: Member, occurrence: Occurrence, reminder: Reminder) -> bo
 
 
 def _mail(member: Member, occurrence: Occurrence) -> None:
-    zone = times.zone_of(member.user.time_zone or member.account.time_zone)
-    with translation.override(member.user.language or settings.LANGUAGE_CODE), timezone.override(zone):
+    zone = times.zone_of(member.zone)
+    with translation.override(member.language or settings.LANGUAGE_CODE), timezone.override(zone):
         title = " ".join((occurrence.event.summary or _("(No title)")).split())
         if occurrence.start_date is not None:
             when = dateformat.format(occurrence.start_date, "j F Y")

@@ -58,7 +58,7 @@ def overview(request: MemberRequest) -> HttpResponse:
 def create(request: MemberRequest) -> HttpResponse:
     member = request.member
     if request.method == "GET":
-        zone = member.user.time_zone or member.account.time_zone
+        zone = member.zone
         draft = BookingPage(
             title="", time_zone=zone, durations=[30], reminders=[1440], weekly=pages.WORKWEEK, location={"kind": "meet"}
         )

@@ -40,7 +40,7 @@ def calendar(request: MemberRequest) -> HttpResponse:
         "teams": accounts.teams(),
         "inboxes": accounts.inboxes(),
         "live_url": live.address(request),
-        "zone": request.user.time_zone or member.account.time_zone,
+        "zone": member.zone,
         "is_empty": not any(found.is_mirrored for found, _level in pairs),
         "has_connections": Connection.objects.exists(),
         "poll_s": 15,

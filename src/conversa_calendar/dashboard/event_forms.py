@@ -30,7 +30,7 @@ def civil_now(member: Member) -> datetime:
 
 
 def zone_of(member: Member) -> str:
-    return member.user.time_zone or member.account.time_zone
+    return member.zone
 
 
 def default_calendar(member: Member, writable: list[Calendar]) -> Calendar | None:

@@ -69,10 +69,9 @@ def enter(request: Any) -> None:
     request.session["account"] = chosen[0]
     with tenant(chosen[0]):
         request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen[1])
-    zone = request.user.time_zone or request.member.account.time_zone
-    timezone.activate(times.zone_of(zone))
-    if request.user.language:
-        translation.activate(request.user.language)
+    timezone.activate(times.zone_of(request.member.zone))
+    if request.member.language:
+        translation.activate(request.member.language)
 
 
 def live_origin(request: HttpRequest) -> str:

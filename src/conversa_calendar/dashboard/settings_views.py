@@ -72,16 +72,16 @@ def profile(request: MemberRequest) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
         return redirect("settings")
-    user = request.user
+    member = request.member
     if "end_others" in request.POST:
         sessions.end_others(request)
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("settings")
-    language = request.POST.get("language", user.language)
-    user.time_zone, user.name = zone, name[:120] or user.name
-    user.language = language if language in dict(settings.LANGUAGES) else ""
-    user.save(update_fields=["time_zone", "name", "language"])
-    translation.activate(user.language or translation.get_language_from_request(request))
+    language = request.POST.get("language", member.language)
+    member.time_zone, member.name = zone, name[:120] or member.name
+    member.language = language if language in dict(settings.LANGUAGES) else ""
+    member.save(update_fields=["time_zone", "name", "language"])
+    translation.activate(member.language or translation.get_language_from_request(request))
     if "rings_shown" in request.POST:
         wanted = set(request.POST.getlist("rings"))
         seen = [found for found, _level in calendars.visible(viewer(request))]

@@ -59,7 +59,7 @@ def tell(mirror: Mirror, cause: str) -> None:
     if owner is not None and not owner.is_suspended:
         people[owner.user.email] = owner
     for address, member in people.items():
-        with translation.override(member.user.language or settings.LANGUAGE_CODE):
+        with translation.override(member.language or settings.LANGUAGE_CODE):
             lines = [_(body), _("Connections: %(url)s") % {"url": f"{settings.PUBLIC_URL}/connections"}]
             text = "\n\n".join(lines if settings.PUBLIC_URL else lines[:1])
             OutgoingMail(to=address, subject=(_(subject) % {"name": mirror.calendar.name})[:300], body=text).save()
