@@ -64,7 +64,7 @@ def _memory_growth() -> None:
 
 def _slots(scene: dict[str, Any]) -> None:
     """A month of slots for 1, 10 and 100 hosts with 2,000 busy spans each, beside the bare query that unions them."""
-    from conversa_calendar.accounts import services as accounts
+    from conversa_calendar.accounts import joining
     from conversa_calendar.accounts.tenancy import tenant
     from conversa_calendar.bookings import availability, pages
     from conversa_calendar.kit import clock
@@ -72,7 +72,7 @@ def _slots(scene: dict[str, Any]) -> None:
     with tenant(scene["account"]):
         scene["member"].account.refresh_from_db()
         members = [
-            accounts.add_member(email=f"h{n}@bench.example", password="bench-password", built_in="agent")
+            joining.add_member_as_operator(email=f"h{n}@bench.example", password="bench-password", built_in="agent")
             for n in range(100)
         ]
     _busy_hosts(scene["account"])
@@ -167,7 +167,7 @@ def _union(calendars: list[int], since: Any, until: Any) -> list[Any]:
 
 
 def _scene(google: str) -> dict[str, Any]:
-    from conversa_calendar.accounts import services
+    from conversa_calendar.accounts import joining, services
     from conversa_calendar.accounts.tenancy import tenant
     from conversa_calendar.connections import discovery, tokens
     from conversa_calendar.connections.models import Connection
@@ -178,7 +178,9 @@ def _scene(google: str) -> dict[str, Any]:
     account = services.create_account(name="Bench", is_calendar_enabled=True)
     granted = _control(google, "tokens", {"email": ANA, "scopes": list(SCOPES)})
     with tenant(account.pk):
-        member = services.add_member(email="a@bench.example", password="bench-password", built_in="administrator")
+        member = joining.add_member_as_operator(
+            email="a@bench.example", password="bench-password", built_in="administrator"
+        )
         connection = Connection(sub="1", email=ANA, owner=member)
         connection.save()
         ends_at = clock.now() + timedelta(hours=1)

@@ -46,7 +46,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Scene"]:
         [connection] = installation.api("GET", "connections", token)["items"]
         path = f"connections/{connection['id']}/calendars/{ANA}"
         mirror = installation.api("PUT", path, token, {"mirrored": True})
-        other = installation.api("POST", "members", token, {"email": "b@acme.example", "role": "agent"})["id"]
+        listed = {"members": [{"external_id": "b", "email": "b@acme.example"}]}
+        installation.api("PUT", "directory", token, listed)
+        people = installation.api("GET", "members", token)["items"]
+        [other] = [person["id"] for person in people if person["external_id"] == "b"]
         tokens = [installation.api("POST", "tokens", token, {"name": f"{n}"})["secret"] for n in range(TOKENS)]
         hosts = [{"id": me, "calendar": mirror["calendar"]}, {"id": other}]
         until(lambda: all(m["progress"]["done"] for m in installation.api("GET", "mirrors", token)["items"]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.test import Client
 
-from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts import joining, permissions, services
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.selectors import SCOPES
 from conversa_calendar.accounts.tenancy import tenant
@@ -83,7 +83,7 @@ def build_cast() -> Cast:
 
 def _actor(account: Account, email: str, name: str, role: str) -> Actor:
     with tenant(account.pk):
-        member = services.add_member(email=email, name=name, password=PASSWORD, built_in=role)
+        member = joining.add_member_as_operator(email=email, name=name, password=PASSWORD, built_in=role)
         member.account = account
     _token, secret = services.create_token(member=member, name="tests", scopes=list(SCOPES))
     return Actor(member, secret)

@@ -30,6 +30,7 @@ PUBLIC = {
     "^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)$",
     "password/reset/changed",
     "answer/<str:token>",
+    "invitation/<str:token>",
     "setup/<str:token>",
     "book/embed.js",
     "book/<str:key>",
@@ -39,7 +40,13 @@ PUBLIC = {
 }
 """Pages for strangers; everything else asks for a member."""
 
-MEMBER, MANAGER, ACCOUNT, BOOKINGS = "member", "integrations.manage", "account.manage", "bookings.own"
+SIGNED_IN, MEMBER, MANAGER, ACCOUNT, BOOKINGS = (
+    "signed in",
+    "member",
+    "integrations.manage",
+    "account.manage",
+    "bookings.own",
+)
 PAGES = {
     "calendar": MEMBER,
     "calendar/feed": MEMBER,
@@ -92,6 +99,7 @@ PAGES = {
     "settings/profile": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,
     "switch-account": MEMBER,
+    "invitations/<uuid:uuid>": SIGNED_IN,
 }
 CSRF_EXEMPT = {"push/google", "book/<str:key>/form", "booking/<path:token>"}
 """Google's notifications, and pages for strangers: in a frame of another site they get no cookie, and there is no
@@ -137,7 +145,7 @@ def test_strangers_are_sent_to_sign_in_or_refused(db: None, route: str) -> None:
             assert answer["Location"].startswith("/login")
 
 
-@pytest.mark.parametrize("route", sorted(r for r, rule in PAGES.items() if rule != MEMBER))
+@pytest.mark.parametrize("route", sorted(r for r, rule in PAGES.items() if rule not in {SIGNED_IN, MEMBER}))
 def test_agents_are_refused_where_a_permission_is_needed(cast: Cast, route: str) -> None:
     address = "/" + _filled(route, str(uuid4()))
     browser = cast.bob.browser()

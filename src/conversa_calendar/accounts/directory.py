@@ -1,90 +1,178 @@
-"""The host platform's people as one snapshot: created, updated, and suspended when absent (promise 36)."""
+"""The host platform's people as one snapshot: created, updated, and suspended when absent (promise 36).
 
-from typing import Any
+The platform vouches for its own account only: it gives no password, proves no address and changes nobody elsewhere. A
+membership belongs to an address; an id may move. `directory_checks` says what a snapshot must be, `directory_groups`
+carries teams and inboxes.
+"""
 
-import msgspec
+from dataclasses import dataclass, field
 
-from conversa_calendar.accounts import permissions, services
-from conversa_calendar.accounts.models import Inbox, Member, Team
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts import directory_groups, joining, permissions, services
+from conversa_calendar.accounts.directory_checks import Group, Person, Snapshot, Unfit, checked
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.services import DirectoryReport, Refused
 
+__all__ = ["Group", "Person", "Snapshot", "Unfit", "apply"]
 REMOVALS_SHARE_MAX = 0.30
-REMOVALS_MAX = 5
+REMOVALS_MIN = 2
+"""So many removals are held when they are also more than the share."""
 
 
-class Person(msgspec.Struct, frozen=True):
-    external_id: str
-    email: str
-    name: str = ""
-    role: str = permissions.AGENT
+@dataclass
+class Plan:
+    """Who is who: pairs of a listed person and their membership (None: a new one), and whose membership is not listed."""
+
+    pairs: list[tuple[Person, Member | None]] = field(default_factory=list)
+    moved: set[int] = field(default_factory=set)
+    absent: list[Member] = field(default_factory=list)
+    everybody: list[Member] = field(default_factory=list)
 
 
-class Group(msgspec.Struct, frozen=True):
-    external_id: str
-    name: str
-    members: tuple[str, ...] = ()
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    members: tuple[Person, ...]
-    teams: tuple[Group, ...] = ()
-    inboxes: tuple[Group, ...] = ()
-
-
-def apply(*, snapshot: Snapshot, is_dry_run: bool = False, confirm_removals: bool = False) -> DirectoryReport:
-    """Makes the account's directory equal to the snapshot. Implausibly many removals are held: nothing changes."""
-    report = DirectoryReport()
-    known = {member.external_id: member for member in Member.objects.select_related("user").exclude(external_id="")}
-    listed = {person.external_id for person in snapshot.members}
-    absent = [member for key, member in known.items() if key not in listed and not member.is_suspended]
-    active = sum(not member.is_suspended for member in known.values())
-    report.held = len(absent) > max(REMOVALS_MAX, REMOVALS_SHARE_MAX * active) and not confirm_removals
-    report.suspended = [member.external_id for member in absent]
-    for person in snapshot.members:
-        _person(person, known.get(person.external_id), report, is_dry_run or report.held)
-    if not is_dry_run and not report.held:
-        for member in absent:
-            services.suspend_member(member=member, is_suspended=True)
-        _groups(snapshot.teams, Team, services.create_team, services.set_team_members, "team")
-        _groups(snapshot.inboxes, Inbox, services.create_inbox, services.set_inbox_members, "inbox")
+def apply(
+    *, snapshot: Snapshot, actor: Member, is_dry_run: bool = False, confirm_removals: bool = False
+) -> DirectoryReport:
+    """Makes the account's directory equal to the snapshot. Implausible removals are held: nothing changes. A dry run does
+    the same and takes it back. Raises Unfit and Refused."""
+    snapshot = checked(snapshot)
+    plan = _plan(snapshot)
+    report = _report(plan, snapshot)
+    if report.held and (is_dry_run or not confirm_removals):
+        return report
+    if not report.is_confirmable:
+        raise Refused(" ".join(report.reasons))
+    with transaction.atomic():
+        _carry_out(plan, snapshot, actor)
+        transaction.set_rollback(is_dry_run)
+    report.reasons = []
     return report
 
 
-def _person(person: Person, member: Member | None, report: DirectoryReport, is_dry_run: bool) -> None:
-    if person.role not in permissions.BUILT_IN:
-        raise Refused(f"Unknown role “{person.role}”.")
+def _plan(snapshot: Snapshot) -> Plan:
+    """Addresses first: whoever has a membership here keeps it, whatever id they come with. An id that comes with an address
+    unknown here is a changed address, unless its holder is suspended, listed elsewhere or also listed: then it was
+    re-issued to somebody new."""
+    everybody = list(Member.objects.select_for_update(of=("self",)).select_related("user", "role").order_by("pk"))
+    by_address = {member.user.email: member for member in everybody}
+    by_id = {member.external_id: member for member in everybody if member.external_id}
+    found = {person.external_id: by_address.get(person.email) for person in snapshot.members}
+    claimed = {member.pk for member in found.values() if member is not None}
+    plan = Plan(everybody=everybody)
+    for person in snapshot.members:
+        member, holder = found[person.external_id], by_id.get(person.external_id)
+        if member is None and holder is not None and not holder.is_suspended and holder.pk not in claimed:
+            member = holder
+            plan.moved.add(holder.pk)
+        plan.pairs.append((person, member))
+    claimed |= plan.moved
+    plan.absent = [m for m in everybody if m.external_id and not m.is_suspended and m.pk not in claimed]
+    return plan
+
+
+def _report(plan: Plan, snapshot: Snapshot) -> DirectoryReport:
+    report = DirectoryReport(suspended=[member.external_id for member in plan.absent])
+    for person, member in plan.pairs:
+        if member is None:
+            report.created.append(person.external_id)
+        elif member.pk in plan.moved or _differs(person, member):
+            report.updated.append(person.external_id)
+    gone = directory_groups.gone(snapshot)
+    report.removed = [f"{kind}:{group.external_id}" for kind, group in gone]
+    _hold_removals(plan, snapshot, report)
+    if is_too_much(len(gone), directory_groups.count()):
+        report.reasons.append(
+            _("%(count)s teams and inboxes would lose their members and calendars.") % {"count": len(gone)}
+        )
+    _hold_last_administrator(plan, report)
+    return report
+
+
+def _hold_removals(plan: Plan, snapshot: Snapshot, report: DirectoryReport) -> None:
+    active = sum(bool(member.external_id) and not member.is_suspended for member in plan.everybody)
+    if is_too_much(len(plan.absent), active) or (plan.absent and not snapshot.members):
+        report.reasons.append(
+            _("%(count)s of %(active)s members would lose their access.")
+            % {"count": len(plan.absent), "active": active}
+        )
+
+
+def _hold_last_administrator(plan: Plan, report: DirectoryReport) -> None:
+    """Holds what would leave nobody who has come in as an administrator; refuses to leave nobody at all."""
+    before = {member.pk for member in plan.everybody if member.is_administrator and member.is_live}
+    after, vouched = _administrators_after(plan)
+    if after or not before:
+        return
+    report.is_confirmable = vouched
+    if vouched:
+        report.reasons.append(_("No administrator who has signed in here would be left."))
+    else:
+        report.reasons.append(_("No administrator would be left. List at least one person as an administrator."))
+
+
+def _administrators_after(plan: Plan) -> tuple[set[int], bool]:
+    """The members who will be administrators and have come in, and whether there will be an administrator at all."""
+    gone = {member.pk for member in plan.absent}
+    listed = {member.pk: person for person, member in plan.pairs if member is not None}
+    stay = [m for m in plan.everybody if m.pk not in gone and m.pk not in listed and m.is_administrator]
+    after = {member.pk for member in stay if member.is_live}
+    for member in plan.everybody:
+        person = listed.get(member.pk)
+        if person is not None and person.role == permissions.ADMINISTRATOR and member.pk not in plan.moved:
+            after |= {member.pk} if member.accepted_at is not None else set()
+    is_any_listed = any(person.role == permissions.ADMINISTRATOR for person, _member in plan.pairs)
+    return after, is_any_listed or any(member.is_present for member in stay)
+
+
+def is_too_much(count: int, of: int) -> bool:
+    """Whether so many removals at once look like a mistake, in a company of any size."""
+    return count >= REMOVALS_MIN and count > REMOVALS_SHARE_MAX * of
+
+
+def _differs(person: Person, member: Member) -> bool:
+    is_renamed = bool(person.name) and member.name != person.name
+    is_new_here = member.external_id != person.external_id or not member.is_vouched or member.is_suspended
+    return is_renamed or is_new_here or _role_of(member) != person.role
+
+
+def _role_of(member: Member) -> str:
+    return str(member.role.uuid) if member.role else member.built_in
+
+
+def _carry_out(plan: Plan, snapshot: Snapshot, actor: Member) -> None:
+    """Ids are freed before they are given, and power is given before it is taken, so that the order of a snapshot, swapped
+    ids and a change of administrators do not matter."""
+    _free_ids(plan)
+    places = [(person, _placed(person, member, plan, actor)) for person, member in plan.pairs]
+    for person, member in sorted(places, key=lambda place: place[0].role != permissions.ADMINISTRATOR):
+        if _role_of(member) != person.role:
+            services.set_role(member=member, key=person.role, actor=actor, counts_vouched=True)
+    for member in plan.absent:
+        services.suspend_member(member=member, is_suspended=True, counts_vouched=True)
+    directory_groups.carry_out(snapshot, {person.external_id: member for person, member in places})
+
+
+def _free_ids(plan: Plan) -> None:
+    """Takes every listed id from whoever will not keep it."""
+    keeps = {person.external_id: member.pk for person, member in plan.pairs if member is not None}
+    listed = {person.external_id for person, _member in plan.pairs}
+    for member in plan.everybody:
+        if member.external_id in listed and keeps.get(member.external_id) != member.pk:
+            member.external_id = ""
+            member.save(update_fields=["external_id"])
+
+
+def _placed(person: Person, member: Member | None, plan: Plan, actor: Member) -> Member:
+    """The membership of a listed person, with the id and name of the snapshot."""
     if member is None:
-        report.created.append(person.external_id)
-        if not is_dry_run:
-            found = Member.objects.select_related("user").filter(user__email=person.email.lower()).first()
-            if found is not None:
-                found.external_id = person.external_id
-                found.save(update_fields=["external_id"])
-            else:
-                services.add_member(
-                    email=person.email, name=person.name, built_in=person.role, external_id=person.external_id
-                )
-        return
-    is_changed = member.name != person.name or member.built_in != person.role or member.is_suspended
-    if not is_changed:
-        return
-    report.updated.append(person.external_id)
-    if not is_dry_run:
-        member.name = person.name or member.name
-        member.save(update_fields=["name"])
-        if member.built_in != person.role:
-            services.set_role(member=member, key=person.role)
-        if member.is_suspended:
-            services.suspend_member(member=member, is_suspended=False)
-
-
-def _groups(groups: tuple[Group, ...], model: Any, create: Any, set_members: Any, name: str) -> None:
-    people = {member.external_id: member for member in Member.objects.exclude(external_id="")}
-    for group in groups:
-        found = model.objects.filter(external_id=group.external_id).first()
-        if found is None:
-            found = create(name=group.name, external_id=group.external_id)
-        elif found.name != group.name:
-            found.name = group.name
-            found.save(update_fields=["name"])
-        set_members(**{name: found, "members": [people[key] for key in group.members if key in people]})
+        return joining.vouch_for(email=person.email, name=person.name, external_id=person.external_id)
+    if member.pk in plan.moved:
+        joining.move_to(member=member, email=person.email)
+        if member.pk != actor.pk:
+            services.revoke_tokens_of(member)
+    if member.is_suspended:
+        services.suspend_member(member=member, is_suspended=False)
+    member.external_id, member.name, member.is_vouched = person.external_id, person.name or member.name, True
+    member.save(update_fields=["external_id", "name", "is_vouched"])
+    return member

@@ -1,6 +1,7 @@
 """Users, accounts, members, roles, teams, inboxes and API tokens."""
 
 import uuid
+from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -28,8 +29,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     chosen by somebody else.
     """
 
-    is_new = False
-    """Whether this very object was just created; nobody else can hold an account of theirs yet."""
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     email = models.EmailField(unique=True)
     email_verified_at = models.DateTimeField(null=True)
@@ -83,17 +82,17 @@ class Role(TenantModel):
 
 PRESENT = models.Q(is_suspended=False) & (models.Q(is_vouched=True) | models.Q(accepted_at__isnull=False))
 """Members who belong here: they accepted, or the platform's directory says who they are."""
-LIVE = models.Q(is_suspended=False) & (
-    models.Q(accepted_at__isnull=False) | models.Q(is_vouched=True, user__email_verified_at__isnull=False)
-)
-"""Members who can come in. Whoever is vouched for without ever having proved to read the address's mail cannot yet."""
+LIVE = models.Q(is_suspended=False, accepted_at__isnull=False)
+"""Members who have come in themselves, so that power in their hands is power in somebody's hands."""
+INVITATION_LIFE = timedelta(days=7)
 
 
 class Member(TenantModel):
     """A person's place in an account, with the name, zone and language they have here. `built_in` is the role's name
     unless a custom `role` is set.
 
-    It is an invitation until `accepted_at`, or until the directory vouches for it (`is_vouched`). `invitation` is the
+    It is an invitation until `accepted_at`. One that the directory vouches for (`is_vouched`) is at home here before;
+    whoever proved to read the address's mail then comes in without being asked. `invitation` is the
     fingerprint of the one mailed secret that accepts it. Sign-ins up to `sessions_ended_at` do not open this account.
     """
 
@@ -138,8 +137,26 @@ class Member(TenantModel):
     @property
     def is_live(self) -> bool:
         """`LIVE`, of this row."""
-        has_come = self.accepted_at is not None or self.user.email_verified_at is not None
-        return self.is_present and has_come
+        return not self.is_suspended and self.accepted_at is not None
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether the last invitation can still be accepted."""
+        is_open = not self.is_suspended and self.accepted_at is None and self.invitation != ""
+        return is_open and self.invited_at is not None and clock.now() - self.invited_at < INVITATION_LIFE
+
+    @property
+    def state(self) -> str:
+        """What the account's people see of a member: nothing of what the person is in other accounts."""
+        if self.is_suspended:
+            return "suspended"
+        if self.accepted_at is not None:
+            return "active"
+        if self.is_invited:
+            return "invited"
+        if self.is_vouched:
+            return "vouched"
+        return "declined" if self.declined_at is not None else "expired"
 
     @property
     def permissions(self) -> frozenset[str]:

@@ -1,9 +1,23 @@
 """Reading accounts and their people."""
 
+from datetime import datetime
+from typing import Any
+
+import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
-from conversa_calendar.accounts.models import Account, ApiToken, Inbox, Member, Role, Team
+from conversa_calendar.accounts.models import (
+    INVITATION_LIFE,
+    LIVE,
+    PRESENT,
+    Account,
+    ApiToken,
+    Inbox,
+    Member,
+    Role,
+    Team,
+)
 from conversa_calendar.accounts.permissions import ADMINISTRATOR, BUILT_IN, Permission
 from conversa_calendar.accounts.tenancy import person
 from conversa_calendar.kit import clock, ids
@@ -20,12 +34,47 @@ SCOPES = (
 """What an API token may be narrowed to; an empty list means everything the member may do except private events."""
 
 
-def memberships_of(user_id: int) -> list[tuple[int, int]]:
-    """The (account id, member id) pairs of a signed-in user, unsuspended ones, oldest first."""
-    query = "SELECT account_id, id FROM accounts_member WHERE user_id = %s AND NOT is_suspended ORDER BY id"
+OPEN, ENDED, INVITED = "open", "ended", "invited"
+_PLACES = """
+SELECT place.account_id, place.id, place.uuid, account.name, CASE
+    WHEN place.accepted_at IS NULL AND (NOT place.is_vouched OR who.email_verified_at IS NULL) THEN 'invited'
+    WHEN place.sessions_ended_at >= %(since)s THEN 'ended'
+    ELSE 'open' END,
+    place.accepted_at IS NULL
+FROM accounts_member place
+JOIN accounts_user who ON who.id = place.user_id
+JOIN accounts_account account ON account.id = place.account_id
+WHERE place.user_id = %(user)s AND NOT place.is_suspended AND who.is_active
+    AND (place.accepted_at IS NOT NULL OR (place.is_vouched AND who.email_verified_at IS NOT NULL)
+        OR (place.invitation <> '' AND place.invited_at > %(oldest)s))
+ORDER BY place.accepted_at IS NULL, place.id
+"""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A person's membership as their session meets it: open; ended, so that only a new sign-in opens it; or an invitation
+    that they have not answered."""
+
+    account_id: int
+    member_id: int
+    uuid: str
+    account: str
+    state: str
+    is_first_visit: bool
+
+
+def places_of(user_id: int, signed_in_at: datetime) -> list[Place]:
+    """Where a session that was signed in at that time may go, and where its person is invited; old ones first."""
+    values: dict[str, Any] = {"user": user_id, "since": signed_in_at, "oldest": clock.now() - INVITATION_LIFE}
     with person(user_id), connection.cursor() as cursor:
-        cursor.execute(query, [user_id])
-        return [(account_id, member_id) for account_id, member_id in cursor.fetchall()]
+        cursor.execute(_PLACES, values)
+        return [Place(row[0], row[1], str(row[2]), *row[3:]) for row in cursor.fetchall()]
+
+
+def memberships_of(user_id: int, signed_in_at: datetime) -> list[Place]:
+    """The accounts that a session may enter: the member is not suspended, has accepted (or the directory vouches for a
+    verified address), and nobody ended their sign-ins since. Every door that a session opens asks here."""
+    return [place for place in places_of(user_id, signed_in_at) if place.state == OPEN]
 
 
 def member(member_id: int) -> Member:
@@ -37,13 +86,18 @@ def members() -> QuerySet[Member]:
 
 
 def administrators() -> list[Member]:
-    """Who can help: unsuspended administrators."""
-    return list(members().filter(built_in=ADMINISTRATOR, role=None, is_suspended=False))
+    """Who can help: administrators who have come in."""
+    return list(members().filter(LIVE, built_in=ADMINISTRATOR, role=None))
 
 
 def holders_of(permission: Permission) -> list[Member]:
-    """Unsuspended members who hold a permission."""
-    return [found for found in members() if found.may(permission)]
+    """Members who have come in and hold a permission."""
+    return [found for found in members().filter(LIVE) if found.may(permission)]
+
+
+def present() -> QuerySet[Member]:
+    """Everybody who belongs here: neither suspended nor only invited."""
+    return members().filter(PRESENT)
 
 
 def teams() -> QuerySet[Team]:

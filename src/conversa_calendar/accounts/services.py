@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import permissions
 from conversa_calendar.accounts.models import (
+    LIVE,
+    PRESENT,
     Account,
     ApiToken,
     Inbox,
@@ -21,7 +23,7 @@ from conversa_calendar.accounts.models import (
     User,
 )
 from conversa_calendar.accounts.selectors import SCOPES
-from conversa_calendar.accounts.signals import member_joined, module_switched
+from conversa_calendar.accounts.signals import module_switched
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.domain import times
 from conversa_calendar.kit import clock, ids
@@ -38,7 +40,13 @@ class DirectoryReport:
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     suspended: list[str] = field(default_factory=list)
-    held: bool = False
+    removed: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    is_confirmable: bool = True
+
+    @property
+    def held(self) -> bool:
+        return bool(self.reasons)
 
 
 def create_account(*, name: str, time_zone: str = "UTC", is_calendar_enabled: bool = False) -> Account:
@@ -51,25 +59,7 @@ def create_account(*, name: str, time_zone: str = "UTC", is_calendar_enabled: bo
     )
 
 
-def add_member(
-    *, email: str, name: str = "", password: str | None = None, built_in: str = permissions.AGENT, external_id: str = ""
-) -> Member:
-    """Gives a person a place in the scope's account; an existing user keeps their password."""
-    if built_in not in permissions.BUILT_IN:
-        raise Refused(_("There is no role “%(role)s”.") % {"role": built_in})
-    user = User.objects.filter(email=email.lower()).first()
-    if user is None:
-        user = User.objects.create_user(email, password)
-        user.is_new = True
-    if Member.objects.filter(user=user).exists():
-        raise Refused(_("%(email)s is already a member.") % {"email": email})
-    member = Member(user=user, name=name, built_in=built_in, external_id=external_id, accepted_at=clock.now())
-    member.save()
-    member_joined.send(Member, member=member)
-    return member
-
-
-def set_role(*, member: Member, key: str) -> None:
+def set_role(*, member: Member, key: str, actor: Member, counts_vouched: bool = False) -> None:
     """Changes a member's role; the last administrator stays one."""
     was_administrator = member.is_administrator
     if key in permissions.BUILT_IN:
@@ -79,19 +69,31 @@ def set_role(*, member: Member, key: str) -> None:
         member.built_in, member.role = permissions.AGENT, Role.objects.filter(uuid=uuid).first() if uuid else None
         if member.role is None:
             raise Refused(_("This role no longer exists."))
-    if was_administrator and not member.is_administrator and _other_administrators(member) == 0:
-        raise Refused(_("An account needs at least one administrator."))
+    if was_administrator and not member.is_administrator:
+        _keep_an_administrator(member, counts_vouched)
     member.save(update_fields=["built_in", "role"])
 
 
-def suspend_member(*, member: Member, is_suspended: bool) -> None:
-    """Ends or restores a member's access: sessions and API tokens die with it."""
-    if is_suspended and member.is_administrator and _other_administrators(member) == 0:
-        raise Refused(_("An account needs at least one administrator."))
+def suspend_member(*, member: Member, is_suspended: bool, counts_vouched: bool = False) -> None:
+    """Ends or restores a member's access here: sign-ins, a standing invitation and API tokens die with it, in this account
+    only, and do not come back."""
+    if is_suspended and member.is_administrator:
+        _keep_an_administrator(member, counts_vouched)
     member.is_suspended = is_suspended
-    member.save(update_fields=["is_suspended"])
     if is_suspended:
-        ApiToken.objects.filter(member_id=member.pk, revoked_at=None).update(revoked_at=clock.now())
+        member.sessions_ended_at, member.invitation = clock.now(), ""
+        revoke_tokens_of(member)
+    member.save(update_fields=["is_suspended", "sessions_ended_at", "invitation"])
+
+
+def end_member_sessions(*, member: Member) -> None:
+    """Whoever is signed in as this member has to sign in again for this account; in others they stay."""
+    member.sessions_ended_at = clock.now()
+    member.save(update_fields=["sessions_ended_at"])
+
+
+def revoke_tokens_of(member: Member) -> None:
+    ApiToken.objects.filter(member_id=member.pk, revoked_at=None).update(revoked_at=clock.now())
 
 
 def create_role(*, name: str, held: list[str]) -> Role:
@@ -184,7 +186,7 @@ def revoke_token(*, token: ApiToken) -> None:
 
 
 def end_sessions(user: User) -> None:
-    """Signs a person out everywhere."""
+    """Signs a person out everywhere, in every account: only they themselves may ask for that."""
     User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
     user.refresh_from_db(fields=["sessions_ended"])
 
@@ -194,9 +196,12 @@ def check_zone(name: str) -> None:
         raise Refused(_("“%(zone)s” is not a time zone, such as Europe/Lisbon.") % {"zone": name[:64]})
 
 
-def _other_administrators(member: Member) -> int:
-    others = Member.objects.filter(built_in=permissions.ADMINISTRATOR, role=None, is_suspended=False)
-    return others.exclude(pk=member.pk).count()
+def _keep_an_administrator(member: Member, counts_vouched: bool) -> None:
+    """Refuses to lose the last administrator. Whoever was only invited is none yet; whoever the directory vouches for is one
+    for the directory."""
+    others = Member.objects.filter(PRESENT if counts_vouched else LIVE, built_in=permissions.ADMINISTRATOR, role=None)
+    if not others.exclude(pk=member.pk).exists():
+        raise Refused(_("An account needs at least one administrator."))
 
 
 def _named(name: str) -> str:

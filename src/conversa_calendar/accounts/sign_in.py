@@ -1,13 +1,19 @@
 """Sign-in by django-allauth, without public sign-up: people come in by invitation or from the host platform."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.signals import password_reset
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest
-from django.urls import reverse
 
 from conversa_calendar.accounts.models import User
+from conversa_calendar.kit import clock
+
+SIGNED_IN = "signed_in_at"
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -15,17 +21,21 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
 
-def first_address(user: User) -> str:
-    """Where somebody who was just added chooses their first password: a path that works once, for as long as a reset
-    link. Empty for whoever has a password, or was added before, perhaps by another account: only a mail to themselves
-    may let them in."""
-    from allauth.account.forms import default_token_generator
-    from allauth.account.utils import user_pk_to_url_str
+@receiver(user_logged_in)
+def note_sign_in(sender: Any, request: Any, user: User, **kwargs: Any) -> None:
+    """A session carries when it was signed in: an account may have ended the sign-ins before."""
+    request.session[SIGNED_IN] = clock.now().timestamp()
 
-    if user.has_usable_password() or not user.is_new:
-        return ""
-    place = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
-    return reverse("account_reset_password_from_key", kwargs=place)
+
+def signed_in_at(request: Any) -> datetime:
+    """When the session was signed in; long ago for one that does not say."""
+    return datetime.fromtimestamp(float(request.session.get(SIGNED_IN, 0)), UTC)
+
+
+@receiver(password_reset)
+def note_proof(sender: Any, request: Any, user: User, **kwargs: Any) -> None:
+    """Whoever sets a password by a mailed link has read the address's mail. That accepts no invitation."""
+    User.objects.filter(pk=user.pk).update(email_verified_at=clock.now())
 
 
 def origin(request: HttpRequest) -> str:

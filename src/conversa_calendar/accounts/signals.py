@@ -7,3 +7,6 @@ member_joined = Signal()
 
 module_switched = Signal()
 """`account`: its switch or suspension changed in this transaction; sync pauses or resumes."""
+
+group_emptied = Signal()
+"""`group`: a team or inbox that the platform's directory no longer has; calendars takes back what was assigned to it."""

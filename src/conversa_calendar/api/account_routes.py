@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.utils.translation import gettext as _
 from ninja import Router
 from ninja.params.functions import Body, Query
 
@@ -13,7 +14,9 @@ from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import welcoming
 from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.sync import tasks
 
 router = Router(tags=["account"])
 Payload = dict[str, Any]
@@ -25,6 +28,7 @@ def person(member: Member) -> Payload:
         "name": str(member),
         "email": member.user.email,
         "role": str(member.role.uuid) if member.role else member.built_in,
+        "state": member.state,
         "suspended": member.is_suspended,
         "external_id": member.external_id,
     }
@@ -69,14 +73,27 @@ def list_members(request: ApiRequest) -> Payload:
     return {"items": [person(member) for member in selectors.members()]}
 
 
-@router.post("/members", response={201: Payload}, summary="Add a member")
+@router.post("/members", response={201: Payload}, summary="Invite a member: a mail leads them in")
 @scoped("account.manage", Permission.ACCOUNT, is_module=False)
 def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    member = services.add_member(
-        email=_text(payload, "email"), name=str(payload.get("name", "")), built_in=str(payload.get("role", "agent"))
+    member = welcoming.invite(
+        email=_text(payload, "email"),
+        name=str(payload.get("name", "")),
+        role=str(payload.get("role", "agent")),
+        actor=request.caller.member,
+        origin=sign_in.origin(request),
     )
-    path = sign_in.first_address(member.user)
-    return 201, person(member) | {"first_password_url": f"{sign_in.origin(request)}{path}" if path else None}
+    tasks.send_mail.defer(account_id=member.account_id)
+    return 201, person(member)
+
+
+@router.post("/members/{uuid}/invite", summary="Send an invitation again; the link before stops working")
+@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+def invite_member(request: ApiRequest, uuid: UUID) -> Payload:
+    member = _found(Member, uuid)
+    welcoming.invite_again(member=member, actor=request.caller.member, origin=sign_in.origin(request))
+    tasks.send_mail.defer(account_id=member.account_id)
+    return person(member)
 
 
 @router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")
@@ -84,7 +101,7 @@ def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, 
 def change_member(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     member = _found(Member, uuid)
     if "role" in payload:
-        services.set_role(member=member, key=str(payload["role"]))
+        services.set_role(member=member, key=str(payload["role"]), actor=request.caller.member)
     if "suspended" in payload:
         services.suspend_member(member=member, is_suspended=payload["suspended"] is True)
     return person(member)
@@ -139,13 +156,29 @@ def put_directory(
         snapshot = msgspec.convert(payload, directory.Snapshot)
     except msgspec.ValidationError as error:
         raise Problem(422, "invalid", str(error)) from error
-    report = directory.apply(snapshot=snapshot, is_dry_run=dry_run, confirm_removals=confirm)
+    try:
+        report = directory.apply(
+            snapshot=snapshot, actor=request.caller.member, is_dry_run=dry_run, confirm_removals=confirm
+        )
+    except directory.Unfit as error:
+        fault = {"field": error.field, "message": str(error)}
+        raise Problem(422, "invalid", str(error), errors=[fault]) from error
+    return _report(report, dry_run)
+
+
+def _report(report: services.DirectoryReport, is_dry_run: bool) -> Payload:
+    confirm = _("Nothing was changed. Put the same snapshot with ?confirm=true if this is meant.")
+    correct = _("Nothing was changed, and this cannot be confirmed. Correct the snapshot.")
+    advice = (confirm if report.is_confirmable else correct) if report.held else ""
     return {
         "created": report.created,
         "updated": report.updated,
         "suspended": report.suspended,
+        "removed": report.removed,
         "held": report.held,
-        "dry_run": dry_run,
+        "reasons": report.reasons,
+        "advice": advice,
+        "dry_run": is_dry_run,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from conversa_calendar.accounts.models import InboxMember, Member, TeamMember
+from conversa_calendar.accounts.models import PRESENT, InboxMember, Member, TeamMember
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.models import Calendar
@@ -31,9 +31,9 @@ class Host(msgspec.Struct, frozen=True):
 
 
 def hosts(page: BookingPage) -> list[Host]:
-    """The page's hosts who can be booked now: living members of the chosen team or inbox, with a writable calendar."""
+    """The page's hosts who can be booked now: present members of the chosen team or inbox, with a writable calendar."""
     chosen = {row.member_id: row for row in BookingHost.objects.filter(page=page).select_related("calendar")}
-    members = Member.objects.select_related("user").filter(pk__in=_member_ids(page, chosen), is_suspended=False)
+    members = Member.objects.select_related("user").filter(PRESENT, pk__in=_member_ids(page, chosen))
     owned: dict[int, list[Calendar]] = {}
     for calendar in Calendar.objects.filter(owner__in=members, deleted_at=None).order_by("pk"):
         owned.setdefault(calendar.owner_id or 0, []).append(calendar)

@@ -31,7 +31,7 @@ def levels(viewer: Viewer) -> dict[int, str]:
         if is_manager or calendar.owner_id == member.pk:
             found[calendar.pk] = "edit"
     mine = Q(member=member) | Q(team__places__member=member) | Q(inbox__places__member=member)
-    if not member.is_suspended and not is_manager:
+    if member.is_present and not is_manager:
         allowed = {calendar.pk for calendar in calendars if _is_allowed(viewer, calendar)}
         for calendar_id, level in Assignment.objects.filter(mine).values_list("calendar_id", "level"):
             if calendar_id in allowed and LEVELS.index(level) > LEVELS.index(found.get(calendar_id, "busy")):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import signing
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.models import PRESENT, Member
 from conversa_calendar.calendars import wording
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.domain import ics
@@ -87,7 +87,7 @@ def _queue(
 
 
 def _members() -> set[str]:
-    return {email.lower() for email in Member.objects.values_list("user__email", flat=True)}
+    return {email.lower() for email in Member.objects.filter(PRESENT).values_list("user__email", flat=True)}
 
 
 def _one_line(text: str) -> str:

@@ -84,7 +84,7 @@ def _audience() -> dict[int, list[Member]]:
     found: dict[int, list[Member]] = {}
     for calendar in Calendar.objects.select_related("owner__user", "owner__account").filter(deleted_at=None):
         members = asked.get(calendar.pk, []) if calendar.is_mirrored else [calendar.owner] if calendar.owner else []
-        if living := [member for member in members if not member.is_suspended]:
+        if living := [member for member in members if member.is_present]:
             found[calendar.pk] = living
     return found
 

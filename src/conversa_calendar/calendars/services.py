@@ -88,6 +88,16 @@ def assign(calendar: Calendar, items: list[dict[str, str]]) -> None:
     history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
 
 
+def unassign(group: Team | Inbox) -> None:
+    """Takes back every calendar that was assigned to a team or an inbox."""
+    field = "team" if isinstance(group, Team) else "inbox"
+    rows = Assignment.objects.filter(**{field: group}).select_related("calendar")
+    calendars = [row.calendar for row in rows]
+    rows.delete()
+    for calendar in calendars:
+        history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
+
+
 def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
     """A calendar's assignments as the API shows them."""
     found = []

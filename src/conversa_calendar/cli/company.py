@@ -60,7 +60,7 @@ def exists() -> bool:
 
 def create(google: str, origin: str) -> None:
     """Both companies; with an emulated Google also its connections and mirrors."""
-    from conversa_calendar.accounts import services
+    from conversa_calendar.accounts import joining, services
     from conversa_calendar.accounts.tenancy import tenant
 
     account = services.create_account(name="Acme Support", time_zone=ZONE, is_calendar_enabled=True)
@@ -69,7 +69,7 @@ def create(google: str, origin: str) -> None:
         _native_events(people)
     empty = services.create_account(name="Newco", time_zone="Europe/Lisbon")
     with tenant(empty.pk):
-        services.add_member(email=NEWCOMER, name="Nina Castro", password=PASSWORD, built_in="administrator")
+        joining.add_member_as_operator(email=NEWCOMER, name="Nina Castro", password=PASSWORD, built_in="administrator")
     if google:
         _connect(google, origin, ANA, [ANA, CUSTOMERS, SHARED, HOLIDAYS])
         _connect(google, origin, SALES, [SALES])
@@ -80,10 +80,10 @@ def create(google: str, origin: str) -> None:
 
 
 def _people() -> dict[str, Any]:
-    from conversa_calendar.accounts import services
+    from conversa_calendar.accounts import joining, services
 
     def member(email: str, name: str, role: str = "agent") -> Any:
-        return services.add_member(email=email, name=name, password=PASSWORD, built_in=role)
+        return joining.add_member_as_operator(email=email, name=name, password=PASSWORD, built_in=role)
 
     people = {
         "alice": member(ADMINISTRATOR, "Alice Lima", "administrator"),

@@ -150,7 +150,7 @@ def _migrate(options: argparse.Namespace, env: environment.Environment) -> None:
 def _create_account(options: argparse.Namespace, env: environment.Environment) -> int:
     with database(env):
         _migrated()
-        from conversa_calendar.accounts import permissions, services
+        from conversa_calendar.accounts import joining, permissions, services
         from conversa_calendar.accounts.selectors import SCOPES
         from conversa_calendar.accounts.tenancy import tenant
 
@@ -160,7 +160,7 @@ def _create_account(options: argparse.Namespace, env: environment.Environment) -
         try:
             account = services.create_account(name=options.name, is_calendar_enabled=options.enable_calendar)
             with tenant(account.pk):
-                member = services.add_member(
+                member = joining.add_member_as_operator(
                     email=options.admin_email, password=options.password, built_in=permissions.ADMINISTRATOR
                 )
         except services.Refused as error:

@@ -43,7 +43,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     """Every connected Google account with its calendars, and what needs a person."""
     context = {
         "cards": _cards(),
-        "invitable": accounts.members(),
+        "invitable": accounts.present(),
         "is_configured": gateway.is_configured(),
         "live_url": live.address(request),
         "permissions": [(PERMISSION_NAMES[s], s in REQUIRED) for s in SCOPES if s in PERMISSION_NAMES],

@@ -5,14 +5,18 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts import tenancy
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.selectors import Place
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.selectors import NotFound
@@ -22,11 +26,13 @@ View = Callable[..., HttpResponse]
 
 
 class MemberRequest(HttpRequest):
-    """A request of a signed-in member. `account_choices`: (account id, member id) of every place of theirs."""
+    """A request of a signed-in member. `account_choices`: the accounts their session may enter; `invitations`: those that
+    they may accept or decline."""
 
     user: User
     member: Member
-    account_choices: list[tuple[int, int]]
+    account_choices: list[Place]
+    invitations: list[Place]
 
 
 def viewer(request: MemberRequest) -> Viewer:
@@ -47,6 +53,8 @@ def page(
             if not hasattr(request, "member"):
                 enter(request)  # a post that waited while its sender gave the password again
             member: Member | None = request.member
+            if request.has_fallen_out:
+                return _outside(request)
             if member is None:
                 return render(request, "dashboard/no_account.html", status=403)
             if (refusal := _refusal(request, member, permission, is_module)) is not None:
@@ -62,6 +70,35 @@ def page(
         return guarded
 
     return decorate
+
+
+def signed_in(view: View) -> View:
+    """A page for whoever is signed in, with or without an account."""
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    guarded.conversa_rule = "signed in"  # type: ignore[attr-defined]
+    return guarded
+
+
+def _outside(request: Any) -> HttpResponse:
+    """The account that was open is closed to this session: what was sent to it goes nowhere else. Without any other
+    account the session is over."""
+    if request.member is None:
+        logout(request)
+        messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+    name = request.member.account.name
+    messages.warning(
+        request,
+        _("The account that you had open is closed to you or asks you to sign in again. This is %(account)s.")
+        % {"account": name},
+    )
+    return redirect("home")
 
 
 def _refusal(request: Any, member: Member, permission: Permission | None, is_module: bool) -> HttpResponse | None:

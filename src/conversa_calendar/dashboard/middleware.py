@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from conversa_calendar.accounts import selectors
+from conversa_calendar.accounts import joining, selectors, sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.domain import times
@@ -46,7 +46,7 @@ class Membership:
 
     def __call__(self, request: Any) -> HttpResponse:
         request.member = None
-        request.account_choices = []
+        request.account_choices, request.invitations, request.has_fallen_out = [], [], False
         if request.path.startswith(("/api/", "/push/", settings.STATIC_URL)):
             return self.get_response(request)
         translation.activate(translation.get_language_from_request(request))
@@ -59,16 +59,27 @@ class Membership:
 
 
 def enter(request: Any) -> None:
-    """Finds the member; also for a request that was put aside while its sender gave the password again."""
-    request.member, request.account_choices = None, []
-    places = selectors.memberships_of(request.user.pk)
-    request.account_choices = places
-    chosen = next((p for p in places if p[0] == request.session.get("account")), places[0] if places else None)
+    """Finds the member; also for a request that was put aside while its sender gave the password again.
+
+    `has_fallen_out`: the account that this session had open is closed to it, so what was sent was not meant for another.
+    """
+    places = selectors.places_of(request.user.pk, sign_in.signed_in_at(request))
+    request.member, request.has_fallen_out = None, False
+    request.account_choices = [place for place in places if place.state == selectors.OPEN]
+    request.invitations = [place for place in places if place.state == selectors.INVITED]
+    wanted = request.session.get("account")
+    chosen = next((p for p in request.account_choices if p.account_id == wanted), None)
     if chosen is None:
+        request.has_fallen_out = wanted is not None
+        chosen = next(iter(request.account_choices), None)
+    if chosen is None:
+        request.has_fallen_out |= any(place.state == selectors.ENDED for place in places)
         return
-    request.session["account"] = chosen[0]
-    with tenant(chosen[0]):
-        request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen[1])
+    request.session["account"] = chosen.account_id
+    with tenant(chosen.account_id):
+        if chosen.is_first_visit:
+            joining.note_first_visit(chosen.member_id)
+        request.member = Member.objects.select_related("user", "role", "account").get(pk=chosen.member_id)
     timezone.activate(times.zone_of(request.member.zone))
     if request.member.language:
         translation.activate(request.member.language)

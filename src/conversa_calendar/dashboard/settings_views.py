@@ -5,22 +5,22 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core import signing
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.accounts import permissions, selectors, services, sign_in
+from conversa_calendar.accounts import joining, permissions, selectors, services, sign_in
 from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, invitations, ringing, wording
+from conversa_calendar.calendars import editing, invitations, ringing, welcoming, wording
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars import services as calendar_services
-from conversa_calendar.calendars.models import Event, OutgoingMail
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
@@ -65,8 +65,9 @@ def overview(request: MemberRequest) -> HttpResponse:
 @require_POST
 @page(is_module=False)
 def profile(request: MemberRequest) -> HttpResponse:
-    zone, name = request.POST.get("time_zone", "").strip(), request.POST.get("name", "").strip()
+    zone = request.POST.get("time_zone", "").strip()
     try:
+        name = joining.clean_name(request.POST.get("name", ""))
         if zone:
             services.check_zone(zone)
     except Refused as error:
@@ -78,7 +79,7 @@ def profile(request: MemberRequest) -> HttpResponse:
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("settings")
     language = request.POST.get("language", member.language)
-    member.time_zone, member.name = zone, name[:120] or member.name
+    member.time_zone, member.name = zone, name or member.name
     member.language = language if language in dict(settings.LANGUAGES) else ""
     member.save(update_fields=["time_zone", "name", "language"])
     translation.activate(member.language or translation.get_language_from_request(request))
@@ -99,9 +100,10 @@ def change(request: MemberRequest, what: str) -> HttpResponse:
 
 
 def _changed(request: MemberRequest, what: str) -> HttpResponse:
-    """Every refusal comes back as a notice on the page."""
+    """Every refusal comes back as a notice on the page, and leaves nothing half done."""
     try:
-        _change(request, what)
+        with transaction.atomic():
+            _change(request, what)
     except (Refused, Invalid) as error:
         messages.error(request, str(error))
     return redirect("settings")
@@ -142,7 +144,7 @@ def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
 @page(is_module=False)
 def switch_account(request: MemberRequest) -> HttpResponse:
     wanted = request.POST.get("account", "")
-    if any(str(account_id) == wanted for account_id, _member in request.account_choices):
+    if any(str(place.account_id) == wanted for place in request.account_choices):
         request.session["account"] = int(wanted)
     return redirect("home")
 
@@ -204,45 +206,29 @@ def _change(request: MemberRequest, what: str) -> None:
 
 
 def _member(request: MemberRequest) -> None:
-    post = request.POST
+    post, actor, origin = request.POST, request.member, sign_in.origin(request)
     if not post.get("member"):
-        password = post.get("password") or None
-        if password and (problems := services.password_problems(password)):
-            raise Refused(" ".join(problems))
-        added = services.add_member(
-            email=post.get("email", ""), name=post.get("name", ""), password=password, built_in=post.get("role", "")
+        welcoming.invite(
+            email=post.get("email", ""),
+            name=post.get("name", ""),
+            role=post.get("role", ""),
+            actor=actor,
+            origin=origin,
         )
-        _invite(request, added)
+        tasks.send_mail.defer(account_id=actor.account_id)
         return
     member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
     if member is None:
         raise Refused(_("There is no such member."))
-    if "end_sessions" in post:
-        services.end_sessions(member.user)
+    if "invite" in post:
+        welcoming.invite_again(member=member, actor=actor, origin=origin)
+        tasks.send_mail.defer(account_id=actor.account_id)
+    elif "end_sessions" in post:
+        services.end_member_sessions(member=member)
     elif "suspended" in post:
         services.suspend_member(member=member, is_suspended=post["suspended"] == "true")
     elif post.get("role"):
-        services.set_role(member=member, key=post["role"])
-
-
-def _invite(request: MemberRequest, added: Member) -> None:
-    """Mails a new member the way in; the link is shown too, for where mail does not work."""
-    path = sign_in.first_address(added.user)
-    origin = sign_in.origin(request)
-    if path:
-        lines = [_("Choose your password here. The link works once, for an hour:"), f"{origin}{path}"]
-        messages.info(request, _("The link, to pass on yourself: %(url)s") % {"url": f"{origin}{path}"})
-    else:
-        lines = [_("Sign in with your password:"), f"{origin}{reverse('account_login')}"]
-    lines += ["", _("Without one, or later, ask for a new one here:"), f"{origin}{reverse('account_reset_password')}"]
-    mail = OutgoingMail(
-        to=added.user.email,
-        reply_to=request.user.email,
-        subject=_("%(name)s has added you to %(account)s") % {"name": request.member, "account": added.account.name},
-        body="\n".join(lines),
-    )
-    mail.save()
-    tasks.send_mail.defer(account_id=added.account_id)
+        services.set_role(member=member, key=post["role"], actor=actor)
 
 
 def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts import joining, permissions, services
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 
@@ -42,7 +42,7 @@ def _create(request: HttpRequest) -> None:
             raise services.Refused("There is an account already.")
         account = services.create_account(name=request.POST.get("name", "").strip() or "Account")
         with tenant(account.pk):
-            services.add_member(
+            joining.add_member_as_operator(
                 email=request.POST.get("email", ""),
                 name=request.POST.get("person", ""),
                 password=request.POST["password"],

@@ -34,9 +34,7 @@ def colleagues() -> list[dict[str, Any]]:
     """Everybody who can be invited: {email, name, connected}; `connected` says whether Google brings their calendar."""
     owners = _connected()
     return [
-        {"email": found.user.email, "name": str(found), "connected": found.pk in owners}
-        for found in accounts.members()
-        if not found.is_suspended
+        {"email": found.user.email, "name": str(found), "connected": found.pk in owners} for found in accounts.present()
     ]
 
 
@@ -46,13 +44,13 @@ def unconnected(content: Content) -> set[str]:
     if not guests:
         return set()
     owners = _connected()
-    members = accounts.members().filter(user__email__in=guests, is_suspended=False)
+    members = accounts.present().filter(user__email__in=guests)
     return {found.user.email.lower() for found in members if found.pk not in owners}
 
 
 def chosen(viewer: Viewer, *, agents: list[str], team: str = "", inbox: str = "") -> list[Colleague]:
     """Colleagues by uuid, of a team or of an inbox; everybody when nothing is chosen."""
-    found = [member for member in accounts.members() if not member.is_suspended]
+    found = list(accounts.present())
     groups: list[tuple[str, Any]] = [(team, accounts.teams()), (inbox, accounts.inboxes())]
     for wanted, rows in groups:
         if wanted:

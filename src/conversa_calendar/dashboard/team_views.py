@@ -98,7 +98,7 @@ def find(request: MemberRequest) -> HttpResponse:
 def _context(request: MemberRequest, people: list[team.Colleague]) -> dict[str, Any]:
     return {
         "people": people,
-        "members": [member for member in accounts.members() if not member.is_suspended],
+        "members": accounts.present(),
         "chosen": {str(person.member.uuid) for person in people},
         "teams": accounts.teams(),
         "inboxes": accounts.inboxes(),

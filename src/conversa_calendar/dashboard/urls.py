@@ -12,6 +12,7 @@ from conversa_calendar.dashboard import (
     doctor_views,
     event_views,
     help_views,
+    joining_views,
     sessions,
     settings_views,
     setup_views,
@@ -21,6 +22,8 @@ from conversa_calendar.dashboard import (
 urlpatterns = [
     path("setup/<str:token>", setup_views.first_account, name="setup"),
     path("", RedirectView.as_view(pattern_name="calendar"), name="home"),
+    path("invitation/<str:token>", joining_views.join, name="join"),
+    path("invitations/<uuid:uuid>", joining_views.answer, name="answer_invitation"),
     path("login", allauth.login, name="account_login"),
     path("logout", allauth.logout, name="account_logout"),
     path("password/again", sessions.password_again, name="account_reauthenticate"),

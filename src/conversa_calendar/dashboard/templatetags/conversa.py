@@ -43,6 +43,19 @@ def script(entry: str) -> SafeString:
     )
 
 
+@register.filter
+def member_words(member: Any) -> str:
+    """Why a member is not simply there."""
+    words = {
+        "suspended": _("suspended"),
+        "invited": _("invited, has not answered yet"),
+        "vouched": _("added by your platform, has not signed in yet"),
+        "declined": _("declined the invitation"),
+        "expired": _("the invitation ran out or was withdrawn"),
+    }
+    return words.get(member.state, "")
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the set, inlined as SVG; decorative, the words beside it speak."""
