@@ -94,7 +94,10 @@ def test_the_integrations_own_token_survives_a_changed_address(cast: Cast) -> No
     with tenant(cast.account.pk):
         Member.objects.filter(external_id="2").update(accepted_at=clock.now())
     put(cast, listed("1", "alice.lima", role="administrator"), listed("2", "ben", role="administrator"))
-    assert put(cast, listed("1", "alice.lima", role="administrator"), listed("2", "ben", role="administrator"))["updated"] == []
+    assert (
+        put(cast, listed("1", "alice.lima", role="administrator"), listed("2", "ben", role="administrator"))["updated"]
+        == []
+    )
 
 
 def test_addresses_are_the_same_however_they_are_written_and_invited_people_are_adopted(cast: Cast) -> None:
@@ -133,7 +136,10 @@ def test_no_sequence_of_snapshots_suspends_anybody_who_is_listed(cast: Cast, see
         assert all(roles[row["name"].lower()] == row["role"] for row in rows)
         again = put(cast, *rows)
         assert again["created"] == again["updated"] == again["suspended"] == again["removed"] == []
-    assert not any(user.has_usable_password() for user in User.objects.exclude(email__in=["alice@acme.example", "bob@acme.example", "charlie@other.example"]))
+    assert not any(
+        user.has_usable_password()
+        for user in User.objects.exclude(email__in=["alice@acme.example", "bob@acme.example", "charlie@other.example"])
+    )
 
 
 # ── holding mistakes
@@ -141,7 +147,17 @@ def test_no_sequence_of_snapshots_suspends_anybody_who_is_listed(cast: Cast, see
 
 @pytest.mark.parametrize(
     ("company", "stay", "is_held"),
-    [(1, 0, True), (2, 1, False), (2, 0, True), (3, 2, False), (3, 1, True), (6, 5, False), (6, 4, True), (10, 7, False), (10, 6, True)],
+    [
+        (1, 0, True),
+        (2, 1, False),
+        (2, 0, True),
+        (3, 2, False),
+        (3, 1, True),
+        (6, 5, False),
+        (6, 4, True),
+        (10, 7, False),
+        (10, 6, True),
+    ],
 )
 def test_a_snapshot_that_lost_people_is_held_in_a_company_of_any_size(
     cast: Cast, company: int, stay: int, is_held: bool
@@ -197,7 +213,7 @@ def test_a_team_or_inbox_that_is_gone_leaves_no_access_behind(cast: Cast, kind: 
     many = "teams" if kind == "team" else "inboxes"
     put(cast, listed("1", "bob"), **{many: groups(("g", "Desk", ["1"]))})
     [group] = cast.alice.get(many)["items"]
-    calendar = [c for c in cast.alice.get("calendars")["items"] if c["name"] == "Alice Lima"][0]["id"]
+    calendar = next(c for c in cast.alice.get("calendars")["items"] if c["name"] == "Alice Lima")["id"]
     items = [{"kind": kind, "id": group["id"], "level": "edit"}]
     cast.alice.put(f"calendars/{calendar}/assignments", {"items": items})
     assert calendar in {c["id"] for c in cast.bob.get("calendars")["items"]}
@@ -213,7 +229,9 @@ def test_teams_made_by_hand_stay_as_they_are(cast: Cast) -> None:
     cast.alice.post("teams", {"name": "By hand", "members": [str(cast.bob.member.uuid)]})
     put(cast, listed("1", "ann"), teams=groups(("t", "Desk", ["1"])))
     put(cast, listed("1", "ann"), teams=[])
-    assert [t["members"] for t in cast.alice.get("teams")["items"] if t["name"] == "By hand"] == [[str(cast.bob.member.uuid)]]
+    assert [t["members"] for t in cast.alice.get("teams")["items"] if t["name"] == "By hand"] == [
+        [str(cast.bob.member.uuid)]
+    ]
 
 
 def test_teams_may_swap_names_and_take_a_name_that_is_there(cast: Cast) -> None:

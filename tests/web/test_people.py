@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -14,8 +15,10 @@ from conversa_calendar.accounts import joining, selectors, services
 from conversa_calendar.accounts.models import Account, Member, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
+from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
 from tests.support.cast import PASSWORD, Actor, Cast
+from tests.support.google import Google
 
 CEO, OWN = "ceo@other.example", "only the owner knows"
 EVENT = {"summary": "x", "start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
@@ -419,6 +422,26 @@ def test_suspending_ends_the_membership_here_only_and_restoring_revives_no_sign_
     again = cast.charlie.browser()
     again.post("/switch-account", {"account": cast.account.pk})
     assert opens(again) == "Acme Support"
+
+
+def test_a_consent_begun_before_the_sign_in_was_ended_connects_nothing(
+    cast: Cast, both: Client, google: Google
+) -> None:
+    google.person("charlie.google@else.example")
+    with tenant(cast.account.pk):
+        consultant = Member.objects.select_related("user").get(user__email="charlie@other.example")
+        services.set_role(member=consultant, key="administrator", actor=cast.alice.member)
+    google.control("consent", {"email": "charlie.google@else.example", "times": 1})
+    asked = urlsplit(both.post("/connections/google/start")["Location"])
+    answered = urlsplit(google.client.get(f"{asked.path}?{asked.query}").headers["Location"])
+    back = f"{answered.path}?{answered.query}"
+    with tenant(cast.account.pk):
+        services.end_member_sessions(member=consultant)
+    assert both.get("/calendar")["Location"] == "/" and opens(both) == "Other Ltd"
+    assert both.get(back).status_code == 409
+    for account in (cast.account, cast.other):
+        with tenant(account.pk):
+            assert not Connection.objects.exists()
 
 
 def test_a_form_of_a_closed_account_changes_nothing_in_another_one(cast: Cast, both: Client) -> None:

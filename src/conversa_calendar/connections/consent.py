@@ -177,6 +177,10 @@ def _check_allowed(member: Member, consent: Consent) -> None:
         consent.invitation_id is not None
         and Invitation.objects.filter(pk=consent.invitation_id, member=member, used_at=None).exists()
     )
+    began_at = consent.expires_at - LIFETIME
+    is_ended = member.sessions_ended_at is not None and member.sessions_ended_at >= began_at
+    if member.user_id != consent.user_id or is_ended:
+        raise Refused("not_allowed", _("Your sign-in to this account has ended. Sign in again and start anew."))
     if member.is_suspended or not (member.may(Permission.INTEGRATIONS) or is_invited):
         raise Refused("not_allowed", _("You may no longer connect calendars in this account."))
     if not member.account.is_open:
