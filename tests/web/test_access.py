@@ -98,7 +98,7 @@ PAGES = {
     "settings": MEMBER,
     "settings/profile": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,
-    "switch-account": MEMBER,
+    "switch-account": SIGNED_IN,
     "invitations/<uuid:uuid>": SIGNED_IN,
 }
 CSRF_EXEMPT = {"push/google", "book/<str:key>/form", "booking/<path:token>"}

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import selectors as accounts
@@ -86,19 +86,12 @@ def signed_in(view: View) -> View:
 
 
 def _outside(request: Any) -> HttpResponse:
-    """The account that was open is closed to this session: what was sent to it goes nowhere else. Without any other
-    account the session is over."""
-    if request.member is None:
-        logout(request)
-        messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
-        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
-    name = request.member.account.name
-    messages.warning(
-        request,
-        _("The account that you had open is closed to you or asks you to sign in again. This is %(account)s.")
-        % {"account": name},
-    )
-    return redirect("home")
+    """The account that was open is closed to this session, which chooses another one; without any it is over."""
+    if request.account_choices:
+        return render(request, "dashboard/closed.html", status=403)
+    logout(request)
+    messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 
 def _refusal(request: Any, member: Member, permission: Permission | None, is_module: bool) -> HttpResponse | None:

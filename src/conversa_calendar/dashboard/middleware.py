@@ -61,19 +61,17 @@ class Membership:
 def enter(request: Any) -> None:
     """Finds the member; also for a request that was put aside while its sender gave the password again.
 
-    `has_fallen_out`: the account that this session had open is closed to it, so what was sent was not meant for another.
+    `has_fallen_out`: the account that this session had open is closed to it. No other one is opened in its place: what its
+    open pages still send is not meant for another account.
     """
     places = selectors.places_of(request.user.pk, sign_in.signed_in_at(request))
     request.member, request.has_fallen_out = None, False
     request.account_choices = [place for place in places if place.state == selectors.OPEN]
     request.invitations = [place for place in places if place.state == selectors.INVITED]
     wanted = request.session.get("account")
-    chosen = next((p for p in request.account_choices if p.account_id == wanted), None)
+    chosen = next((p for p in request.account_choices if wanted in {None, p.account_id}), None)
     if chosen is None:
-        request.has_fallen_out = wanted is not None
-        chosen = next(iter(request.account_choices), None)
-    if chosen is None:
-        request.has_fallen_out |= any(place.state == selectors.ENDED for place in places)
+        request.has_fallen_out = wanted is not None or any(place.state == selectors.ENDED for place in places)
         return
     request.session["account"] = chosen.account_id
     with tenant(chosen.account_id):

@@ -24,7 +24,7 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
-from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
@@ -141,8 +141,8 @@ def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
 
 
 @require_POST
-@page(is_module=False)
-def switch_account(request: MemberRequest) -> HttpResponse:
+@signed_in
+def switch_account(request: Any) -> HttpResponse:
     wanted = request.POST.get("account", "")
     if any(str(place.account_id) == wanted for place in request.account_choices):
         request.session["account"] = int(wanted)
