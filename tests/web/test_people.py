@@ -1,6 +1,7 @@
 """Nobody's account is taken over, and no account touches what its people are in another one."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -241,6 +242,7 @@ def test_somebody_else_who_is_signed_in_does_not_become_the_invited_person(cast:
     assert "charlie@other.example" in page and CEO in page and 'name="password"' not in page
     charlie.post(link(cast.account), {"password": OWN, "do": "accept"})
     assert member_of(cast.account).accepted_at is None and opens(charlie) == "Other Ltd"
+    assert charlie.post("/logout", {"next": link(cast.account)})["Location"] == link(cast.account)
 
 
 def test_a_proven_person_signs_in_and_accepts_a_second_account_with_their_password(cast: Cast) -> None:
@@ -318,6 +320,53 @@ def test_a_refused_invitation_leaves_nobody_behind(cast: Cast) -> None:
     confirmed(cast.alice).post("/settings/account/member", {"email": CEO, "role": "no such role"})
     assert cast.alice.call("POST", "members", {"email": CEO, "role": "no such role"}).status_code == 422
     assert all(m["email"] != CEO for m in cast.alice.get("members")["items"]) and mails_to(cast.account) == []
+
+
+def at_once(*calls: Callable[[], Any]) -> list[int]:
+    """The status codes of calls made at the same time."""
+    codes: list[int] = []
+
+    def run(call: Callable[[], Any]) -> None:
+        codes.append(call().status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=run, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(codes)
+
+
+def test_two_who_invite_the_same_person_at_once_make_one_membership(cast: Cast) -> None:
+    call = lambda: cast.alice.call("POST", "members", {"email": CEO})
+    assert at_once(*[call] * 4) == [201, 422, 422, 422]
+    assert len(mails_to(cast.account)) == 1
+
+
+def test_two_snapshots_at_once_are_taken_one_after_the_other(cast: Cast) -> None:
+    body = {"members": [{"external_id": str(n), "email": f"p{n}@acme.example"} for n in range(5)]}
+    assert at_once(*[lambda: cast.alice.call("PUT", "directory", body)] * 3) == [200, 200, 200]
+    assert len([m for m in cast.alice.get("members")["items"] if m["external_id"]]) == 5
+
+
+def test_one_link_opened_in_two_windows_at_once_is_used_once(cast: Cast) -> None:
+    invite(cast.alice)
+    path = link(cast.account)
+    calls = [
+        lambda word=word: Client().post(path, {"password": f"the {word} password", "do": "accept"}) for word in "abc"
+    ]
+    assert at_once(*calls) == [302, 410, 410]
+
+
+def test_the_operator_gives_a_password_to_an_address_that_was_only_invited_elsewhere(cast: Cast) -> None:
+    invite(cast.alice)
+    with tenant(cast.other.pk):
+        joining.add_member_as_operator(email=CEO, password="from the operator", built_in="administrator")
+    browser = sign_in(CEO, "from the operator")
+    assert opens(browser) == "Other Ltd"
+    browser.post(f"/invitations/{member_of(cast.account).uuid}", {"do": "accept"})
+    assert member_of(cast.account).accepted_at is None
 
 
 # ── what one account learns of and does to a person in another

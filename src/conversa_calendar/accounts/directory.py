@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import directory_groups, joining, permissions, services
 from conversa_calendar.accounts.directory_checks import Group, Person, Snapshot, Unfit, checked
-from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.services import DirectoryReport, Refused
 
 __all__ = ["Group", "Person", "Snapshot", "Unfit", "apply"]
@@ -37,6 +37,7 @@ def apply(
     """Makes the account's directory equal to the snapshot. Implausible removals are held: nothing changes. A dry run does
     the same and takes it back. Raises Unfit and Refused."""
     snapshot = checked(snapshot)
+    Account.objects.select_for_update(no_key=True).get(pk=actor.account_id)  # one snapshot after the other
     plan = _plan(snapshot)
     report = _report(plan, snapshot)
     if report.held and (is_dry_run or not confirm_removals):

@@ -7,6 +7,7 @@ differently, or takes another way, for an address that is known from another acc
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -161,10 +162,12 @@ def clean_name(name: str) -> str:
 
 def _joined(email: str, name: str, **more: object) -> Member:
     user = user_of(email)
-    if Member.objects.filter(user=user).exists():
-        raise Refused(_("%(email)s is already a member.") % {"email": user.email})
     member = Member(user=user, name=clean_name(name), **more)
-    member.save()
+    try:
+        with transaction.atomic():
+            member.save()
+    except IntegrityError as error:
+        raise Refused(_("%(email)s is already a member.") % {"email": user.email}) from error
     member_joined.send(Member, member=member)
     return member
 
