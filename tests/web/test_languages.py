@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 
 import conversa_calendar
-from conversa_calendar.accounts.models import User
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import views
 from conversa_calendar.calendars.models import OutgoingMail
@@ -41,7 +41,8 @@ def test_a_member_chooses_a_language_and_pages_follow(cast: Cast) -> None:
     form = browser.get("/settings").content.decode().partition('action="/settings/profile"')[2].partition("</form>")[0]
     assert '<option value="pt-br"' in form
     browser.post("/settings/profile", {"name": "Alice", "time_zone": "", "language": "pt-br"})
-    assert User.objects.get(pk=cast.alice.member.user_id).language == "pt-br"
+    with tenant(cast.account.pk):
+        assert Member.objects.get(pk=cast.alice.member.pk).language == "pt-br"
     shown = browser.get("/bookings").content.decode()
     assert "Agendamentos" in shown and 'lang="pt-br"' in shown and "Upcoming" not in shown
     browser.post("/settings/profile", {"name": "Alice", "time_zone": "", "language": "tlh"})
@@ -68,7 +69,8 @@ def test_visitors_get_pages_and_mails_in_their_language(
 
 
 def test_the_api_speaks_english_whoever_asks(cast: Cast) -> None:
-    User.objects.filter(pk=cast.alice.member.user_id).update(language="es")
+    with tenant(cast.account.pk):
+        Member.objects.filter(pk=cast.alice.member.pk).update(language="es")
     answer = cast.alice.call("POST", "booking-pages", {"title": ""})
     assert answer.json()["detail"] == "A page needs a title."
     assert dict(settings.LANGUAGES).keys() == {"en", *CATALOGUES}
