@@ -5,10 +5,10 @@ from typing import Any
 from ninja import Router
 from ninja.params.functions import Body
 
-from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.calendars import presenting, selectors, services
+from conversa_calendar.calendars import acts, presenting, selectors
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Calendar
 
 router = Router(tags=["calendars"])
@@ -17,7 +17,7 @@ WRITABLE = {"name", "color", "time_zone", "counts_busy", "hidden_types"}
 
 
 def shown(calendar: Calendar, level: str) -> Payload:
-    return presenting.calendar(calendar, level, services.assignment_items(calendar))
+    return presenting.calendar(calendar, level, selectors.assignment_items(calendar))
 
 
 @router.get("/calendars", summary="Calendars that the caller sees")
@@ -31,9 +31,9 @@ def list_calendars(request: ApiRequest, agent: str = "", team: str = "", inbox: 
 @scoped("calendars.manage")
 def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     caller = request.caller
-    calendar = services.create_calendar(
+    calendar = acts.add_calendar(
+        caller.viewer,
         name=str(payload.get("name", "")),
-        owner=caller.member,
         time_zone=str(payload.get("time_zone") or caller.member.account.time_zone),
         color=str(payload.get("color", "")),
     )
@@ -49,16 +49,16 @@ def get_calendar(request: ApiRequest, uuid: str) -> Payload:
 @router.patch("/calendars/{uuid}", summary="Rename or recolour a calendar")
 @scoped("calendars.manage")
 def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    calendar = _manageable(request, uuid)
+    acts.checked_calendar(Act.CHANGE_CALENDAR, request.caller.viewer, uuid)
     if unknown := set(payload) - WRITABLE:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
-    return shown(services.change_calendar(calendar, values=payload), "edit")
+    return shown(acts.change_calendar(request.caller.viewer, uuid, payload), "edit")
 
 
 @router.delete("/calendars/{uuid}", response={204: None}, summary="Take a native calendar away")
 @scoped("calendars.manage")
 def delete_calendar(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    services.delete_calendar(_manageable(request, uuid))
+    acts.delete_calendar(request.caller.viewer, uuid)
     return 204, None
 
 
@@ -66,24 +66,15 @@ def delete_calendar(request: ApiRequest, uuid: str) -> tuple[int, None]:
 @scoped("events.read")
 def get_assignments(request: ApiRequest, uuid: str) -> Payload:
     calendar, _level = selectors.calendar(request.caller.viewer, uuid)
-    return {"items": services.assignment_items(calendar)}
+    return {"items": selectors.assignment_items(calendar)}
 
 
 @router.put("/calendars/{uuid}/assignments", summary="Replace who sees a calendar")
 @scoped("calendars.manage")
 def put_assignments(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    calendar = _manageable(request, uuid)
+    acts.checked_calendar(Act.ASSIGN_CALENDAR, request.caller.viewer, uuid)
     items = payload.get("items")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Problem(422, "invalid", "Assignments are a list of {kind, id, level}.")
-    services.assign(calendar, items)
-    return {"items": services.assignment_items(calendar)}
-
-
-def _manageable(request: ApiRequest, uuid: str) -> Calendar:
-    """A calendar that the caller owns or manages. Raises NotFound, Problem."""
-    calendar, _level = selectors.calendar(request.caller.viewer, uuid)
-    member = request.caller.member
-    if calendar.owner_id != member.pk and not member.may(Permission.CALENDARS):
-        raise Problem(403, "forbidden", "Only the calendar's owner or who manages calendars can do that.")
-    return calendar
+    calendar = acts.assign_calendar(request.caller.viewer, uuid, items)
+    return {"items": selectors.assignment_items(calendar)}

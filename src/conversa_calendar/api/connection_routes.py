@@ -12,7 +12,8 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.calendars import selectors
+from conversa_calendar.calendars import acts
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.connections import consent, discovery
 from conversa_calendar.connections.models import Connection, Disconnect
@@ -111,7 +112,7 @@ def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Bo
 @router.get("/connections/{uuid}/disconnect-preview", summary="What disconnecting would do")
 @scoped(*MANAGE)
 def disconnect_preview(request: ApiRequest, uuid: str) -> Payload:
-    return disconnecting.preview(_connection(uuid))
+    return disconnecting.preview(_connection(uuid), request.caller.viewer)
 
 
 @router.delete("/connections/{uuid}", response={202: Payload}, summary="Disconnect a Google account")
@@ -147,9 +148,7 @@ def list_mirrors(request: ApiRequest) -> Payload:
 def publish(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     with tenant(account_id):
-        calendar, level = selectors.calendar(request.caller.viewer, uuid)
-        if level != "edit":
-            raise Problem(403, "forbidden", "Only who may change everything in a calendar can put it into Google.")
+        calendar = acts.checked_calendar(Act.PUBLISH_CALENDAR, request.caller.viewer, uuid)
         connection = _connection(str(payload.get("connection", "")))
     if publishing.needs_permission(connection):
         raise Problem(409, "permission_needed", "Google must allow it first: put it into Google once from Settings.")
@@ -196,7 +195,7 @@ def check(request: ApiRequest, uuid: str) -> Payload:
 @router.get("/mirrors/{uuid}/held", summary="Deletions that wait for a person")
 @scoped(*MANAGE)
 def list_held(request: ApiRequest, uuid: str) -> Payload:
-    return {"items": held.listed(_mirror(uuid))}
+    return {"items": held.listed(_mirror(uuid), request.caller.viewer)}
 
 
 @router.post("/mirrors/{uuid}/held", summary="Approve, keep here, or put back")

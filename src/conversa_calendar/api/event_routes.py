@@ -10,9 +10,8 @@ from ninja.params.functions import Body, Header, Query
 from conversa_calendar.api import idempotency
 from conversa_calendar.api.auth import ApiRequest, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.calendars import access, editing, history, occurrences, parsing, presenting, selectors, services
-from conversa_calendar.calendars.editing import Split
-from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars import access, acts, history, occurrences, parsing, presenting, selectors
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -41,11 +40,7 @@ def list_events(
     levels = {found.pk: level for found, level in pairs}
     calendars = [found for found, _level in pairs]
     if q and not since:
-        found = [
-            event
-            for event in selectors.search(calendars, q)
-            if not access.is_masked(event, event.calendar, viewer, levels[event.calendar_id])
-        ]
+        found = selectors.search(viewer, pairs, q)
         items = [presenting.event(e, e.calendar, viewer, levels[e.calendar_id]) | {"occurrence": None} for e in found]
         return {"items": items, "next_cursor": None}
     begin, end = _range(since, until)
@@ -64,7 +59,7 @@ def create_event(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
     caller = request.caller
-    return 201, idempotency.once(caller, idempotency_key, payload, lambda: _create(caller, payload))
+    return 201, idempotency.once(caller, idempotency_key, payload, lambda: _create(caller.viewer, payload))
 
 
 @router.get("/events/{uuid}", summary="One event")
@@ -85,33 +80,12 @@ def change_event(
     occurrence: str = "",
     if_match: str = Header("", alias="If-Match"),
 ) -> Payload:
-    caller = request.caller
-    event, calendar, level = _editable(caller, uuid)
-    notify, actor = str(payload.get("notify", "none")), caller.member
-    body = {name: value for name, value in payload.items() if name not in {"notify", "calendar", "references"}}
-    if "references" in payload:
-        event.references = parsing.references(payload)
-        event.save(update_fields=["references"])
-    if payload.get("calendar") and payload["calendar"] != str(calendar.uuid):
-        event, calendar = _move(caller, event, str(payload["calendar"]), notify, if_match)
-        if_match = ""
-    if not body:
-        return presenting.event(event, calendar, caller.viewer, level)
-    _check_content_rights(event, calendar, level, body)
-    edit = parsing.change(body, calendar)
-    options: Payload = {"actor": actor, "notify": notify, "if_match": if_match}
-    if event.kind != "series":
-        return _shown(editing.edit(event, edit, **options), caller)
-    match _scope(scope):
-        case "all":
-            return _shown(editing.edit(event, edit, **options), caller)
-        case "this":
-            return _shown(editing.edit_occurrence(event, _key(occurrence), edit, **options), caller)
-        case _:
-            done = editing.edit_following(event, _key(occurrence), edit, **options)
-            if isinstance(done, Split):
-                return {"event": _shown(done.event, caller), "previous": str(done.previous.uuid)}
-            return {"event": _shown(done, caller), "previous": str(done.uuid)}
+    viewer = request.caller.viewer
+    notify, part = str(payload.get("notify", "none")), _part(scope, occurrence)
+    done = acts.change(viewer, uuid, _asked(payload), part=part, notify=notify, if_match=if_match)
+    if isinstance(done, acts.Split):
+        return {"event": _shown(done.event, viewer), "previous": str(done.previous.uuid)}
+    return _shown(done, viewer)
 
 
 @router.delete("/events/{uuid}", response={204: None}, summary="Delete an event, one occurrence, following, or all")
@@ -124,22 +98,19 @@ def delete_event(
     notify: str = "none",
     if_match: str = Header("", alias="If-Match"),
 ) -> tuple[int, None]:
-    caller = request.caller
-    event, calendar, level = _editable(caller, uuid)
-    if level != "edit" or calendar.is_read_only:
-        raise Problem(403, "read_only", access.read_only_reason(event, calendar, level))
-    options: Payload = {"actor": caller.member, "notify": notify, "if_match": if_match}
-    if event.kind != "series":
-        editing.delete(event, **options)
-        return 204, None
-    match _scope(scope):
-        case "all":
-            editing.delete(event, **options)
-        case "this":
-            editing.delete_occurrence(event, _key(occurrence), **options)
-        case _:
-            editing.delete_following(event, _key(occurrence), **options)
+    part = _part(scope, occurrence)
+    acts.remove(request.caller.viewer, uuid, part=part, notify=notify, if_match=if_match)
     return 204, None
+
+
+@router.post("/events/{uuid}/respond", summary="Answer an invitation for its calendar")
+@scoped("events.write")
+def respond(
+    request: ApiRequest, uuid: str, payload: Payload = Body(...), if_match: str = Header("", alias="If-Match")
+) -> Payload:
+    viewer, response = request.caller.viewer, str(payload.get("response", ""))
+    event = acts.respond(viewer, uuid, response, comment=str(payload.get("comment", ""))[:1000], if_match=if_match)
+    return _shown(event, viewer)
 
 
 @router.get("/events/{uuid}/history", summary="Who changed what, on which side, and what sync did with it")
@@ -149,16 +120,15 @@ def event_history(request: ApiRequest, uuid: str) -> Payload:
         event, calendar, level = selectors.event(request.caller.viewer, uuid)
     except NotFound:
         event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
-    if access.is_masked(event, calendar, request.caller.viewer, level):
-        return {"items": []}
-    return {"items": [_entry(entry) for entry in selectors.history(event)]}
+    entries = selectors.history(request.caller.viewer, event, calendar, level)
+    return {"items": [_entry(entry) for entry in entries]}
 
 
 @router.post("/events/{uuid}/history/{entry_id}/use", summary="Use a value that did not stand in a conflict instead")
 @scoped("events.write")
-def use_instead(request: ApiRequest, uuid: str, entry_id: int) -> Payload:
-    event, _calendar, _level = _editable(request.caller, uuid)
-    return _shown(editing.use_instead(event, entry_id, actor=request.caller.member), request.caller)
+def use_instead(request: ApiRequest, uuid: str, entry_id: int, if_match: str = Header("", alias="If-Match")) -> Payload:
+    viewer = request.caller.viewer
+    return _shown(acts.use_instead(viewer, uuid, entry_id, if_match=if_match), viewer)
 
 
 @router.get("/trash", summary="What was deleted within thirty days")
@@ -175,11 +145,9 @@ def list_trash(request: ApiRequest) -> Payload:
 
 @router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")
 @scoped("events.write")
-def restore(request: ApiRequest, uuid: str) -> Payload:
-    event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
-    if level != "edit":
-        raise Problem(403, "read_only", access.read_only_reason(None, calendar, level))
-    return _shown(editing.restore(event, actor=request.caller.member), request.caller)
+def restore(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> Payload:
+    viewer = request.caller.viewer
+    return _shown(acts.restore(viewer, uuid, if_match=if_match), viewer)
 
 
 @router.get("/changes", summary="Every change once, in order")
@@ -204,51 +172,31 @@ def list_changes(request: ApiRequest, since: str = "") -> Payload:
     return {"items": items, "cursor": cursor, "next_cursor": cursor}
 
 
-def _create(caller: Any, payload: Payload) -> Payload:
-    calendar, level = selectors.calendar(caller.viewer, str(payload.get("calendar", "")))
-    if reason := access.read_only_reason(None, calendar, level):
-        raise Problem(403, "read_only", reason)
-    content = parsing.new_content(payload, calendar)
-    event = editing.create(
-        calendar,
-        content,
-        actor=caller.member,
+def _create(viewer: access.Viewer, payload: Payload) -> Payload:
+    event = acts.create(
+        viewer,
+        str(payload.get("calendar", "")),
+        lambda calendar: parsing.new_content(payload, calendar),
         notify=str(payload.get("notify", "none")),
         references=parsing.references(payload),
     )
-    services.remember_calendar(caller.member, calendar)
-    return _shown(event, caller)
+    return _shown(event, viewer)
 
 
-def _editable(caller: Any, uuid: str) -> tuple[Event, Calendar, str]:
-    event, calendar, level = selectors.event(caller.viewer, uuid)
-    if access.is_masked(event, calendar, caller.viewer, level):
-        raise Problem(403, "read_only", "You see only that this time is taken.")
-    return event, calendar, level
+def _asked(payload: Payload) -> acts.Asked:
+    """What a body asks of an event."""
+    body = {name: value for name, value in payload.items() if name not in {"notify", "calendar", "references"}}
+    return acts.Asked(
+        fields=frozenset(body),
+        edit=(lambda _event, calendar: parsing.change(body, calendar)) if body else None,
+        calendar=str(payload.get("calendar") or ""),
+        references=parsing.references(payload) if "references" in payload else None,
+    )
 
 
-def _check_content_rights(event: Event, calendar: Calendar, level: str, body: Payload) -> None:
-    """Refuses, before anything is stored, what this copy of the event may not change."""
-    reason = access.read_only_reason(event, calendar, level)
-    if not reason:
-        return
-    personal = {"reminders", "color", "transparency"}
-    is_guest_copy = level == "edit" and not calendar.is_read_only and event.event_type == "default"
-    if is_guest_copy and set(body) <= personal | {"attendees"}:
-        return
-    raise Problem(403, "read_only", reason)
-
-
-def _move(caller: Any, event: Event, target_uuid: str, notify: str, if_match: str) -> tuple[Event, Calendar]:
-    target, level = selectors.calendar(caller.viewer, target_uuid)
-    if reason := access.read_only_reason(None, target, level):
-        raise Problem(403, "read_only", reason)
-    return editing.move(event, target, actor=caller.member, notify=notify, if_match=if_match), target
-
-
-def _shown(event: Event, caller: Any) -> Payload:
-    found, calendar, level = selectors.event(caller.viewer, event.uuid)
-    return presenting.event(found, calendar, caller.viewer, level)
+def _shown(event: Event, viewer: access.Viewer) -> Payload:
+    found, calendar, level = selectors.event(viewer, event.uuid)
+    return presenting.event(found, calendar, viewer, level)
 
 
 def _occurrence(event: Event, row: selectors.Row, viewer: access.Viewer, level: str) -> Payload:
@@ -299,17 +247,11 @@ def _after(cursor: str) -> tuple[str, int, str]:
     return (at.replace(" ", "+"), int(number), key)
 
 
-def _scope(scope: str) -> str:
-    if scope not in {"this", "following", "all"}:
-        raise Problem(422, "scope_required", "For a series say scope=this, following or all.")
-    return scope
-
-
-def _key(occurrence: str) -> str:
+def _part(scope: str, occurrence: str) -> acts.Part:
     try:
-        return times.key_of_original_start(occurrence.replace(" ", "+"))
+        return acts.Part(scope, times.key_of_original_start(occurrence.replace(" ", "+")) if occurrence else "")
     except ValueError:
-        raise Invalid("occurrence", "Say which occurrence by its original start.") from None
+        return acts.Part(scope)
 
 
 def _entry(entry: Any) -> Payload:

@@ -8,7 +8,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.bookings.services import Taken
-from conversa_calendar.calendars.editing import Changed
+from conversa_calendar.calendars.acts import Changed, NotAllowed, ScopeNeeded
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent
@@ -44,6 +44,14 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(NotFound)
     def not_found(request: HttpRequest, error: NotFound) -> HttpResponse:
         return response(404, "not_found", "There is no such thing here.")
+
+    @api.exception_handler(NotAllowed)
+    def not_allowed(request: HttpRequest, error: NotAllowed) -> HttpResponse:
+        return response(403, error.refusal.code, error.refusal.reason)
+
+    @api.exception_handler(ScopeNeeded)
+    def scope_needed(request: HttpRequest, error: ScopeNeeded) -> HttpResponse:
+        return response(422, "scope_required", error.message)
 
     @api.exception_handler(Invalid)
     def invalid(request: HttpRequest, error: Invalid) -> HttpResponse:

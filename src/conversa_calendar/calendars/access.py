@@ -1,11 +1,12 @@
 """Who sees which calendar, how much of it, and what is masked."""
 
 import msgspec
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.calendars.models import LEVELS, ORDINARY_TYPES, Assignment, Calendar, Event
+from conversa_calendar.calendars.models import LEVELS, Assignment, Calendar, Event, History
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -43,33 +44,42 @@ def levels(viewer: Viewer) -> dict[int, str]:
 
 def is_masked(event: Event, calendar: Calendar, viewer: Viewer, level: str) -> bool:
     """Whether the viewer reads this event as “Busy”: by level, or because it is private to somebody else."""
-    if level == "busy":
+    return hides(event.is_private, private_owner_id(event, calendar), viewer, level)
+
+
+def is_entry_masked(entry: History, event: Event, calendar: Calendar, viewer: Viewer, level: str) -> bool:
+    """Whether an entry of an event's history is not for this viewer: it tells of an event that is private, or was then."""
+    return hides(event.is_private or entry.was_private, private_owner_id(event, calendar), viewer, level)
+
+
+def hides(is_private: bool, owner_id: int | None, viewer: Viewer, level: str) -> bool:
+    """The rule itself, for readers that have no Event: whether one at this level reads “Busy” where `owner_id` may read
+    what is private."""
+    if level not in LEVELS or level == "busy":
         return True
-    if not event.is_private:
-        return False
-    owner_id = calendar.owner_id if calendar.is_mirrored else (event.author_id or calendar.owner_id)
-    return not viewer.sees_private or owner_id != viewer.member.pk
+    return is_private and (not viewer.sees_private or owner_id != viewer.member.pk)
 
 
-def read_only_reason(event: Event | None, calendar: Calendar, level: str) -> str:
-    """Why the viewer cannot change the content; empty when they can."""
-    from django.utils.translation import gettext as _
+def private_owner_id(event: Event, calendar: Calendar) -> int | None:
+    """Who alone reads the event while it is private: the owner of its connection, or who made it where it lives only
+    here, unless it came from where that was somebody else."""
+    if event.private_for_id is not None:
+        return event.private_for_id
+    return calendar.owner_id if calendar.is_mirrored else event.author_id or calendar.owner_id
 
-    if level != "edit":
-        return _("You may see this calendar but not change it.")
-    if calendar.is_read_only:
-        return calendar.read_only_reason or _("This calendar is mirrored read only.")
-    if event is None:
-        return ""
-    if calendar.is_mirrored and event.event_type not in ORDINARY_TYPES:
-        return _("Google keeps events of this kind; change it there.")
-    facts = event.facts
-    if facts.is_locked:
-        return _("Google has locked this copy of the event.")
-    if not facts.is_own_copy and not event.content.guests_can.modify:
-        organizer = facts.organizer.email if facts.organizer else ""
-        return _("Only the organiser, %(organizer)s, can change this event.") % {"organizer": organizer}
-    return ""
+
+def keep_private(calendar: Calendar) -> None:
+    """Before a calendar becomes somebody else's, or ceases to be mirrored: what is private in it stays so to the same
+    person."""
+    rows = Event.objects.filter(calendar=calendar, is_private=True, private_for=None)
+    owner = Value(calendar.owner_id) if calendar.is_mirrored else Coalesce(F("author_id"), Value(calendar.owner_id))
+    rows.update(private_for=owner)
+
+
+def hides_from(calendar: Calendar, member: Member | None) -> bool:
+    """Whether a calendar holds anything that is private to somebody other than a member."""
+    rows = Event.objects.filter(calendar=calendar, is_private=True, deleted_at=None)
+    return any(private_owner_id(event, calendar) != (member.pk if member else None) for event in rows.iterator())
 
 
 def _is_allowed(viewer: Viewer, calendar: Calendar) -> bool:

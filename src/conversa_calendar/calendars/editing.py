@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import history, invitations, occurrences
+from conversa_calendar.calendars import access, history, invitations, occurrences
 from conversa_calendar.calendars.models import (
     BUSY_BLOCK,
     NOT_TAKEN,
@@ -165,11 +166,12 @@ def edit_following(
     check_content(tail, calendar)
     tail = _fitted(tail)
     moved = [
-        o for o in Event.objects.filter(series=series, deleted_at=None).order_by("pk") if _is_from(o.original_key, key)
+        o for o in Event.objects.filter(series=series, deleted_at=None).order_by("pk") if is_from(o.original_key, key)
     ]
     trimmed = msgspec.structs.replace(master, recurrence=recurrence.trim(master.start, master.recurrence, at.start))
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
     following.account_id, following.facts_json = series.account_id, series.facts_json
+    following.private_for = series.private_for
     following.notify, following.references = _notify(notify), series.references
     facts = msgspec.structs.replace(series.facts, ical_uid="", html_link="")
     following.facts_json = domain.encode(facts)
@@ -233,15 +235,16 @@ def delete_following(
     if series.calendar.is_mirrored and not series.facts.is_own_copy:
         raise Invalid("scope", _("Somebody else organises this series: remove single occurrences, or all of it."))
     for override in Event.objects.filter(series=series, deleted_at=None).order_by("pk"):
-        if _is_from(override.original_key, key):
+        if is_from(override.original_key, key):
             remove(override, by="cut")
     lines = recurrence.trim(master.start, master.recurrence, at.start)
     edit(series, lambda content: msgspec.structs.replace(content, recurrence=lines), actor=actor, notify=notify)
 
 
-def restore(event: Event, *, actor: Member | None) -> Event:
-    """Brings an event, with the overrides deleted with it, back from the trash."""
+def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
+    """Brings an event, with the overrides deleted with it, back from the trash. Raises Changed, Invalid."""
     event = _standing(event)
+    _match(event, if_match)
     if event.deleted_at is None:
         return event
     if event.calendar.deleted_at is not None:
@@ -277,13 +280,14 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
     check_content(event.content, target)
     event_moving.send(Event, event=event, source=source, target=target)
     for one in [event, *Event.objects.filter(series=event, deleted_at=None).order_by("pk")]:
+        _keep_reader(one, source, target)
         one.calendar = target
         one.notify = _notify(notify)
         one.revision += 1
         one.is_unsettled = target.is_mirrored
         one.sync_state = "pending" if target.is_mirrored else "native"
         one.changed_at = clock.now()
-        fields = ["calendar", "notify", "revision", "is_unsettled", "sync_state", "changed_at"]
+        fields = ["calendar", "private_for", "notify", "revision", "is_unsettled", "sync_state", "changed_at"]
         one.save(update_fields=fields)
         occurrences.rebuild(one, target.time_zone)
     history.record(event, side="local", cause="moved", actor=actor, note=f"{source.name} → {target.name}")
@@ -292,8 +296,10 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
     return event
 
 
-def respond(event: Event, email: str, response: str, *, actor: Member | None, comment: str = "") -> Event:
-    """Sets one guest's answer, as the guest. Raises Invalid for an unknown guest or answer."""
+def respond(
+    event: Event, email: str, response: str, *, actor: Member | None, comment: str = "", if_match: str = ""
+) -> Event:
+    """Sets one guest's answer, as the guest. Raises Invalid for an unknown guest or answer, Changed."""
     if response not in {"accepted", "tentative", "declined", "needsAction"}:
         raise Invalid("response", _("The answer can be accepted, tentative or declined."))
 
@@ -308,11 +314,27 @@ def respond(event: Event, email: str, response: str, *, actor: Member | None, co
         )
         return msgspec.structs.replace(content, attendees=guests)
 
-    return edit(event, answered, actor=actor, notify="all", cause="answered")
+    return edit(event, answered, actor=actor, notify="all", cause="answered", if_match=if_match)
 
 
-def use_instead(event: Event, entry_id: int, *, actor: Member | None) -> Event:
-    """Puts back the values that lost a conflict. Raises Invalid when the entry holds none."""
+def refer(event: Event, references: list[dict[str, Any]], *, actor: Member | None, if_match: str = "") -> Event:
+    """Says what an event is about, here only. Raises Changed, Invalid."""
+    event = _standing(event)
+    _match(event, if_match)
+    if event.deleted_at is not None:
+        raise Invalid("event", _("This event is in the trash; restore it first."))
+    if event.references == references:
+        return event
+    event.references = references
+    Event.objects.filter(pk=event.pk).update(references=references, revision=F("revision") + 1)
+    event.revision += 1
+    history.record(event, side="local", cause="references", actor=actor)
+    history.announce(event.calendar, [(event.uuid, "updated")])
+    return event
+
+
+def use_instead(event: Event, entry_id: int, *, actor: Member | None, if_match: str = "") -> Event:
+    """Puts back the values that lost a conflict. Raises Invalid when the entry holds none, Changed."""
     entry = History.objects.filter(pk=entry_id, event=event).first()
     if entry is None or not entry.lost:
         raise Invalid("entry", _("There is nothing to put back in this entry."))
@@ -322,7 +344,7 @@ def use_instead(event: Event, entry_id: int, *, actor: Member | None) -> Event:
             content = domain.from_readable(content, name, value)
         return content
 
-    return edit(event, put_back, actor=actor, cause="put back")
+    return edit(event, put_back, actor=actor, cause="put back", if_match=if_match)
 
 
 def remove(event: Event, *, by: str) -> None:
@@ -342,13 +364,17 @@ def remove(event: Event, *, by: str) -> None:
 
 def _locked(event: Event, if_match: str) -> Event:
     found = _standing(event)
-    if if_match and if_match not in {found.etag, "*"}:
-        raise Changed(found)
+    _match(found, if_match)
     if found.deleted_at is not None:
         raise Invalid("event", _("This event is in the trash; restore it first."))
     if found.calendar.is_mirrored and found.event_type not in ORDINARY_TYPES:
         raise Invalid("event", _("Google keeps events of this kind; change it there."))
     return found
+
+
+def _match(event: Event, if_match: str) -> None:
+    if if_match and if_match not in {event.etag, "*"}:
+        raise Changed(event)
 
 
 def _standing(event: Event) -> Event:
@@ -419,7 +445,8 @@ def _override(series: Event, key: str, content: Content, overridden: list[str], 
         event_type=series.event_type,
         ical_uid=series.ical_uid,
         overridden=overridden,
-        author=actor or series.author,
+        author=series.author or actor,
+        private_for=series.private_for,
     )
     override.account_id = series.account_id
     return override
@@ -487,12 +514,14 @@ def _reapply(
             content = msgspec.structs.replace(content, start=now_at, end=end)
         remove(override, by="cut")
         moved = _override(series, times.original_key(now_at), content, override.overridden, override.author)
+        moved.private_for = override.private_for
         _store(moved, calendar, content, is_new=True)
         history.record(moved, side="local", cause="carried over", actor=actor)
     occurrences.rebuild(series, calendar.time_zone)
 
 
-def _is_from(key: str, first: str) -> bool:
+def is_from(key: str, first: str) -> bool:
+    """Whether one occurrence's key is another's or comes after it."""
     return key[:8] > first[:8] or (key[:8] == first[:8] and key >= first)
 
 
@@ -503,6 +532,15 @@ def _renewed(content: Content) -> domain.Conference:
     if content.conference.state == "none":
         return content.conference
     return domain.Conference("pending", "", ids.new_uuid().hex)
+
+
+def _keep_reader(event: Event, source: Calendar, target: Calendar) -> None:
+    """Where it lives only here, an event is private to its author; one that had another reader, or comes from a provider,
+    keeps the one that it had."""
+    if target.is_mirrored:
+        event.private_for = None
+    elif event.is_private or event.author_id is None:
+        event.private_for_id = access.private_owner_id(event, source)
 
 
 def _notify(choice: str) -> str:

@@ -8,7 +8,7 @@ from django.db import connection
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import current_account
-from conversa_calendar.calendars.models import Calendar, Change, Event, History
+from conversa_calendar.calendars.models import PRIVATE, Calendar, Change, Event, History
 from conversa_calendar.domain.event import Content, changed_units, readable
 
 LIVE_CHANNEL = "conversa_live"
@@ -42,9 +42,15 @@ def record(
         actor=actor,
         note=note,
         revision=event.revision,
+        was_private=_is_private(event, before, after, lost),
     )
     entry.save()
     return entry
+
+
+def _is_private(event: Event, before: Content | None, after: Content | None, lost: dict[str, Any] | None) -> bool:
+    said = {content.visibility for content in (before, after) if content} | {(lost or {}).get("visibility")}
+    return event.is_private or not said.isdisjoint(PRIVATE)
 
 
 def announce(calendar: Calendar, changes: Iterable[tuple[UUID, str]], kind: str = "event") -> None:

@@ -30,6 +30,8 @@ SPEAK_FOR_SERIES = ("pending", "synced")
 NOBODYS_DELETIONS = ("disconnected", "remote", "moved")
 """Who deleted what no person here meant to delete at the provider: it is never sent."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
+PRIVATE = ("private", "confidential")
+"""Visibilities of what only one person reads."""
 LEVELS = ("busy", "details", "edit")
 LONG_SPAN = timedelta(days=7)
 
@@ -118,6 +120,8 @@ class Event(TenantModel):
     is_unsettled = models.BooleanField(default=False)
     notify = models.CharField(max_length=10, default="none")
     author = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    private_for = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    """Who alone reads it while it is private, where that is not whom its calendar says: it came from elsewhere."""
     references = models.JSONField(default=list)
     sync_state = models.CharField(max_length=10, default="native")
     sync_message = models.TextField(blank=True)
@@ -224,6 +228,8 @@ class History(TenantModel):
     lost = models.JSONField(default=dict)
     note = models.TextField(blank=True)
     revision = models.BigIntegerField(default=0)
+    was_private = models.BooleanField(default=False, db_default=False)
+    """Whether the event was private before or after: then the entry stays so, whatever becomes of the event."""
 
     class Meta:
         indexes = [

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.utils.translation import gettext as _
 
+from conversa_calendar.calendars.links import ADDRESS_MAX, is_web_address
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -14,6 +15,8 @@ from conversa_calendar.domain.event import Attendee, Conference, Content, Guests
 from conversa_calendar.domain.times import Day, Moment, Timed
 from conversa_calendar.kit import ids
 
+REFERENCE = {"kind": 100, "id": 500, "title": 500, "url": ADDRESS_MAX}
+"""What a reference holds, each with its longest text."""
 TEXTS = ("summary", "description", "location", "transparency", "visibility", "color", "status")
 FIELDS = {
     *TEXTS,
@@ -94,7 +97,15 @@ def references(body: dict[str, Any]) -> list[dict[str, Any]]:
     rows = body.get("references") or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) > 20:
         raise Invalid("references", _("References are a short list of {kind, id, title, url}."))
-    return [{name: str(row.get(name, ""))[:500] for name in ("kind", "id", "title", "url")} for row in rows]
+    found = [{name: row.get(name) or "" for name in REFERENCE} for row in rows]
+    for row in found:
+        for name, text in row.items():
+            if not isinstance(text, str | int) or len(str(text)) > REFERENCE[name]:
+                most = REFERENCE[name]
+                raise Invalid("references", _("A reference's %(name)s is a text of at most %(most)d characters.") % {"name": name, "most": most})  # fmt: skip
+        if row["url"] and not is_web_address(str(row["url"])):
+            raise Invalid("references", _("A reference's url is an http or https address."))
+    return [{name: str(text) for name, text in row.items()} for row in found]
 
 
 def _default_end(start: Moment) -> Moment:

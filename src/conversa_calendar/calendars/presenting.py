@@ -6,6 +6,8 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars import access
 from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.acts.rules import Act, authorise
+from conversa_calendar.calendars.links import web_address
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Attendee, Content
@@ -20,7 +22,7 @@ def event(
     if access.is_masked(shown, calendar, viewer, level):
         return _masked(shown, calendar, content)
     facts, (state, message) = shown.facts, shown.told
-    reason = access.read_only_reason(shown, calendar, level)
+    refused = authorise(Act.CHANGE, viewer, shown, calendar, level)
     return _frame(shown, calendar, content) | {
         "status": content.status,
         "summary": content.summary,
@@ -38,18 +40,20 @@ def event(
             "use_default": content.reminders.use_default,
             "overrides": [{"method": r.method, "minutes": r.minutes} for r in content.reminders.overrides],
         },
-        "conference": {"state": content.conference.state, "uri": content.conference.uri},
+        "conference": {"state": content.conference.state, "uri": web_address(content.conference.uri)},
         "guests_can": {
             "invite_others": content.guests_can.invite_others,
             "modify": content.guests_can.modify,
             "see_others": content.guests_can.see_others,
         },
-        "attachments": [{"url": a.url, "title": a.title, "mime_type": a.mime_type} for a in facts.attachments],
-        "references": shown.references,
+        "attachments": [
+            {"url": web_address(a.url), "title": a.title, "mime_type": a.mime_type} for a in facts.attachments
+        ],
+        "references": [row | {"url": web_address(row.get("url", ""))} for row in shown.references],
         "editable": {
-            "content": not reason,
-            "response": level == "edit" and not calendar.is_read_only and any(g.self for g in content.attendees),
-            "reason": reason,
+            "content": refused is None,
+            "response": authorise(Act.RESPOND, viewer, shown, calendar, level) is None,
+            "reason": refused.reason if refused else "",
         },
         "sync": {
             "state": state,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,16 @@ def filtered(
     ]
 
 
+def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
+    """A calendar's assignments as the API shows them."""
+    found = []
+    rows = Assignment.objects.filter(calendar=calendar).select_related("member__user", "team", "inbox").order_by("id")
+    for row in rows:
+        kind, target = ("agent", row.member) if row.member else ("team", row.team) if row.team else ("inbox", row.inbox)
+        found.append({"kind": kind, "id": str(target.uuid), "name": str(target), "level": row.level})
+    return found
+
+
 def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row]:
     """Materialised occurrences that overlap [since, until), ordered by start: (event id, key, start, end, dates)."""
     values: dict[str, Any] = {
@@ -147,14 +158,17 @@ def between(calendars: list[Calendar], since: datetime, until: datetime) -> list
     return [(found, row) for found, row in pairs if found.event_type not in found.calendar.hidden_types]
 
 
-def search(calendars: list[Calendar], text: str, limit: int = 50) -> list[Event]:
-    """Events whose title, place or description holds the text, latest first."""
+def search(viewer: Viewer, pairs: list[tuple[Calendar, str]], text: str, limit: int = 50) -> list[Event]:
+    """Events whose title, place or description holds the text and that read as they are to the viewer, latest first."""
+    levels = {calendar.pk: level for calendar, level in pairs}
     rows = Event.objects.select_related("calendar__owner", "series", "author").filter(
-        calendar__in=calendars, deleted_at=None
+        calendar_id__in=levels, deleted_at=None
     )
     plain = text.strip()[:100]
     found = rows.filter(Q(summary__icontains=plain) | Q(content_json__icontains=plain)).order_by("-starts_at")
-    return list(found.exclude(kind="override", content_json__contains='"status":"cancelled"')[:limit])
+    rows = found.exclude(kind="override", content_json__contains='"status":"cancelled"')[: limit * 4]
+    shown = (e for e in rows if not access.is_masked(e, e.calendar, viewer, levels[e.calendar_id]))
+    return list(islice(shown, limit))
 
 
 def trash(viewer: Viewer) -> list[tuple[Event, Calendar, str]]:
@@ -179,15 +193,18 @@ def activity(
     found = []
     for entry in rows.order_by("-pk")[:limit]:
         place = entry.event.calendar
-        is_masked = access.is_masked(entry.event, place, viewer, seen[place.pk])
+        is_masked = access.is_entry_masked(entry, entry.event, place, viewer, seen[place.pk])
         found.append((entry, entry.event, place, is_masked))
     return found
 
 
-def history(event: Event, limit: int = 100) -> list[History]:
-    """An event's entries with those of its series, latest first."""
+def history(viewer: Viewer, event: Event, calendar: Calendar, level: str, limit: int = 100) -> list[History]:
+    """An event's entries with those of its series, latest first, as far as the viewer may read them."""
+    if access.is_masked(event, calendar, viewer, level):
+        return []
     wanted = Q(event=event) | (Q(event=event.series) if event.series else Q())
-    return list(History.objects.filter(wanted).select_related("actor__user", "event").order_by("-at", "-id")[:limit])
+    rows = History.objects.filter(wanted).select_related("actor__user", "event").order_by("-at", "-id")[:limit]
+    return [entry for entry in rows if not access.is_entry_masked(entry, entry.event, calendar, viewer, level)]
 
 
 def content_at(event: Event, key: str) -> Content:

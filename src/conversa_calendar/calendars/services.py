@@ -1,4 +1,6 @@
-"""Writing calendars: native ones, names and colours, assignments, preferences, outgoing mail."""
+"""Writing calendars: native ones, names and colours, assignments; outgoing mail.
+
+Whoever acts for a person goes through `acts`, which asks first whether that person may."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +19,6 @@ from conversa_calendar.calendars.models import (
     Calendar,
     Event,
     OutgoingMail,
-    Preference,
 )
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.kit import backoff, clock
@@ -96,39 +97,6 @@ def unassign(group: Team | Inbox) -> None:
     rows.delete()
     for calendar in calendars:
         history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
-
-
-def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
-    """A calendar's assignments as the API shows them."""
-    found = []
-    rows = Assignment.objects.filter(calendar=calendar).select_related("member__user", "team", "inbox").order_by("id")
-    for row in rows:
-        kind, target = ("agent", row.member) if row.member else ("team", row.team) if row.team else ("inbox", row.inbox)
-        found.append({"kind": kind, "id": str(target.uuid), "name": str(target), "level": row.level})
-    return found
-
-
-def set_hidden(member: Member, calendar_ids: list[int]) -> None:
-    """Remembers which calendars a member does not want to see."""
-    preference = preference_of(member)
-    preference.hidden_calendars = calendar_ids
-    preference.save(update_fields=["hidden_calendars"])
-
-
-def preference_of(member: Member) -> Preference:
-    found = Preference.objects.filter(member=member).first()
-    if found is None:
-        found = Preference(member=member)
-        found.save()
-    return found
-
-
-def remember_calendar(member: Member, calendar: Calendar) -> None:
-    """The member's next new event is offered the same place."""
-    preference = preference_of(member)
-    if preference.last_calendar_id != calendar.pk:
-        preference.last_calendar = calendar
-        preference.save(update_fields=["last_calendar"])
 
 
 def send_mail(account_id: int) -> int:

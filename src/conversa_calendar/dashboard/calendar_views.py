@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.calendars import access, editing, ringing, selectors, services
+from conversa_calendar.calendars import access, acts, preferences, ringing, selectors
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
@@ -29,7 +30,7 @@ def calendar(request: MemberRequest) -> HttpResponse:
     """The grid with the calendars beside it, grouped by native and connection."""
     member = request.member
     pairs = selectors.visible(viewer(request))
-    hidden = set(services.preference_of(member).hidden_calendars)
+    hidden = set(preferences.preference_of(member).hidden_calendars)
     groups: dict[str, list[tuple[Calendar, str, bool]]] = {}
     for found, level in pairs:
         groups.setdefault(found.place, []).append((found, level, found.pk not in hidden))
@@ -73,7 +74,7 @@ def feed_json(request: MemberRequest) -> HttpResponse:
         team=request.GET.get("team", ""),
         inbox=request.GET.get("inbox", ""),
     )
-    hidden = set(services.preference_of(request.member).hidden_calendars)
+    hidden = set(preferences.preference_of(request.member).hidden_calendars)
     shown = [pair for pair in chosen if pair[0].pk not in hidden]
     return HttpResponse(feed.events(viewer(request), shown, since, until), content_type="application/json")
 
@@ -83,9 +84,9 @@ def feed_json(request: MemberRequest) -> HttpResponse:
 def toggle(request: MemberRequest, uuid: str) -> HttpResponse:
     """Shows or hides a calendar for this member."""
     found, _level = selectors.calendar(viewer(request), uuid)
-    preference = services.preference_of(request.member)
+    preference = preferences.preference_of(request.member)
     hidden = set(preference.hidden_calendars) ^ {found.pk}
-    services.set_hidden(request.member, sorted(hidden))
+    preferences.set_hidden(request.member, sorted(hidden))
     return HttpResponse(status=204)
 
 
@@ -93,19 +94,23 @@ def toggle(request: MemberRequest, uuid: str) -> HttpResponse:
 @page()
 def search(request: MemberRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
-    pairs = dict(selectors.visible(viewer(request)))
-    found = selectors.search(list(pairs), text) if text else []
-    levels = {calendar.pk: level for calendar, level in pairs.items()}
-    shown = [e for e in found if not access.is_masked(e, e.calendar, viewer(request), levels[e.calendar_id])]
+    pairs = selectors.visible(viewer(request))
+    shown = selectors.search(viewer(request), pairs, text) if text else []
     return render(request, "dashboard/search.html", {"events": shown, "q": text})
 
 
 @require_GET
 @page()
 def trash(request: MemberRequest) -> HttpResponse:
+    reader = viewer(request)
     rows = [
-        (event, found, access.is_masked(event, found, viewer(request), level), level == "edit")
-        for event, found, level in selectors.trash(viewer(request))
+        (
+            event,
+            found,
+            access.is_masked(event, found, reader, level),
+            acts.authorise(Act.RESTORE, reader, event, found, level) is None,
+        )
+        for event, found, level in selectors.trash(reader)
     ]
     return render(request, "dashboard/trash.html", {"rows": rows})
 
@@ -114,11 +119,8 @@ def trash(request: MemberRequest) -> HttpResponse:
 @page()
 def restore(request: MemberRequest, uuid: str) -> HttpResponse:
     """Undo of a deletion; from the trash page it returns there, from a notice it answers nothing."""
-    event, _calendar, level = selectors.event(viewer(request), uuid, is_deleted=True)
-    if level != "edit":
-        return HttpResponse(_("You may see this calendar but not change it."), status=403)
     try:
-        editing.restore(event, actor=request.member)
+        acts.restore(viewer(request), uuid)
     except Invalid as error:
         return HttpResponse(error.message, status=409)
     if request.headers.get("X-Requested-With") == "fetch":

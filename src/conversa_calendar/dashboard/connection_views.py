@@ -17,7 +17,8 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings.models import BookingPage
-from conversa_calendar.calendars import selectors, services
+from conversa_calendar.calendars import access, acts, selectors
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent, discovery, gateway
@@ -42,7 +43,7 @@ COOKIE = "__Host-connect" if settings.IS_HTTPS else "connect"
 def overview(request: MemberRequest) -> HttpResponse:
     """Every connected Google account with its calendars, and what needs a person."""
     context = {
-        "cards": _cards(),
+        "cards": _cards(viewer(request)),
         "invitable": accounts.present(),
         "is_configured": gateway.is_configured(),
         "live_url": live.address(request),
@@ -148,12 +149,11 @@ def publish(request: MemberRequest, uuid: str) -> HttpResponse:
     """Puts a native calendar into a new Google calendar: what would go out, then the permission, then the start."""
     member: Member = request.member
     with tenant(member.account_id):
-        calendar, level = selectors.calendar(viewer(request), uuid)
+        calendar = acts.checked_calendar(Act.PUBLISH_CALENDAR, viewer(request), uuid)
         usable = Connection.objects.filter(state="active").order_by("pk")
         context = {"calendar": calendar, "connections": list(usable), "preview": publishing.preview(calendar)}
         chosen = usable.filter(uuid=request.POST["connection"]).first() if request.POST.get("connection") else None
-    may_edit = level == "edit" and (calendar.owner_id == member.pk or member.may(Permission.CALENDARS))
-    if calendar.is_mirrored or not may_edit:
+    if calendar.is_mirrored:
         return render(request, "dashboard/not_found.html", status=404)
     if request.method == "GET":
         return render(request, "dashboard/publish.html", context)
@@ -209,7 +209,7 @@ def disconnect(request: MemberRequest, uuid: str) -> HttpResponse:
     if connection is None:
         return render(request, "dashboard/not_found.html", status=404)
     if request.method == "GET":
-        context = {"connection": connection, "preview": disconnecting.preview(connection)}
+        context = {"connection": connection, "preview": disconnecting.preview(connection, viewer(request))}
         return render(request, "dashboard/disconnect.html", context)
     answer: HttpResponse = _disconnected(request, connection)
     return answer
@@ -256,29 +256,24 @@ def held_list(request: MemberRequest, uuid: str) -> HttpResponse:
     mirror = Mirror.objects.select_related("calendar").filter(uuid=uuid).first()
     if mirror is None:
         return render(request, "dashboard/not_found.html", status=404)
-    return render(request, "dashboard/held.html", {"mirror": mirror, "rows": held.listed(mirror)})
+    return render(request, "dashboard/held.html", {"mirror": mirror, "rows": held.listed(mirror, viewer(request))})
 
 
 @require_http_methods(["GET", "POST"])
 @page()
 def assign(request: MemberRequest, uuid: str) -> HttpResponse:
     """Who sees a calendar, and how much."""
-    from conversa_calendar.calendars import selectors
-    from conversa_calendar.dashboard.guards import viewer
-
-    calendar, _level = selectors.calendar(viewer(request), uuid)
-    if calendar.owner_id != request.member.pk and not request.member.may(Permission.CALENDARS):
-        return HttpResponse(_("Only the calendar's owner or who manages calendars can do that."), status=403)
+    calendar = acts.checked_calendar(Act.ASSIGN_CALENDAR, viewer(request), uuid)
     if request.method == "POST":
         items = [
             {"kind": kind, "id": target, "level": request.POST[f"level:{kind}:{target}"]}
             for kind, _sep, target in (value.partition(":") for value in request.POST.getlist("assigned"))
             if request.POST.get(f"level:{kind}:{target}")
         ]
-        services.assign(calendar, items)
+        acts.assign_calendar(viewer(request), uuid, items)
         messages.success(request, _("Assigned."))
         return redirect("/settings" if request.POST.get("back") == "/settings" else "/connections")
-    known = {(item["kind"], item["id"]): item["level"] for item in services.assignment_items(calendar)}
+    known = {(item["kind"], item["id"]): item["level"] for item in selectors.assignment_items(calendar)}
     people = [("agent", m.uuid, str(m)) for m in accounts.members()]
     groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [
         ("inbox", i.uuid, i.name) for i in accounts.inboxes()
@@ -338,7 +333,7 @@ def ask(request: MemberRequest) -> HttpResponse:
     return redirect("calendar")
 
 
-def _cards() -> list[dict[str, Any]]:
+def _cards(reader: access.Viewer) -> list[dict[str, Any]]:
     cards = []
     connections = Connection.objects.select_related("owner__user").order_by("id")
     for connection in connections:
@@ -349,8 +344,8 @@ def _cards() -> list[dict[str, Any]]:
             {
                 "mirror": mirror,
                 "shown": presenting.mirror(mirror),
-                "assigned": services.assignment_items(mirror.calendar),
-                "held": held.listed(mirror)[:3] if mirror.state == "held" else [],
+                "assigned": selectors.assignment_items(mirror.calendar),
+                "held": held.listed(mirror, reader)[:3] if mirror.state == "held" else [],
                 "report": DeepCheck.objects.filter(mirror=mirror).exclude(finished_at=None).order_by("-id").first(),
             }
             for mirror in mirrors.order_by("id")

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import access, editing, selectors, services
+from conversa_calendar.calendars import acts, preferences, selectors
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
@@ -79,17 +80,15 @@ _DONE = {
 
 def _show(request: MemberRequest, target: UUID) -> None:
     found, _level = selectors.calendar(viewer(request), target)
-    hidden = set(services.preference_of(request.member).hidden_calendars) - {found.pk}
-    services.set_hidden(request.member, sorted(hidden))
+    hidden = set(preferences.preference_of(request.member).hidden_calendars) - {found.pk}
+    preferences.set_hidden(request.member, sorted(hidden))
 
 
 def _remove_copy(request: MemberRequest, target: UUID) -> None:
-    event, calendar, level = selectors.event(viewer(request), target)
-    if reason := access.read_only_reason(event, calendar, level):
-        raise Invalid("event", reason)
+    event, _calendar, _level = acts.readable(viewer(request), target, Act.CHANGE)
     if not questions.is_copy(event):
         raise Invalid("event", _("It does not stand twice any more, so it stays."))
-    editing.delete(event, actor=request.member)
+    acts.remove(viewer(request), target)
 
 
 def _mirror_action(action: str, mirror: Mirror) -> None:

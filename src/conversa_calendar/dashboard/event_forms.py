@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import parsing, services
+from conversa_calendar.calendars import parsing, preferences
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import repeats, times
@@ -35,7 +35,7 @@ def zone_of(member: Member) -> str:
 
 def default_calendar(member: Member, writable: list[Calendar]) -> Calendar | None:
     """Where a new event goes: the calendar used last, else an own mirrored one, else the first that can be written."""
-    last: Calendar | None = services.preference_of(member).last_calendar
+    last: Calendar | None = preferences.preference_of(member).last_calendar
     if last is not None and any(calendar.pk == last.pk for calendar in writable):
         return last
     mirrored = next((c for c in writable if c.is_mirrored and c.owner_id == member.pk), None)

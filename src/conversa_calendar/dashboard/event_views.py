@@ -1,6 +1,7 @@
 """The event dialog: open, create, change, move, delete with undo, answer, history."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +16,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.calendars import access, editing, parsing, presenting, selectors, services, wording
-from conversa_calendar.calendars.editing import Changed, Split
+from conversa_calendar.calendars import access, acts, parsing, presenting, selectors, wording
+from conversa_calendar.calendars.acts import Act, Asked, Changed, NotAllowed, Part, Split
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
@@ -30,26 +31,25 @@ from conversa_calendar.kit import clock
 from conversa_calendar.sync import why
 
 TAGS = {"a", "b", "i", "em", "strong", "u", "ul", "ol", "li", "br", "p", "span"}
+SCHEMES = {"http", "https", "mailto", "tel"}
+"""Where a link in a description may lead."""
 
 
 @require_http_methods(["GET", "POST"])
 @page()
 def create(request: MemberRequest) -> HttpResponse:
     """A form for a new event, filled from the selected time; posting creates it."""
-    pairs = _writable(request)
+    writable, post = acts.writable_calendars(viewer(request)), request.POST
     if request.method == "GET":
-        return _form(
-            request, None, pairs, event_forms.new_values(request.member, [c for c, _level in pairs], request.GET)
-        )
+        return _form(request, None, writable, event_forms.new_values(request.member, writable, request.GET))
+
+    def made(calendar: Calendar) -> Content:
+        return parsing.new_content(event_forms.body(post, calendar), calendar)
+
     try:
-        calendar, level = selectors.calendar(viewer(request), request.POST.get("calendar", ""))
-        if reason := access.read_only_reason(None, calendar, level):
-            raise Invalid("calendar", reason)
-        content = parsing.new_content(event_forms.body(request.POST, calendar), calendar)
-        event = editing.create(calendar, content, actor=request.member, notify=request.POST.get("notify", "none"))
-    except (Invalid, NotFound) as error:
-        return _form(request, None, pairs, event_forms.typed(request.POST), error)
-    services.remember_calendar(request.member, calendar)
+        event = acts.create(viewer(request), post.get("calendar", ""), made, notify=post.get("notify", "none"))
+    except (Invalid, NotFound, NotAllowed) as error:
+        return _form(request, None, writable, event_forms.typed(post), error)
     return _done(_("Created."), event=event)
 
 
@@ -59,8 +59,7 @@ def quick(request: MemberRequest) -> HttpResponse:
     """A typed sentence: what it will become while it is typed, and the event itself when it is sent. One that names
     guests opens the form instead, which asks whom to tell."""
     text = (request.POST or request.GET).get("text", "").strip()[:500]
-    writable = [calendar for calendar, _level in _writable(request)]
-    calendar = event_forms.default_calendar(request.member, writable)
+    calendar = event_forms.default_calendar(request.member, acts.writable_calendars(viewer(request)))
     if not text or calendar is None:
         return HttpResponse("" if calendar else _("There is no calendar that you may write to."))
     found = phrase.read(text, event_forms.civil_now(request.member))
@@ -75,7 +74,7 @@ def quick(request: MemberRequest) -> HttpResponse:
         response["HX-Trigger"] = json.dumps({"calendar:open": {"url": address}})
         return response
     try:
-        event = editing.create(calendar, content, actor=request.member)
+        event = acts.create(viewer(request), calendar.uuid, lambda _calendar: content)
     except Invalid as error:
         return HttpResponse(error.message, status=422)
     when = wording.when_in_words(content)
@@ -119,11 +118,12 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
         "repeats": wording.repeats_in_words(master.start, master.recurrence),
         "unconnected": team.unconnected(content),
         "description": nh3.clean(
-            shown["description"].replace("\n", "<br>"), tags=TAGS, link_rel="noopener nofollow ugc"
+            shown["description"].replace("\n", "<br>"), tags=TAGS, link_rel="noopener nofollow ugc", url_schemes=SCHEMES
         ),
         "is_masked": access.is_masked(event, calendar, viewer(request), level),
         "own": next((guest for guest in content.attendees if guest.self), None),
         "is_series": event.kind != "single",
+        "may_remove": acts.authorise(Act.REMOVE, viewer(request), event, calendar, level) is None,
         "answers": why.answers(event, calendar, content, viewer(request), level),
     }
     return render(request, "dashboard/event.html", context)
@@ -133,25 +133,24 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
 @page()
 def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     """The form of an event; saving says which part of a series it concerns."""
-    event, calendar, level = selectors.event(viewer(request), uuid)
+    event, _calendar, level = acts.readable(viewer(request), uuid, Act.CHANGE)
     key = (request.POST or request.GET).get("occurrence", "")
-    if reason := access.read_only_reason(event, calendar, level):
-        return HttpResponse(reason, status=403)
-    pairs = _writable(request)
+    writable = acts.writable_calendars(viewer(request))
     if request.method == "GET":
-        return _form(request, event, pairs, event_forms.values(event, selectors.content_at(event, key), key))
+        return _form(request, event, writable, event_forms.values(event, selectors.content_at(event, key), key))
     try:
-        return _save(request, event, calendar, key)
+        return _save(request, event, key)
     except Changed as conflict:
+        now = conflict.current
         context = {
-            "event": conflict.current,
+            "event": now,
             "key": key,
-            "now": presenting.event(conflict.current, calendar, viewer(request), level),
+            "now": presenting.event(now, now.calendar, viewer(request), level),
             "mine": request.POST.dict(),
         }
         return render(request, "dashboard/conflict.html", context, status=409)
     except (Invalid, NotFound) as error:
-        return _form(request, event, pairs, event_forms.typed(request.POST) | {"occurrence": key}, error)
+        return _form(request, event, writable, event_forms.typed(request.POST) | {"occurrence": key}, error)
 
 
 @require_POST
@@ -159,10 +158,8 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
 def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
     """A tile was dragged or resized: JSON {start, end, all_day, occurrence, scope, notify}; the answer says how to put it
     back, where one more such change can."""
-    event, calendar, level = selectors.event(viewer(request), uuid)
-    if reason := access.read_only_reason(event, calendar, level):
-        return JsonResponse({"message": reason}, status=403)
     try:
+        event, calendar, _level = acts.readable(viewer(request), uuid, Act.CHANGE)
         body = json.loads(request.body)
         zone = _zone_of(event, calendar)
         times_body = {
@@ -171,7 +168,9 @@ def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
         }
         key, scope = body.get("occurrence", ""), body.get("scope") or "this"
         before = event.content if scope == "all" else selectors.content_at(event, key)
-        changed = _apply(request, event, calendar, times_body, key, scope, body.get("notify") or "none")
+        changed = _apply(request, event, lambda _calendar: times_body, key, scope, body.get("notify") or "none")
+    except NotAllowed as error:
+        return JsonResponse({"message": error.refusal.reason}, status=403)
     except (Invalid, ValueError, KeyError, TypeError) as error:
         return JsonResponse({"message": str(error)}, status=422)
     undo = None if scope == "following" else _way_back(changed, before, body.get("notify") or "none")
@@ -182,35 +181,22 @@ def reschedule(request: MemberRequest, uuid: str) -> HttpResponse:
 @page()
 def delete(request: MemberRequest, uuid: str) -> HttpResponse:
     """Deletes an event, an occurrence, this and following, or a series; a notice offers to undo whole deletions."""
-    event, calendar, level = selectors.event(viewer(request), uuid)
-    if level != "edit" or calendar.is_read_only:
-        return HttpResponse(access.read_only_reason(event, calendar, level), status=403)
-    scope, key = request.POST.get("scope", "all"), request.POST.get("occurrence", "")
-    options: dict[str, Any] = {"actor": request.member, "notify": request.POST.get("notify", "none")}
+    event, _calendar, _level = selectors.event(viewer(request), uuid)
+    part = Part(request.POST.get("scope", "all"), request.POST.get("occurrence", ""))
+    target = event.series if event.series and part.scope == "all" else event
     try:
-        if event.kind != "series" or scope == "all":
-            target = event.series if event.kind == "override" and scope == "all" and event.series else event
-            editing.delete(target, **options)
-            return _done(_("Deleted."), undo=None if target.kind == "override" else target)
-        if scope == "following":
-            editing.delete_following(event, key, **options)
-        else:
-            editing.delete_occurrence(event, key, **options)
+        gone = acts.remove(viewer(request), target.uuid, part=part, notify=request.POST.get("notify", "none"))
     except Invalid as error:
         return HttpResponse(error.message, status=422)
-    return _done(_("Deleted."))
+    return _done(_("Deleted."), undo=gone)
 
 
 @require_POST
 @page()
 def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     """The calendar's own answer to an invitation."""
-    event, calendar, level = selectors.event(viewer(request), uuid)
-    own = next((guest for guest in event.content.attendees if guest.self), None)
-    if own is None or level != "edit" or calendar.is_read_only:
-        return HttpResponse(_("There is no invitation to answer here."), status=403)
     try:
-        editing.respond(event, own.email, request.POST.get("response", ""), actor=request.member)
+        acts.respond(viewer(request), uuid, request.POST.get("response", ""))
     except Invalid as error:
         return HttpResponse(error.message, status=422)
     return _done(_("Answered."))
@@ -223,65 +209,63 @@ def history(request: MemberRequest, uuid: str) -> HttpResponse:
         event, calendar, level = selectors.event(viewer(request), uuid)
     except NotFound:
         event, calendar, level = selectors.event(viewer(request), uuid, is_deleted=True)
-    is_masked = access.is_masked(event, calendar, viewer(request), level)
-    entries = [] if is_masked else selectors.history(event)
-    context = {"event": event, "entries": entries, "can_edit": level == "edit" and not calendar.is_read_only}
+    entries = selectors.history(viewer(request), event, calendar, level)
+    refused = acts.authorise(Act.USE_INSTEAD, viewer(request), event, calendar, level)
+    context = {"event": event, "entries": entries, "can_edit": refused is None and event.deleted_at is None}
     return render(request, "dashboard/history.html", context)
 
 
 @require_POST
 @page()
 def use_instead(request: MemberRequest, uuid: str, entry_id: int) -> HttpResponse:
-    event, calendar, level = selectors.event(viewer(request), uuid)
-    if reason := access.read_only_reason(event, calendar, level):
-        return HttpResponse(reason, status=403)
     try:
-        editing.use_instead(event, entry_id, actor=request.member)
+        acts.use_instead(viewer(request), uuid, entry_id)
     except Invalid as error:
         return HttpResponse(error.message, status=422)
     return _done(_("Put back."))
 
 
-def _save(request: MemberRequest, event: Event, calendar: Calendar, key: str) -> HttpResponse:
-    scope = request.POST.get("scope", "this") if event.kind == "series" else ""
-    target_uuid, etag = request.POST.get("calendar", ""), request.POST.get("etag", "")
-    if target_uuid and target_uuid != str(calendar.uuid) and event.kind != "override":
-        target, level = selectors.calendar(viewer(request), target_uuid)
-        if reason := access.read_only_reason(None, target, level):
-            raise Invalid("calendar", reason)
-        event = editing.move(event, target, actor=request.member, if_match=etag)
-        calendar, etag = target, ""
-    body = event_forms.body(request.POST, calendar, (event.series or event).content)
-    if scope == "this" or event.kind == "override":
-        body.pop("recurrence", None)
-    notify = request.POST.get("notify", "none")
-    changed = _apply(request, event, calendar, body, key, scope, notify, etag)
+def _save(request: MemberRequest, event: Event, key: str) -> HttpResponse:
+    post, known = request.POST, (event.series or event).content
+    scope = post.get("scope", "this") if event.kind == "series" else ""
+
+    def body(calendar: Calendar) -> dict[str, Any]:
+        found = event_forms.body(post, calendar, known)
+        if scope == "this" or event.kind == "override":
+            found.pop("recurrence", None)
+        return found
+
+    target = post.get("calendar", "") if event.kind != "override" else ""
+    options: dict[str, Any] = {"if_match": post.get("etag", ""), "target": target}
+    changed = _apply(request, event, body, key, scope, post.get("notify", "none"), **options)
     return _done(_("Saved."), event=changed)
 
 
 def _apply(
     request: MemberRequest,
     event: Event,
-    calendar: Calendar,
-    body: dict[str, Any],
+    body: Callable[[Calendar], dict[str, Any]],
     key: str,
     scope: str,
     notify: str,
     if_match: str = "",
+    target: str = "",
 ) -> Event:
-    change = parsing.change(body, calendar)
-    options: dict[str, Any] = {"actor": request.member, "notify": notify, "if_match": if_match}
-    if event.kind != "series" or scope == "all" or not key:
-        if event.kind == "series" and key:
-            change = _for_all(body, calendar, event, key)
-        return editing.edit(event, change, **options)
-    if scope == "following":
-        done = editing.edit_following(event, key, change, **options)
-        return done.event if isinstance(done, Split) else done
-    return editing.edit_occurrence(event, key, change, **options)
+    """What was typed or dragged, as an act; `body` says what it is where the event then lies."""
+    is_whole = scope == "all" or not key
+
+    def edit(found: Event, calendar: Calendar) -> acts.Edit:
+        if found.kind == "series" and is_whole and key:
+            return _for_all(body(calendar), calendar, found, key)
+        return parsing.change(body(calendar), calendar)
+
+    asked = Asked(frozenset(body(event.calendar)), edit, target)
+    part = Part("all" if is_whole else scope, key)
+    done = acts.change(viewer(request), event.uuid, asked, part=part, notify=notify, if_match=if_match)
+    return done.event if isinstance(done, Split) else done
 
 
-def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -> editing.Edit:
+def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -> acts.Edit:
     """An edit of all that was typed at one occurrence: its new times move the whole series by as much."""
     at = selectors.content_at(event, key)
     moved = parsing.change({n: v for n, v in body.items() if n in {"start", "end"}}, calendar)(at)
@@ -299,16 +283,16 @@ def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -
 def _form(
     request: MemberRequest,
     event: Event | None,
-    pairs: list[tuple[Calendar, str]],
+    writable: list[Calendar],
     values: dict[str, Any],
-    error: Invalid | NotFound | None = None,
+    error: Invalid | NotFound | NotAllowed | None = None,
 ) -> HttpResponse:
     context = {
         "event": event,
-        "calendars": [calendar for calendar, _level in pairs],
+        "calendars": writable,
         "v": values,
         "key": values.get("occurrence", ""),
-        "error": error if isinstance(error, Invalid) else None,
+        "error": "" if isinstance(error, NotFound) else str(error or ""),
         "freqs": _freqs(),
         "weekdays": [(day, date_format(wording.MONDAY + timedelta(days=day), "D")) for day in range(7)],
         "colors": feed.EVENT_COLORS,
@@ -331,11 +315,6 @@ def _done(message: str, event: Event | None = None, undo: Event | None = None, u
     response = HttpResponse(status=204)
     response["HX-Trigger"] = json.dumps({"calendar:done": news})
     return response
-
-
-def _writable(request: MemberRequest) -> list[tuple[Calendar, str]]:
-    """The calendars that a member may put events into."""
-    return [(c, level) for c, level in selectors.visible(viewer(request)) if level == "edit" and not c.is_read_only]
 
 
 def _way_back(changed: Event, before: Content, notify: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import current_account
-from conversa_calendar.calendars import selectors
+from conversa_calendar.calendars import access, selectors
 from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.acts import Act, Standing, refusal
 from conversa_calendar.calendars.models import LONG_SPAN, NOT_TAKEN, SPEAK_FOR_SERIES, Calendar
 from conversa_calendar.kit import clock
 
@@ -39,7 +40,7 @@ _QUERY = """
           AND o.is_long AND o.starts_at < %(early)s AND o.ends_at > %(since)s
     )
     , facts AS MATERIALIZED (
-        SELECT e.id, e.uuid::text AS uuid, e.calendar_id, e.kind, e.summary, e.is_private, e.author_id, e.ical_uid, e.event_type,
+        SELECT e.id, e.uuid::text AS uuid, e.calendar_id, e.kind, e.summary, e.is_private, e.author_id, e.private_for_id, e.ical_uid, e.event_type,
                CASE WHEN e.kind = 'override' AND e.sync_state = ANY(%(speaking)s) THEN COALESCE((
                    SELECT m.sync_state FROM calendars_event m
                    WHERE m.account_id = e.account_id AND m.id = e.series_id AND m.sync_state = ANY(%(not_taken)s)
@@ -48,14 +49,17 @@ _QUERY = """
                e.content_json LIKE '%%"transparency":"transparent"%%' AS is_free,
                e.facts_json LIKE '%%"organizer":{%%"self":true%%' AS is_own,
                e.content_json LIKE '%%"self":true%%"declined"%%' AS is_declined,
-               e.content_json LIKE '%%"attendees":[{%%' AS has_guests
+               e.content_json LIKE '%%"attendees":[{%%' AS has_guests,
+               e.facts_json NOT LIKE '%%"organizer":{%%' OR e.facts_json LIKE '%%"organizer":{%%"self":true%%'
+                   OR e.content_json LIKE '%%"guests_can":{%%"modify":true%%' AS is_open,
+               e.facts_json LIKE '%%"is_locked":true%%' AS is_locked
         FROM calendars_event e
         WHERE e.account_id = %(account)s AND e.id IN (SELECT event_id FROM spans)
     )
     SELECT s.original_key, to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
            to_char(s.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.start_date, s.end_date, e.uuid, e.calendar_id, e.kind, e.summary,
            e.is_private, e.author_id, e.ical_uid, e.event_type, e.sync_state, e.original_key,
-           e.color, e.is_free, e.is_own, e.is_declined, e.has_guests
+           e.color, e.is_free, e.is_own, e.is_declined, e.has_guests, e.private_for_id, e.is_open, e.is_locked
     FROM spans s JOIN facts e ON e.id = s.event_id
     ORDER BY s.starts_at, e.id
 """
@@ -97,7 +101,8 @@ def tiles(viewer: Viewer, pairs: list[tuple[Calendar, str]], since: datetime, un
         if shown is None:
             shown = of_event[row[5]] = _shown(row, calendar, levels[calendar.pk], viewer)
         tile = shown | _when(row)
-        key = (row[11] or row[5], row[14] or row[0] or row[1])
+        uid = "" if tile["masked"] else row[11]  # of a time that is only taken, nobody learns which meeting it is
+        key = (uid or row[5], row[14] or row[0] or row[1])
         known = found.get(key)
         if known is None:
             found[key] = tile
@@ -117,20 +122,29 @@ def _when(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _shown(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer) -> dict[str, Any]:
     """What all occurrences of an event have in common."""
-    owner_id = calendar.owner_id if calendar.is_mirrored else (row[10] or calendar.owner_id)
-    is_masked = level == "busy" or (row[9] and owner_id != viewer.member.pk)
+    owner_id = row[20] or (calendar.owner_id if calendar.is_mirrored else row[10] or calendar.owner_id)
+    is_masked = access.hides(row[9], owner_id, viewer, level)
+    stands = Standing(
+        level=level,
+        is_mirrored=calendar.is_mirrored,
+        is_read_only=calendar.is_read_only,
+        is_masked=is_masked,
+        event_type=row[12],
+        is_own_copy=bool(row[21]),
+        is_locked=bool(row[22]),
+    )
     return {
         "title": _("Busy") if is_masked else row[8] or _("(No title)"),
         "color": "#8b8d98" if is_masked else EVENT_COLORS.get(row[15] or "", calendar.color),
-        "editable": level == "edit" and not calendar.is_read_only and not is_masked and row[12] == "default",
+        "editable": refusal(Act.CHANGE, stands) is None,
         "event": row[5],
         "kind": row[7],
         "calendars": [calendar.name],
         "masked": is_masked,
         "free": bool(row[16]),
-        "declined": bool(row[18]),
+        "declined": bool(row[18]) and not is_masked,
         "state": row[13],
-        "own": bool(row[17]),
+        "own": bool(row[17]) and not is_masked,
         "guests": bool(row[19]) and not is_masked,
     }
 
@@ -138,7 +152,7 @@ def _shown(row: tuple[Any, ...], calendar: Calendar, level: str, viewer: Viewer)
 def _join(known: dict[str, Any], other: dict[str, Any]) -> None:
     """The same meeting in another calendar: named on the one tile; edits go to the organiser's copy."""
     names = [*known["calendars"], *(name for name in other["calendars"] if name not in known["calendars"])]
-    if (other["own"] and not known["own"]) or (known["masked"] and not other["masked"]):
+    if other["own"] and not known["own"]:
         known.update(other)
     known["calendars"] = names
 
@@ -176,6 +190,9 @@ def _beyond(
             event.facts.is_own_copy,
             False,
             bool(event.content.attendees),
+            event.private_for_id,
+            event.facts.is_own_copy or event.content.guests_can.modify,
+            event.facts.is_locked,
         )
         whole = (*values, *more, *flags)
         found.append(_shown(whole, event.calendar, levels[event.calendar_id], viewer) | _when(whole))

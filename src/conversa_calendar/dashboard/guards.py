@@ -19,6 +19,7 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.selectors import Place
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.acts import NotAllowed
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.dashboard.middleware import enter
 
@@ -65,6 +66,8 @@ def page(
                 return tenancy.in_tenant(member.account_id, lambda: view(request, *args, **kwargs))
             except NotFound:
                 return HttpResponseNotFound(render(request, "dashboard/not_found.html").content)
+            except NotAllowed as error:
+                return HttpResponse(error.refusal.reason, status=403, content_type="text/plain; charset=utf-8")
 
         guarded.conversa_rule = str(permission or "member")  # type: ignore[attr-defined]
         return guarded

@@ -17,10 +17,10 @@ from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, invitations, ringing, welcoming, wording
+from conversa_calendar.calendars import acts, invitations, preferences, ringing, welcoming, wording
 from conversa_calendar.calendars import selectors as calendars
-from conversa_calendar.calendars import services as calendar_services
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.acts import Act
+from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import sessions
@@ -43,15 +43,14 @@ def overview(request: MemberRequest) -> HttpResponse:
     is_manager = member.may(ACCOUNT)
     context = {
         "languages": settings.LANGUAGES,
-        "ringing": calendar_services.preference_of(member).ringing_calendars,
+        "ringing": preferences.preference_of(member).ringing_calendars,
         "is_manager": is_manager,
-        "may_connect": member.may(Permission.INTEGRATIONS),
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
         "role_names": {permissions.ADMINISTRATOR: _("Administrator"), permissions.AGENT: _("Agent")},
         "teams": selectors.teams(),
         "inboxes": selectors.inboxes(),
-        "calendars": calendars.visible(viewer(request)) if member.account.is_open else [],
+        "calendars": _calendars(request) if member.account.is_open else [],
         "tokens": ApiToken.objects.filter(account=member.account, revoked_at=None) if is_manager else [],
         "affected": {
             "connections": Connection.objects.count(),
@@ -119,24 +118,20 @@ def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
     post = request.POST
     try:
         if uuid == "new":
-            calendar_services.create_calendar(
-                name=post.get("name", ""), owner=request.member, time_zone=request.member.account.time_zone
-            )
+            zone = request.member.account.time_zone
+            acts.add_calendar(viewer(request), name=post.get("name", ""), time_zone=zone)
+        elif post.get("do") == "delete":
+            acts.delete_calendar(viewer(request), uuid)
         else:
-            found, _level = calendars.calendar(viewer(request), uuid)
-            if found.owner_id != request.member.pk and not request.member.may(Permission.CALENDARS):
-                raise Invalid("calendar", _("Only the calendar's owner or who manages calendars can do that."))
-            if post.get("do") == "delete":
-                calendar_services.delete_calendar(found)
-            else:
-                values: dict[str, Any] = {name: post[name] for name in ("name", "color") if post.get(name)}
-                if "switches" in post:
-                    hidden = [kind for kind in HIDEABLE if not post.get(f"show:{kind}")]
-                    values |= {"counts_busy": "counts_busy" in post}
-                    values |= {"hidden_types": hidden} if found.is_mirrored else {}
-                calendar_services.change_calendar(found, values=values)
-    except Invalid as error:
-        messages.error(request, error.message)
+            found = acts.checked_calendar(Act.CHANGE_CALENDAR, viewer(request), uuid)
+            values: dict[str, Any] = {name: post[name] for name in ("name", "color") if post.get(name)}
+            if "switches" in post:
+                hidden = [kind for kind in HIDEABLE if not post.get(f"show:{kind}")]
+                values |= {"counts_busy": "counts_busy" in post}
+                values |= {"hidden_types": hidden} if found.is_mirrored else {}
+            acts.change_calendar(viewer(request), uuid, values)
+    except (Invalid, Refused) as error:
+        messages.error(request, str(error))
     return redirect("settings")
 
 
@@ -163,7 +158,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
             return render(request, "dashboard/not_found.html", status=404)
         if request.method == "POST":
             try:
-                event = editing.respond(event, email, request.POST.get("response", ""), actor=None)
+                event = acts.answer(event, email, request.POST.get("response", ""))
             except Invalid as error:
                 return HttpResponse(error.message, status=422)
         guest = next(g for g in event.content.attendees if g.email.lower() == email.lower())
@@ -174,6 +169,16 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
             "is_saved": request.method == "POST",
         }
         return render(request, "dashboard/answer.html", context)
+
+
+def _calendars(request: MemberRequest) -> list[tuple[Calendar, bool, bool]]:
+    """The calendars that a member sees, with whether they may change each and put it into Google."""
+    wanted, reader = (Act.CHANGE_CALENDAR, Act.PUBLISH_CALENDAR), viewer(request)
+    rows = []
+    for found, level in calendars.visible(reader):
+        may_change, may_publish = (acts.authorise(act, reader, None, found, level) is None for act in wanted)
+        rows.append((found, may_change, may_publish and request.member.may(Permission.INTEGRATIONS)))
+    return rows
 
 
 def _change(request: MemberRequest, what: str) -> None:

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import access, history
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway
@@ -31,7 +32,7 @@ PURGE_CHUNK = 50
 log = logging.getLogger(__name__)
 
 
-def preview(connection: Connection) -> dict[str, Any]:
+def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     """What a disconnect would do, in numbers, per disposition."""
     mirrors = list(Mirror.objects.filter(connection=connection, is_selected=True).select_related("calendar"))
     calendars = [mirror.calendar for mirror in mirrors]
@@ -39,7 +40,8 @@ def preview(connection: Connection) -> dict[str, Any]:
     ours = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None).exclude(event=None)
     own = rows.filter(pk__in=ours.values("event_id"))
     upcoming = own.filter(ends_at__gt=clock.now())
-    with_guests = [event for event in upcoming if event.content.attendees]
+    with_guests = [event for event in upcoming.select_related("calendar") if event.content.attendees]
+    levels = access.levels(viewer)
     return {
         "email": connection.email,
         "calendars": [{"id": str(m.calendar.uuid), "name": m.calendar.name} for m in mirrors],
@@ -49,7 +51,9 @@ def preview(connection: Connection) -> dict[str, Any]:
         "unsent": Event.objects.filter(calendar__in=calendars, is_unsettled=True).count(),
         "purge": {
             "unchanged": sum(1 for event in own if event not in with_guests),
-            "with_guests": [{"id": str(event.uuid), "summary": event.summary} for event in with_guests],
+            "with_guests": [
+                {"id": str(event.uuid), "summary": _titled(event, viewer, levels)} for event in with_guests
+            ],
         },
         "booking_pages": [],
         "bookings": [],
@@ -57,6 +61,11 @@ def preview(connection: Connection) -> dict[str, Any]:
         .exclude(connection_uuid=connection.uuid)
         .exists(),
     }
+
+
+def _titled(event: Event, viewer: Viewer, levels: dict[int, str]) -> str:
+    level = levels.get(event.calendar_id, "busy")
+    return _("Busy") if access.is_masked(event, event.calendar, viewer, level) else event.summary
 
 
 def start(

@@ -5,7 +5,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import editing, history
+from conversa_calendar.calendars import access, editing, history
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.kit import clock
@@ -15,13 +16,14 @@ from conversa_calendar.sync.models import Link, Mirror
 ACTIONS = ("approve", "keep", "put_back")
 
 
-def listed(mirror: Mirror) -> list[dict[str, Any]]:
-    """The held events with the side on which they were deleted."""
+def listed(mirror: Mirror, viewer: Viewer) -> list[dict[str, Any]]:
+    """The held events with the side on which they were deleted; what is private to somebody else reads “Busy”."""
+    level = access.levels(viewer).get(mirror.calendar_id, "busy")
     rows = Link.objects.filter(mirror=mirror, is_held=True).exclude(event=None).select_related("event").order_by("id")
     return [
         {
             "event": str(link.event.uuid),
-            "summary": link.event.summary,
+            "summary": _titled(link.event, mirror, viewer, level),
             "starts_at": link.event.starts_at,
             "deleted_at": "google" if link.remote_deleted_at else "here",
             "since": link.remote_deleted_at or link.event.deleted_at,
@@ -29,6 +31,10 @@ def listed(mirror: Mirror) -> list[dict[str, Any]]:
         for link in rows
         if link.event is not None
     ]
+
+
+def _titled(event: Event, mirror: Mirror, viewer: Viewer, level: str) -> str:
+    return _("Busy") if access.is_masked(event, mirror.calendar, viewer, level) else event.summary
 
 
 def decide(mirror: Mirror, action: str, actor: Member) -> int:

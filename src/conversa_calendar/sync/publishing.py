@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import discovery, gateway
@@ -69,6 +69,9 @@ def _checked(calendar_uuid: str, connection_uuid: str) -> tuple[Calendar, Connec
         raise Invalid("calendar", _("Only a calendar that lives only here can be put into Google."))
     if Mirror.objects.filter(calendar=calendar).exists():
         raise Invalid("calendar", _("This calendar belongs to a Google calendar already: choose that one again."))
+    if connection is not None and access.hides_from(calendar, connection.owner):
+        says = _("It holds private events of somebody else, which the owner of that Google account would read there.")
+        raise Invalid("calendar", says)
     if connection is None or connection.state != ACTIVE:
         raise Invalid("connection", _("This Google account must be reconnected first."))
     if needs_permission(connection):

@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import current_account
-from conversa_calendar.calendars import access, selectors, services
+from conversa_calendar.calendars import access, preferences, selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Assignment, Event
 from conversa_calendar.connections.models import Connection, Grant
@@ -56,7 +56,7 @@ def _appearing(mirror: Mirror, viewer: Viewer) -> list[Finding]:
     if not state.is_good:
         return [state]
     found = []
-    if calendar.pk in services.preference_of(viewer.member).hidden_calendars:
+    if calendar.pk in preferences.preference_of(viewer.member).hidden_calendars:
         says = _("You have hidden this calendar on your calendar page.")
         found.append(Finding(calendar.name, False, says, action="show", target=str(calendar.uuid)))
     if not Assignment.objects.filter(calendar=calendar).exists():

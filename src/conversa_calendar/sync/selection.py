@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, history, services
+from conversa_calendar.calendars import access, editing, history, services
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway
@@ -17,7 +17,7 @@ from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync import busy, leases, moving, triggers
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
-from conversa_calendar.sync.session import ACCESS_ORDER, WRITER_ACCESS
+from conversa_calendar.sync.session import ACCESS_ORDER, SEES_EVERYTHING, WRITER_ACCESS
 
 REHEARSAL_PAGES_MAX = 4
 
@@ -144,6 +144,7 @@ def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
         deleted.filter(is_unsettled=True).values_list("pk", flat=True)
     )  # by a person: they stay what they are
     counts = {"kept": rows.count(), "removed": 0}
+    access.keep_private(calendar)
     if disposition == "remove":
         counts["removed"] = _put_aside(mirror)
         counts["kept"] = rows.count()
@@ -232,12 +233,15 @@ def confirm_access(mirror: Mirror, access: str) -> None:
 def dress(mirror: Mirror) -> None:
     """Writes onto the calendar what its mirror means for people: where it lives and whether it can be changed."""
     calendar = mirror.calendar
+    owner = mirror.connection.owner if mirror.connection else calendar.owner
+    if owner != calendar.owner or not calendar.is_mirrored:
+        access.keep_private(calendar)
     is_writable = mirror.mode == TWO_WAY and mirror.access in WRITER_ACCESS
     calendar.is_mirrored = True
     calendar.is_read_only = not is_writable
     calendar.read_only_reason = "" if is_writable else _("This calendar is mirrored read only.")
     calendar.place = f"Google · {mirror.connection.email}" if mirror.connection else "Google"
-    calendar.owner = mirror.connection.owner if mirror.connection else calendar.owner
+    calendar.owner = owner
     calendar.deleted_at = None
     fields = ["is_mirrored", "is_read_only", "read_only_reason", "place", "owner", "deleted_at"]
     calendar.save(update_fields=fields)
@@ -279,6 +283,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
     """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
     is_other = mirror.connection_id != connection.pk
     if is_other:
+        _let_read(mirror, connection, row)
         leases.break_off(mirror.pk)  # a run that began with the former one's access stores nothing more
         # what is personal (reminders, the own answer, the colour) is the new one's, whatever the etags say
         Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
@@ -301,6 +306,16 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
     triggers.activate([mirror.pk], is_active=True)
     triggers.wake([mirror.pk], is_pull=True)
     history.wake("connections")
+
+
+def _let_read(mirror: Mirror, connection: Connection, row: DiscoveredCalendar) -> None:
+    """Whoever takes a calendar over and sees its private events at Google reads them here as well; with less access, what
+    is known of them here stays with whom it was."""
+    former = mirror.calendar.owner
+    access.keep_private(mirror.calendar)
+    if row.access in SEES_EVERYTHING and former != connection.owner:
+        linked = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).values("event_id")
+        Event.objects.filter(pk__in=linked, private_for=former).update(private_for=connection.owner)
 
 
 def _wake_dormant(mirror: Mirror) -> None:

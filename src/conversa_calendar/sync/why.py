@@ -4,6 +4,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars import access
+from conversa_calendar.calendars.acts import Act, authorise
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content
 from conversa_calendar.kit import clock
@@ -25,8 +26,8 @@ def answers(event: Event, calendar: Calendar, content: Content, viewer: access.V
     if access.is_masked(event, calendar, viewer, level):
         return []
     found = [Answer(_("Why is it here?"), _origin(event, calendar)), _busy(event, calendar, content)]
-    if reason := access.read_only_reason(event, calendar, level):
-        found.append(Answer(_("Why can I not change it?"), reason))
+    if refused := authorise(Act.CHANGE, viewer, event, calendar, level):
+        found.append(Answer(_("Why can I not change it?"), refused.reason))
     mirror = Mirror.objects.select_related("connection").filter(calendar=calendar, is_selected=True).first()
     if mirror is not None:
         found.append(_at_google(event, mirror))
@@ -98,9 +99,11 @@ def _waits(event: Event, mirror: Mirror) -> str:
 
 
 def _copies(event: Event, viewer: access.Viewer) -> int:
-    """How many other calendars that the viewer sees hold the same meeting."""
+    """How many other calendars hold the same meeting in the viewer's sight; of one that reads “Busy” nobody knows."""
     if not event.ical_uid:
         return 0
+    levels = access.levels(viewer)
     same = Event.objects.filter(ical_uid=event.ical_uid, original_key=event.original_key, deleted_at=None)
-    same = same.filter(calendar_id__in=access.levels(viewer))
-    return same.exclude(calendar_id=event.calendar_id).values("calendar_id").distinct().count()
+    same = same.filter(calendar_id__in=levels).exclude(calendar_id=event.calendar_id).select_related("calendar")
+    shown = (e for e in same if not access.is_masked(e, e.calendar, viewer, levels[e.calendar_id]))
+    return len({found.calendar_id for found in shown})

@@ -10,6 +10,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from conversa_calendar.calendars.links import web_address
+
 register = template.Library()
 
 GOOD, BUSY, BAD = "state-good", "state-busy", "state-bad"
@@ -157,6 +159,7 @@ def cause_words(cause: str) -> str:
         "rescheduled": _("Booking moved"),
         "guests added": _("Guests added"),
         "put back": _("Put back"),
+        "references": _("What it is about was changed"),
         "held: approve": _("Deletion approved"),
         "held: keep": _("Kept here"),
         "held: put_back": _("Put back"),
@@ -191,6 +194,12 @@ def push_words(reason: str) -> str:
     if reason.startswith("push."):
         return _("Google refuses this installation's address")
     return reason
+
+
+@register.filter
+def web_link(address: str) -> str:
+    """An address that strangers wrote, where it may be followed; else nothing."""
+    return web_address(address)
 
 
 @register.filter

@@ -1,0 +1,48 @@
+"""Acts on calendars themselves."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from conversa_calendar.calendars import selectors, services
+from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.acts.rules import Act, NotAllowed, authorise
+from conversa_calendar.calendars.models import Calendar
+
+
+def add_calendar(viewer: Viewer, *, name: str, time_zone: str, color: str = "") -> Calendar:
+    """A native calendar of the viewer's own. Raises NotAllowed, Invalid."""
+    if (refused := authorise(Act.ADD_CALENDAR, viewer, None, None, "")) is not None:
+        raise NotAllowed(refused)
+    with transaction.atomic():
+        return services.create_calendar(name=name, owner=viewer.member, time_zone=time_zone, color=color)
+
+
+def change_calendar(viewer: Viewer, uuid: UUID | str, values: dict[str, Any]) -> Calendar:
+    """Changes name, colour, zone, hidden types or whether it counts as busy. Raises NotFound, NotAllowed, Invalid."""
+    with transaction.atomic():
+        found = checked_calendar(Act.CHANGE_CALENDAR, viewer, uuid)
+        return services.change_calendar(found, values=values)
+
+
+def delete_calendar(viewer: Viewer, uuid: UUID | str) -> None:
+    """Takes a native calendar away. Raises NotFound, NotAllowed, Invalid."""
+    with transaction.atomic():
+        services.delete_calendar(checked_calendar(Act.DELETE_CALENDAR, viewer, uuid))
+
+
+def assign_calendar(viewer: Viewer, uuid: UUID | str, items: list[dict[str, str]]) -> Calendar:
+    """Says anew who sees a calendar and how much. Raises NotFound, NotAllowed, Invalid."""
+    with transaction.atomic():
+        found = checked_calendar(Act.ASSIGN_CALENDAR, viewer, uuid)
+        services.assign(found, items)
+        return found
+
+
+def checked_calendar(act: Act, viewer: Viewer, uuid: UUID | str) -> Calendar:
+    """A calendar on which the viewer may do this, for acts that go on elsewhere. Raises NotFound, NotAllowed."""
+    found, level = selectors.calendar(viewer, uuid)
+    if (refused := authorise(act, viewer, None, found, level)) is not None:
+        raise NotAllowed(refused)
+    return found

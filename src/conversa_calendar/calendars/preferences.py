@@ -1,0 +1,27 @@
+"""What each member chose about calendars for themselves: hidden ones, and where new events go."""
+
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.calendars.models import Calendar, Preference
+
+
+def set_hidden(member: Member, calendar_ids: list[int]) -> None:
+    """Remembers which calendars a member does not want to see."""
+    preference = preference_of(member)
+    preference.hidden_calendars = calendar_ids
+    preference.save(update_fields=["hidden_calendars"])
+
+
+def preference_of(member: Member) -> Preference:
+    found = Preference.objects.filter(member=member).first()
+    if found is None:
+        found = Preference(member=member)
+        found.save()
+    return found
+
+
+def remember_calendar(member: Member, calendar: Calendar) -> None:
+    """The member's next new event is offered the same place."""
+    preference = preference_of(member)
+    if preference.last_calendar_id != calendar.pk:
+        preference.last_calendar = calendar
+        preference.save(update_fields=["last_calendar"])
