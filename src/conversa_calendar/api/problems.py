@@ -47,7 +47,8 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(NotAllowed)
     def not_allowed(request: HttpRequest, error: NotAllowed) -> HttpResponse:
-        return response(403, error.refusal.code, error.refusal.reason)
+        status = 422 if error.refusal.code == "invalid" else 403
+        return response(status, error.refusal.code, error.refusal.reason)
 
     @api.exception_handler(ScopeNeeded)
     def scope_needed(request: HttpRequest, error: ScopeNeeded) -> HttpResponse:

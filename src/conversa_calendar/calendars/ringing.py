@@ -16,7 +16,7 @@ from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import current_account, tenant
 from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import Calendar, Occurrence, OutgoingMail, Preference, Ring
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence, OutgoingMail, Preference, Ring
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Reminder, Reminders
 from conversa_calendar.kit import clock
@@ -61,10 +61,16 @@ def forget_old() -> None:
 def shown_to(member: Member) -> list[str]:
     """The reminders that an open page shows now, in the member's words; each is handed out once."""
     fresh = Ring.objects.filter(member=member, method="popup", shown_at=None, due_at__gt=clock.now() - SHOWN_FOR)
-    found = list(fresh.select_related("event").order_by("due_at")[:20])
+    found = list(fresh.select_related("event__calendar").order_by("due_at")[:20])
     Ring.objects.filter(pk__in=[row.pk for row in found]).update(shown_at=clock.now())
     zone = times.zone_of(member.zone)
-    return [f"{row.starts_at.astimezone(zone):%H:%M} {row.event.summary or _('(No title)')}" for row in found]
+    levels, viewer = access.levels(Viewer(member)), Viewer(member)
+
+    def titled(event: Event) -> str:
+        is_masked = access.is_masked(event, event.calendar, viewer, levels.get(event.calendar_id, ""))
+        return _("Busy") if is_masked else event.summary or _("(No title)")
+
+    return [f"{row.starts_at.astimezone(zone):%H:%M} {titled(row.event)}" for row in found]
 
 
 def choose(member: Member, calendars: list[Calendar]) -> None:

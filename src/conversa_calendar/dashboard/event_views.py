@@ -209,9 +209,12 @@ def history(request: MemberRequest, uuid: str) -> HttpResponse:
         event, calendar, level = selectors.event(viewer(request), uuid)
     except NotFound:
         event, calendar, level = selectors.event(viewer(request), uuid, is_deleted=True)
-    entries = selectors.history(viewer(request), event, calendar, level)
-    refused = acts.authorise(Act.USE_INSTEAD, viewer(request), event, calendar, level)
-    context = {"event": event, "entries": entries, "can_edit": refused is None and event.deleted_at is None}
+    reader = viewer(request)
+    rows = [
+        (entry, acts.may_use_instead(reader, entry, event, calendar, level))
+        for entry in selectors.history(reader, event, calendar, level)
+    ]
+    context = {"event": event, "entries": rows}
     return render(request, "dashboard/history.html", context)
 
 

@@ -64,7 +64,7 @@ def publish(account_id: int, calendar_uuid: str, connection_uuid: str) -> Mirror
 
 def _checked(calendar_uuid: str, connection_uuid: str) -> tuple[Calendar, Connection]:
     calendar = Calendar.objects.filter(uuid=calendar_uuid, deleted_at=None).first()
-    connection = Connection.objects.filter(uuid=connection_uuid).first()
+    connection = next((c for c in Connection.objects.select_related("owner") if str(c.uuid) == connection_uuid), None)
     if calendar is None or calendar.is_mirrored:
         raise Invalid("calendar", _("Only a calendar that lives only here can be put into Google."))
     if Mirror.objects.filter(calendar=calendar).exists():

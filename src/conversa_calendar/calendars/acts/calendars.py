@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import selectors, services
+from conversa_calendar.calendars import access, selectors, services
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.acts.rules import Act, NotAllowed, authorise
+from conversa_calendar.calendars.acts.rules import Act, NotAllowed, Refusal, authorise
 from conversa_calendar.calendars.models import Calendar
 
 
@@ -27,9 +28,14 @@ def change_calendar(viewer: Viewer, uuid: UUID | str, values: dict[str, Any]) ->
 
 
 def delete_calendar(viewer: Viewer, uuid: UUID | str) -> None:
-    """Takes a native calendar away. Raises NotFound, NotAllowed, Invalid."""
+    """Takes a native calendar away, unless somebody else's private events would go with it. Raises NotFound, NotAllowed,
+    Invalid."""
     with transaction.atomic():
-        services.delete_calendar(checked_calendar(Act.DELETE_CALENDAR, viewer, uuid))
+        found = checked_calendar(Act.DELETE_CALENDAR, viewer, uuid)
+        if access.hides_from(found, viewer.member):
+            says = _("It holds private events of somebody else, who has to move or delete them first.")
+            raise NotAllowed(Refusal("forbidden", says))
+        services.delete_calendar(found)
 
 
 def assign_calendar(viewer: Viewer, uuid: UUID | str, items: list[dict[str, str]]) -> Calendar:

@@ -197,6 +197,19 @@ def use_instead(viewer: Viewer, uuid: UUID | str, entry_id: int, *, if_match: st
         return editing.use_instead(found.event, entry_id, actor=viewer.member, if_match=if_match)
 
 
+def may_use_instead(viewer: Viewer, entry: History, event: Event, calendar: Calendar, level: str) -> bool:
+    """Whether this entry of an event's history offers what can be put back."""
+    if not entry.lost or entry.event_id != event.pk or event.deleted_at is not None:
+        return False
+    try:
+        found = _Found(viewer, event, calendar, level)
+        found.needs(Act.USE_INSTEAD)
+        found.needs_for(entry.lost)
+    except NotAllowed:
+        return False
+    return True
+
+
 def readable(viewer: Viewer, uuid: UUID | str, act: Act) -> tuple[Event, Calendar, str]:
     """An event on which a viewer may begin an act, as for its form. Raises NotFound, NotAllowed."""
     found = _found(viewer, uuid)

@@ -42,7 +42,8 @@ class Act(StrEnum):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why somebody may not do something: a stable code for programs, a sentence for people."""
+    """Why somebody may not do something: a stable code for programs, a sentence for people. `invalid` where nobody could,
+    whoever they are."""
 
     code: str
     reason: str
@@ -154,7 +155,7 @@ def _open_to_change(it: Standing) -> Refusal | None:
 def _organised_here(it: Standing) -> Refusal | None:
     if it.is_own_copy or not it.is_mirrored:
         return None
-    return Refusal("read_only", _("Somebody else organises this event; only they can move it."))
+    return Refusal("invalid", _("Somebody else organises this event; only they can move it."))
 
 
 def _invited(it: Standing) -> Refusal | None:

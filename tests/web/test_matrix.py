@@ -1,0 +1,543 @@
+"""Every act × viewer × kind of event × door. The acts come from the product's own registry, what is allowed from the table
+here; an act without an entry breaks the build, and so does a route that changes something and is claimed by no act.
+
+What is refused changes nothing: not a row, not a mail, nothing at Google, no open page hears of it, and the answer holds
+no word of an event that the viewer may not read."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+
+from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.selectors import SCOPES
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
+from conversa_calendar.calendars.acts import Act
+from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.connections import discovery
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.kit import clock
+from conversa_calendar.sync.models import Mirror
+from tests.support.cast import PASSWORD, Actor, Cast
+from tests.support.google import Google, at
+from tests.web.test_access import PAGES, PUBLIC, _filled, _operations
+
+ANA, BOSS = "ana@acme.example", "boss@else.example"
+ZONE = "America/Sao_Paulo"
+
+NOBODY: frozenset[str] = frozenset()
+OWNER = frozenset({"owner"})
+KEEPERS = frozenset({"owner", "administrator"})
+EDITORS = frozenset({"edit", "owner", "administrator"})
+READERS = frozenset({"details", "edit", "owner", "administrator"})
+ANYBODY = frozenset({"none", "busy", "details", "edit", "owner", "administrator", "foreign"})
+VIEWERS = (*sorted(ANYBODY), "limited")
+"""`foreign` administers another account; `limited` is an administrator's token for another calendar."""
+
+KINDS = ("ordinary", "private", "guest", "read_only", "native", "native_private")
+"""Google's: one of the calendar's own, one that is private to its owner, a guest's copy, one in a calendar mirrored read
+only. And two that live only here."""
+
+
+def _mine(ordinary: frozenset[str], guest: frozenset[str], read_only: frozenset[str]) -> dict[str, frozenset[str]]:
+    private = ordinary & OWNER
+    kinds = {"ordinary": ordinary, "native": ordinary, "private": private, "native_private": private}
+    return kinds | {"guest": guest, "read_only": read_only}
+
+
+ON_EVENTS: dict[Act, dict[str, frozenset[str]]] = {
+    Act.SEE: _mine(READERS, READERS, READERS),
+    Act.CHANGE: _mine(EDITORS, NOBODY, NOBODY),
+    Act.ADJUST: _mine(EDITORS, EDITORS, NOBODY),
+    Act.MOVE: _mine(EDITORS, NOBODY, NOBODY),
+    Act.REMOVE: _mine(EDITORS, EDITORS, NOBODY),
+    Act.RESTORE: _mine(EDITORS, EDITORS, NOBODY),
+    Act.RESPOND: _mine(NOBODY, EDITORS, NOBODY),
+    Act.USE_INSTEAD: _mine(EDITORS, NOBODY, NOBODY),
+    Act.REFER: _mine(EDITORS, EDITORS, EDITORS),
+}
+PLACES = ("mirrored", "read_only", "native", "shared")
+"""Calendars; `native` holds what is private to its owner, `shared` does not."""
+ON_CALENDARS: dict[Act, dict[str, frozenset[str]]] = {
+    Act.CREATE: {"mirrored": EDITORS, "read_only": NOBODY, "native": EDITORS, "shared": EDITORS},
+    Act.CHANGE_CALENDAR: dict.fromkeys(PLACES, KEEPERS),
+    Act.ASSIGN_CALENDAR: dict.fromkeys(PLACES, KEEPERS),
+    Act.DELETE_CALENDAR: {"mirrored": NOBODY, "read_only": NOBODY, "native": OWNER, "shared": KEEPERS},
+    Act.PUBLISH_CALENDAR: {"mirrored": NOBODY, "read_only": NOBODY, "native": NOBODY, "shared": NOBODY},
+    Act.ADD_CALENDAR: {"none": ANYBODY},
+}
+ELSEWHERE = {Act.ANSWER: "the link is the right: tests/web/test_api.py"}
+"""PUBLISH_CALENDAR goes on at Google, where tests/sync/test_publishing.py follows it; here nobody comes to its end."""
+
+
+@dataclass
+class World:
+    """One scene for all cells."""
+
+    cast: Cast
+    google: Google
+    people: dict[str, Actor]
+    browsers: dict[str, Client] = field(default_factory=dict)
+    calendars: dict[str, str] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, int] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+
+    def state(self) -> tuple[Any, ...]:
+        """Everything that an act may change, in both accounts."""
+        found: list[Any] = []
+        for account in (self.cast.account.pk, self.cast.other.pk):
+            with tenant(account), connection.cursor() as cursor:
+                for query in _STATE:
+                    cursor.execute(query)
+                    found += cursor.fetchall()
+        return tuple(found)
+
+
+_STATE = (
+    """SELECT md5(string_agg(concat_ws('|', id, uuid, calendar_id, content_json, revision, deleted_at, is_unsettled,
+       sync_state, "references", notify), ',' ORDER BY id)) FROM calendars_event""",
+    "SELECT md5(string_agg(c::text, ',' ORDER BY id)) FROM calendars_calendar c",
+    "SELECT md5(string_agg(concat_ws('|', member_id, team_id, inbox_id, level), ',' ORDER BY id)) FROM calendars_assignment",
+    "SELECT count(*) FROM calendars_history",
+    "SELECT count(*) FROM calendars_change",
+    "SELECT count(*) FROM calendars_outgoingmail",
+    "SELECT count(*) FROM calendars_occurrence",
+    "SELECT md5(string_agg(concat_ws('|', mirror_id, wanted, pull_wanted), ',' ORDER BY mirror_id)) FROM sync_mirrorrun",
+)
+
+
+def _day() -> str:
+    return (clock.now() + timedelta(days=2)).date().isoformat()
+
+
+def _person(cast: Cast, name: str) -> Actor:
+    with tenant(cast.account.pk):
+        email = f"{name}@acme.example"
+        member = services.add_member(email=email, name=name.title(), password=PASSWORD, built_in=permissions.AGENT)
+        member.account = cast.account
+    _token, secret = services.create_token(member=member, name="tests", scopes=list(SCOPES))
+    return Actor(member, secret)
+
+
+@pytest.fixture
+def world(cast: Cast, google: Google) -> World:
+    names = {"none": "nina", "busy": "bea", "details": "dora", "edit": "edgar", "owner": "olga"}
+    people = {level: _person(cast, name) for level, name in names.items()}
+    people |= {"administrator": cast.alice, "foreign": cast.charlie}
+    found = World(cast, google, people)
+    found.browsers = {viewer: actor.browser() for viewer, actor in people.items()}
+    for viewer, actor in people.items():
+        with tenant(actor.account_id):
+            found.own[viewer] = str(Calendar.objects.get(owner=actor.member, is_personal=True).uuid)
+    found.own["limited"] = found.own["administrator"]
+    with tenant(cast.account.pk):
+        limits = [Calendar.objects.get(uuid=found.own["limited"]).uuid]
+    _token, secret = services.create_token(
+        member=cast.alice.member, name="limited", scopes=list(SCOPES), calendars=limits
+    )
+    people["limited"] = Actor(cast.alice.member, secret)
+    _calendars(found)
+    _events(found)
+    return found
+
+
+def _calendars(world: World) -> None:
+    """Olga's: two of a Google account, one of them read only, and two that live only here; assigned to the others."""
+    google, alice, olga = world.google, world.cast.alice, world.people["owner"]
+    ana = google.person(ANA)
+    google_id = ana.call("POST", "calendars", {"summary": "Plans", "timeZone": ZONE})["id"]
+    found = google.connect(alice, ANA)
+    discovery.refresh(alice.account_id, found.pk)
+    mirrors = {
+        "mirrored": google.mirror(alice, found, ANA),
+        "read_only": google.mirror(alice, found, google_id, "read_only"),
+    }
+    with tenant(alice.account_id):
+        Connection.objects.update(owner=olga.member)
+        Calendar.objects.filter(is_mirrored=True).update(owner=olga.member)
+    world.calendars = {place: str(mirror.calendar.uuid) for place, mirror in mirrors.items()}
+    world.calendars |= {
+        place: olga.post("calendars", {"name": place.title(), "time_zone": ZONE})["id"]
+        for place in ("native", "shared")
+    }
+    levels = ("busy", "details", "edit")
+    items = [{"kind": "agent", "id": str(world.people[name].member.uuid), "level": name} for name in levels]
+    for uuid in world.calendars.values():
+        alice.put(f"calendars/{uuid}/assignments", {"items": items})
+
+
+def _events(world: World) -> None:
+    """Of each kind one that stands and one in the trash, with their own words, and a lost value to put back."""
+    google, olga, day = world.google, world.people["owner"], _day()
+    ana, boss = google.person(ANA), google.person(BOSS)
+    with tenant(olga.account_id):
+        plans = Mirror.objects.get(calendar__uuid=world.calendars["read_only"]).remote_id
+    made: dict[str, list[str]] = {}
+    for hour, word in ((9, "CANARY"), (14, "GONECANARY")):
+        times = {"start": at(f"{day}T{hour:02d}:00:00"), "end": at(f"{day}T{hour + 1:02d}:00:00")}
+        made[word] = [
+            ana.insert(summary=f"{word} ordinary", **times)["id"],
+            ana.insert(summary=f"{word} private", location=f"{word} private", visibility="private", **times)["id"],
+            ana.insert(plans, summary=f"{word} read_only", **times)["id"],
+            boss.insert(summary=f"{word} guest", attendees=[{"email": ANA}], **times)["id"],
+        ]
+        here = {
+            "start": {"date_time": f"{day}T{hour:02d}:00:00", "time_zone": ZONE},
+            "calendar": world.calendars["native"],
+        }
+        for kind, visibility in (("native", "default"), ("native_private", "private")):
+            event = olga.post("events", here | {"summary": f"{word} {kind}", "visibility": visibility})["id"]
+            if word == "GONECANARY":
+                olga.delete(f"events/{event}")
+    google.check()
+    ordinary, private, read_only, guest = made["GONECANARY"]
+    for event_id, calendar in ((ordinary, "primary"), (private, "primary"), (guest, "primary"), (read_only, plans)):
+        ana.delete(event_id, calendar)
+    google.check()
+    with tenant(olga.account_id):
+        for kind in KINDS:
+            event = Event.objects.get(summary=f"CANARY {kind}")
+            gone = Event.objects.get(summary=f"GONECANARY {kind}")
+            assert event.deleted_at is None and gone.deleted_at is not None, kind
+            world.events[kind], world.gone[kind] = str(event.uuid), str(gone.uuid)
+            lost = {"summary": f"CANARY {kind} lost"}
+            entry = history.record(event, side="sync", cause="edited", lost=lost)
+            assert entry is not None
+            world.entries[kind] = entry.pk
+
+
+Door = Callable[[World, str, str], list[Any]]
+"""Does something as a viewer to an event or calendar; answers the responses."""
+
+
+def _api(method: str, path: str, body: dict[str, Any] | None = None) -> Door:
+    def door(world: World, viewer: str, kind: str) -> list[Any]:
+        address, text = _at(world, viewer, kind, path), _at(world, viewer, kind, json.dumps(body))
+        return [world.people[viewer].call(method, address, json.loads(text))]
+
+    return door
+
+
+def _page(path: str, form: dict[str, str] | None = None, as_json: bool = False) -> Door:
+    def door(world: World, viewer: str, kind: str) -> list[Any]:
+        filled = {name: _at(world, viewer, kind, text) for name, text in (form or {}).items()}
+        options = {"content_type": "application/json"} if as_json else {}
+        return [world.browsers[viewer].post(_at(world, viewer, kind, path), filled, **options)]
+
+    return door
+
+
+def _look(*paths: str, by_api: bool = False) -> Door:
+    def door(world: World, viewer: str, kind: str) -> list[Any]:
+        addresses = [_at(world, viewer, kind, path) for path in paths]
+        if by_api:
+            return [world.people[viewer].call("GET", address) for address in addresses]
+        return [world.browsers[viewer].get(address) for address in addresses]
+
+    return door
+
+
+def _at(world: World, viewer: str, kind: str, text: str) -> str:
+    places = {"ordinary": "mirrored", "private": "mirrored", "guest": "mirrored", "native_private": "native"}
+    values = {
+        "event": world.events.get(kind, ""),
+        "gone": world.gone.get(kind, ""),
+        "entry": str(world.entries.get(kind, "")),
+        "calendar": world.calendars.get(places.get(kind, kind), ""),
+        "own": world.own[viewer],
+        "member": str(world.people[viewer].member.uuid),
+        "day": _day(),
+        "kind": kind,
+    }
+    return re.sub(r"<(\w+)>", lambda found: values[found.group(1)], text)
+
+
+_SPAN = "<day>T00:00:00Z"
+_NEXT = "<day>T23:59:59Z"
+_TIMES = {"start_date": "<day>", "start_time": "11:00", "end_date": "<day>", "end_time": "12:00", "zone": ZONE}
+_FORM = _TIMES | {"summary": "Changed by a form", "calendar": "<calendar>"}
+_DRAGGED = {"start": "<day>T18:00:00", "end": "<day>T19:00:00"}
+
+API: dict[Act, tuple[Door, ...]] = {
+    Act.SEE: (
+        _look("events/<event>", "events/<event>/history", "events?q=CANARY", "trash", by_api=True),
+        _look(f"events?from={_SPAN}&to={_NEXT}", f"events?from={_SPAN}&to={_NEXT}&q=CANARY", by_api=True),
+    ),
+    Act.CHANGE: (_api("PATCH", "events/<event>", {"summary": "Changed"}),),
+    Act.ADJUST: (_api("PATCH", "events/<event>", {"color": "5"}),),
+    Act.MOVE: (
+        _api("PATCH", "events/<event>", {"calendar": "<own>"}),
+        _api("PATCH", "events/<event>", {"calendar": "<own>", "references": []}),
+    ),
+    Act.REMOVE: (_api("DELETE", "events/<event>"),),
+    Act.RESTORE: (_api("POST", "trash/<gone>/restore", {}),),
+    Act.RESPOND: (_api("POST", "events/<event>/respond", {"response": "accepted"}),),
+    Act.USE_INSTEAD: (_api("POST", "events/<event>/history/<entry>/use", {}),),
+    Act.REFER: (_api("PATCH", "events/<event>", {"references": [{"kind": "ticket", "id": "7"}]}),),
+    Act.CREATE: (_api("POST", "events", {"calendar": "<calendar>", "start": {"date": "<day>"}, "summary": "New"}),),
+    Act.CHANGE_CALENDAR: (_api("PATCH", "calendars/<calendar>", {"name": "Renamed"}),),
+    Act.ASSIGN_CALENDAR: (
+        _api(
+            "PUT", "calendars/<calendar>/assignments", {"items": [{"kind": "agent", "id": "<member>", "level": "edit"}]}
+        ),
+    ),
+    Act.DELETE_CALENDAR: (_api("DELETE", "calendars/<calendar>"),),
+    Act.PUBLISH_CALENDAR: (_api("POST", "calendars/<calendar>/publish", {}),),
+    Act.ADD_CALENDAR: (_api("POST", "calendars", {"name": "Another", "time_zone": ZONE}),),
+}
+PAGE: dict[Act, tuple[Door, ...]] = {
+    Act.SEE: (
+        _look("/events/<event>", "/events/<event>/history", "/calendar/search?q=CANARY", "/trash", "/activity"),
+        _look(f"/calendar/feed?start={_SPAN}&end={_NEXT}", "/calendar/team?day=<day>"),
+    ),
+    Act.CHANGE: (
+        _page("/events/<event>/edit", _FORM),
+        _page("/events/<event>/reschedule", _DRAGGED, as_json=True),
+    ),
+    Act.MOVE: (_page("/events/<event>/edit", _FORM | {"calendar": "<own>"}),),
+    Act.REMOVE: (_page("/events/<event>/delete", {"scope": "all"}),),
+    Act.RESTORE: (_page("/trash/<gone>/restore"),),
+    Act.RESPOND: (_page("/events/<event>/respond", {"response": "accepted"}),),
+    Act.USE_INSTEAD: (_page("/events/<event>/history/<entry>/use"),),
+    Act.CREATE: (_page("/events/new", _FORM),),
+    Act.CHANGE_CALENDAR: (_page("/calendars/<calendar>", {"name": "Renamed", "color": "#123456"}),),
+    Act.ASSIGN_CALENDAR: (
+        _page("/calendars/<calendar>/assign", {"assigned": "agent:<member>", "level:agent:<member>": "edit"}),
+    ),
+    Act.DELETE_CALENDAR: (_page("/calendars/<calendar>", {"do": "delete"}),),
+    Act.PUBLISH_CALENDAR: (_page("/calendars/<calendar>/publish", {}),),
+    Act.ADD_CALENDAR: (_page("/calendars/new", {"name": "Another"}),),
+}
+NO_PAGE = {Act.ADJUST: "the form holds everything", Act.REFER: "references come from the platform"}
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """What is allowed happens, is looked at, and is taken back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@contextmanager
+def _listening() -> Iterator[psycopg.Connection[Any]]:
+    """What open pages would be told, on a connection of its own."""
+    values = settings.DATABASES["default"]
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    options = {name: values[key] for name, key in names.items() if values[key]}
+    with psycopg.connect(**options, autocommit=True) as heard:
+        heard.execute(f"LISTEN {history.LIVE_CHANNEL}")
+        yield heard
+
+
+def _cells(
+    table: dict[Act, dict[str, frozenset[str]]], doors: dict[Act, tuple[Door, ...]], viewers: tuple[str, ...]
+) -> Iterator[tuple[str, Door, str, str, bool]]:
+    """(name, door, viewer, kind, whether it is allowed), the refused ones first."""
+    cells = [
+        (f"{act} #{number} of {kind} by {viewer}", door, viewer, kind, viewer in allowed)
+        for act, kinds in table.items()
+        for number, door in enumerate(doors.get(act, ()))
+        for kind, allowed in kinds.items()
+        for viewer in viewers
+        if act is not Act.SEE
+    ]
+    return iter(sorted(cells, key=lambda cell: cell[4]))
+
+
+def _walk(world: World, table: dict[Act, dict[str, frozenset[str]]], doors: dict[Act, tuple[Door, ...]]) -> None:
+    viewers = VIEWERS if doors is API else tuple(sorted(ANYBODY))
+    before, mark = world.state(), world.google.mark()
+    with _listening() as heard:
+        for name, door, viewer, kind, is_allowed in _cells(table, doors, viewers):
+            if is_allowed:
+                with _undone():
+                    answers = door(world, viewer, kind)
+                    assert all(answer.status_code < 400 for answer in answers), (name, answers[0].content)
+                    assert world.state() != before, f"{name}: nothing happened"
+                continue
+            for answer in door(world, viewer, kind):
+                assert answer.status_code >= 400 or answer.status_code == 302, (name, answer.status_code)
+                assert viewer not in {"none", "foreign", "limited"} or answer.status_code != 200, name
+                assert b"CANARY" not in answer.content, (name, answer.content)
+            assert world.state() == before, f"{name}: something changed"
+        assert list(heard.notifies(timeout=0.2)) == [], "no open page hears of what was refused"
+    world.google.settle()
+    assert world.google.writes(mark) == [], "nothing goes to Google"
+
+
+def test_events_are_changed_by_the_api_only_by_whom_the_table_lets(world: World) -> None:
+    _walk(world, ON_EVENTS, API)
+
+
+def test_events_are_changed_on_pages_only_by_whom_the_table_lets(world: World) -> None:
+    _walk(world, ON_EVENTS, PAGE)
+
+
+def test_calendars_are_changed_only_by_whom_the_table_lets(world: World) -> None:
+    _walk(world, ON_CALENDARS, API)
+    _walk(world, ON_CALENDARS, PAGE)
+
+
+def test_nobody_reads_more_than_the_table_lets(world: World) -> None:
+    for doors, viewers in ((API, VIEWERS), (PAGE, tuple(sorted(ANYBODY)))):
+        for viewer in viewers:
+            for kind in KINDS:
+                found = [answer for door in doors[Act.SEE] for answer in door(world, viewer, kind)]
+                text = b"".join(answer.content for answer in found).decode()
+                words = re.findall(r"CANARY (\w+)", text)
+                may = {name for name in KINDS if viewer in ON_EVENTS[Act.SEE][name]}
+                assert set(words) == may, (viewer, kind)
+                assert (found[0].status_code == 404) == (viewer in {"none", "foreign", "limited"}), (viewer, kind)
+
+
+def test_no_form_is_opened_on_what_may_not_be_changed(world: World) -> None:
+    for viewer in sorted(ANYBODY):
+        for kind in KINDS:
+            form = world.browsers[viewer].get(f"/events/{world.events[kind]}/edit")
+            is_open = viewer in ON_EVENTS[Act.CHANGE][kind]
+            assert (form.status_code == 200) == is_open, (viewer, kind)
+            assert (b"CANARY" in form.content) == is_open, (viewer, kind)
+
+
+def test_what_is_offered_is_what_is_allowed(world: World) -> None:
+    for viewer in ("busy", "details", "edit", "owner", "administrator"):
+        actor, browser = world.people[viewer], world.browsers[viewer]
+        trash = browser.get("/trash").content.decode()
+        settings_page = browser.get("/settings").content.decode()
+        tiles = {
+            tile["event"]: tile
+            for tile in browser.get(f"/calendar/feed?start={_day()}T00:00:00Z&end={_day()}T23:59:59Z").json()
+        }
+        for kind in KINDS:
+            event = world.events[kind]
+            editable = actor.get(f"events/{event}")["editable"]
+            assert editable["content"] == (viewer in ON_EVENTS[Act.CHANGE][kind]), (viewer, kind)
+            assert editable["response"] == (viewer in ON_EVENTS[Act.RESPOND][kind]), (viewer, kind)
+            assert bool(editable["reason"]) != editable["content"], (viewer, kind)
+            assert tiles[event]["editable"] == editable["content"], (viewer, kind)
+            page = browser.get(f"/events/{event}").content.decode()
+            assert (f"/events/{event}/edit" in page) == editable["content"], (viewer, kind)
+            assert (f"/events/{event}/delete" in page) == (viewer in ON_EVENTS[Act.REMOVE][kind]), (viewer, kind)
+            assert (f"/events/{event}/respond" in page) == editable["response"], (viewer, kind)
+            steps = browser.get(f"/events/{event}/history").content.decode()
+            assert (f"/history/{world.entries[kind]}/use" in steps) == (viewer in ON_EVENTS[Act.USE_INSTEAD][kind]), (
+                kind
+            )
+            restore = f"/trash/{world.gone[kind]}/restore"
+            assert (restore in trash) == (viewer in ON_EVENTS[Act.RESTORE][kind]), (viewer, kind)
+        for place, uuid in world.calendars.items():
+            may = viewer in ON_CALENDARS[Act.CHANGE_CALENDAR][place]
+            assert (f'action="/calendars/{uuid}"' in settings_page) == may, (viewer, place)
+
+
+def test_the_live_stream_says_where_something_changed_and_never_what(world: World) -> None:
+    with _listening() as heard:
+        world.people["owner"].patch(f"events/{world.events['private']}", {"location": "CANARY attic"})
+        told = [notice.payload for notice in heard.notifies(timeout=0.5)]
+    assert told and all(set(json.loads(text)) == {"account", "calendar"} for text in told)
+
+
+def test_every_act_has_its_entry() -> None:
+    assert set(ON_EVENTS) | set(ON_CALENDARS) | set(ELSEWHERE) == set(Act)
+    assert set(API) == set(Act) - set(ELSEWHERE)
+    assert set(PAGE) | set(NO_PAGE) == set(Act) - set(ELSEWHERE)
+    for table, kinds in ((ON_EVENTS, set(KINDS)), (ON_CALENDARS, set(PLACES))):
+        for act, row in table.items():
+            assert set(row) == kinds or act is Act.ADD_CALENDAR, act
+
+
+CLAIMED: dict[str, set[Act]] = {
+    "POST events": {Act.CREATE},
+    "PATCH events/{}": {Act.CHANGE, Act.ADJUST, Act.MOVE, Act.REFER},
+    "DELETE events/{}": {Act.REMOVE},
+    "POST events/{}/respond": {Act.RESPOND},
+    "POST events/{}/history/{}/use": {Act.USE_INSTEAD},
+    "POST trash/{}/restore": {Act.RESTORE},
+    "POST calendars": {Act.ADD_CALENDAR},
+    "PATCH calendars/{}": {Act.CHANGE_CALENDAR},
+    "DELETE calendars/{}": {Act.DELETE_CALENDAR},
+    "PUT calendars/{}/assignments": {Act.ASSIGN_CALENDAR},
+    "POST calendars/{}/publish": {Act.PUBLISH_CALENDAR},
+    "page events/new": {Act.CREATE},
+    "page events/quick": {Act.CREATE},
+    "page events/{}/edit": {Act.CHANGE, Act.MOVE},
+    "page events/{}/reschedule": {Act.CHANGE},
+    "page events/{}/delete": {Act.REMOVE},
+    "page events/{}/respond": {Act.RESPOND},
+    "page events/{}/history/{}/use": {Act.USE_INSTEAD},
+    "page trash/{}/restore": {Act.RESTORE},
+    "page calendars/{}": {Act.ADD_CALENDAR, Act.CHANGE_CALENDAR, Act.DELETE_CALENDAR},
+    "page calendars/{}/assign": {Act.ASSIGN_CALENDAR},
+    "page calendars/{}/publish": {Act.PUBLISH_CALENDAR},
+    "page doctor/{}/{}": {Act.REMOVE},
+    "page answer/{}": {Act.ANSWER},
+}
+"""Which acts a route does."""
+OTHERS = {
+    "events/repeats": "says a rule in words",
+    "calendars/{}/toggle": "what a member hides from themselves",
+    "calendar/rings": "hands a member's own reminders out",
+    "": "leads to the calendar",
+    "connections": "Google accounts, for who may connect them",
+    "mirrors": "how a Google calendar is mirrored, and deletions held for who may connect",
+    "receipts": "Google accounts",
+    "booking": "bookings make and move events of their own",
+    "bookings": "bookings make and move events of their own",
+    "booking-pages": "pages to book on",
+    "booking-offers": "times offered for booking",
+    "book": "bookings by strangers",
+    "offers": "times offered for booking",
+    "push": "Google's notifications",
+}
+"""Routes that change something other than what acts are about, and why."""
+AREAS = {
+    "account": "teams inboxes members roles directory tokens settings switch-account launch",
+    "sign-in": "login logout signup setup password invitation invitations live",
+    "the rest": "webhooks feeds embed",
+}
+"""Areas of people and settings, in which no event or calendar is changed."""
+
+
+def test_every_route_that_changes_something_is_claimed_by_an_act(cast: Cast) -> None:
+    found = {f"{method} {_bare(path.removeprefix('/api/v1/'))}" for method, path in _operations() if method != "GET"}
+    stranger = Client()
+    for route in sorted({*PAGES, *PUBLIC}):
+        if stranger.post("/" + _filled(route, str(uuid4()))).status_code != 405:
+            found.add(f"page {_bare(route)}")
+    left = {name for name in found - set(CLAIMED) if not _is_other(name.partition(" ")[2])}
+    assert left == set(), "a new route: say in CLAIMED which act it does, or in OTHERS why it does none"
+    assert set(CLAIMED) <= found, "these are no routes any more"
+    assert set().union(*CLAIMED.values()) == set(Act) - {Act.SEE}
+
+
+def _bare(route: str) -> str:
+    return re.sub(r"[<{][^>}]*[>}]", "{}", route).strip("^$/")
+
+
+def _is_other(path: str) -> bool:
+    head = path.split("/")[0]
+    if path in OTHERS or head in " ".join(AREAS).split() or head in " ".join(AREAS.values()).split():
+        return True
+    return head in OTHERS and head not in {"events", "calendars", "trash"}
+
+
+def test_members_of_the_scene_are_who_they_claim(world: World) -> None:
+    with tenant(world.cast.account.pk):
+        olga = Member.objects.get(pk=world.people["owner"].member.pk)
+        assert not olga.may(permissions.Permission.CALENDARS)
+        assert Calendar.objects.get(uuid=world.calendars["mirrored"]).owner_id == olga.pk
