@@ -29,6 +29,13 @@ document.body.addEventListener('calendar:done', (event) => {
   if (detail?.message) show(detail.message, detail.undo)
 })
 
+/** A button whose answer goes nowhere on the page was refused: the reason is shown. */
+document.body.addEventListener('htmx:response:error', (event) => {
+  const { ctx } = (event as CustomEvent<{ ctx: { swap?: string; text?: string; response?: { headers: Headers } } }>).detail
+  const isPlain = ctx.response?.headers.get('Content-Type')?.startsWith('text/plain')
+  if (isPlain && ctx.swap === 'none' && ctx.text) show(ctx.text)
+})
+
 for (const element of document.querySelectorAll<HTMLElement>('[data-copy]')) {
   element.addEventListener('click', () => void navigator.clipboard.writeText(element.dataset.copy ?? ''))
 }

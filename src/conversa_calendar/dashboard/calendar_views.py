@@ -15,7 +15,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import feed, live
-from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, refused, viewer
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
@@ -122,7 +122,7 @@ def restore(request: MemberRequest, uuid: str) -> HttpResponse:
     try:
         acts.restore(viewer(request), uuid)
     except Invalid as error:
-        return HttpResponse(error.message, status=409)
+        return refused(error.message, 409)
     if request.headers.get("X-Requested-With") == "fetch":
         return HttpResponse(status=204)
     return redirect("trash")

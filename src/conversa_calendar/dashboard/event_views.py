@@ -22,7 +22,7 @@ from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard import event_forms, feed, team
-from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.dashboard.guards import MemberRequest, page, refused, viewer
 from conversa_calendar.domain import phrase, recurrence, times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.recurrence import BadRule
@@ -76,7 +76,7 @@ def quick(request: MemberRequest) -> HttpResponse:
     try:
         event = acts.create(viewer(request), calendar.uuid, lambda _calendar: content)
     except Invalid as error:
-        return HttpResponse(error.message, status=422)
+        return refused(error.message, 422)
     when = wording.when_in_words(content)
     return _done(
         _("Created: %(when)s.") % {"when": when}, event=event, undo_by=reverse("event_delete", args=[event.uuid])
@@ -187,7 +187,7 @@ def delete(request: MemberRequest, uuid: str) -> HttpResponse:
     try:
         gone = acts.remove(viewer(request), target.uuid, part=part, notify=request.POST.get("notify", "none"))
     except Invalid as error:
-        return HttpResponse(error.message, status=422)
+        return refused(error.message, 422)
     return _done(_("Deleted."), undo=gone)
 
 
@@ -198,7 +198,7 @@ def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     try:
         acts.respond(viewer(request), uuid, request.POST.get("response", ""))
     except Invalid as error:
-        return HttpResponse(error.message, status=422)
+        return refused(error.message, 422)
     return _done(_("Answered."))
 
 
@@ -224,7 +224,7 @@ def use_instead(request: MemberRequest, uuid: str, entry_id: int) -> HttpRespons
     try:
         acts.use_instead(viewer(request), uuid, entry_id)
     except Invalid as error:
-        return HttpResponse(error.message, status=422)
+        return refused(error.message, 422)
     return _done(_("Put back."))
 
 

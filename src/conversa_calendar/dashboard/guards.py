@@ -67,7 +67,7 @@ def page(
             except NotFound:
                 return HttpResponseNotFound(render(request, "dashboard/not_found.html").content)
             except NotAllowed as error:
-                return HttpResponse(error.refusal.reason, status=403, content_type="text/plain; charset=utf-8")
+                return refused(error.refusal.reason, 403)
 
         guarded.conversa_rule = str(permission or "member")  # type: ignore[attr-defined]
         return guarded
@@ -95,6 +95,11 @@ def _outside(request: Any) -> HttpResponse:
     logout(request)
     messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def refused(reason: str, status: int) -> HttpResponse:
+    """An act that is not done, and why; the page's script shows it."""
+    return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8")
 
 
 def _refusal(request: Any, member: Member, permission: Permission | None, is_module: bool) -> HttpResponse | None:
