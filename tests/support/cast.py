@@ -74,14 +74,15 @@ def build_cast() -> Cast:
     other = services.create_account(name="Other Ltd", time_zone="Europe/Lisbon", is_calendar_enabled=True)
     return Cast(
         account,
-        _actor(account, "alice@acme.example", "Alice Lima", permissions.ADMINISTRATOR),
-        _actor(account, "bob@acme.example", "Bob Reis", permissions.AGENT),
+        new_actor(account, "alice@acme.example", "Alice Lima", permissions.ADMINISTRATOR),
+        new_actor(account, "bob@acme.example", "Bob Reis", permissions.AGENT),
         other,
-        _actor(other, "charlie@other.example", "Charlie Rocha", permissions.ADMINISTRATOR),
+        new_actor(other, "charlie@other.example", "Charlie Rocha", permissions.ADMINISTRATOR),
     )
 
 
-def _actor(account: Account, email: str, name: str, role: str) -> Actor:
+def new_actor(account: Account, email: str, name: str, role: str) -> Actor:
+    """One more member, with a token that may do whatever they may."""
     with tenant(account.pk):
         member = joining.add_member_as_operator(email=email, name=name, password=PASSWORD, built_in=role)
         member.account = account

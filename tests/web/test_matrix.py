@@ -30,7 +30,7 @@ from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Mirror
-from tests.support.cast import PASSWORD, Actor, Cast
+from tests.support.cast import Actor, Cast, new_actor
 from tests.support.google import Google, at
 from tests.web.test_access import PAGES, PUBLIC, _filled, _operations
 
@@ -124,19 +124,13 @@ def _day() -> str:
     return (clock.now() + timedelta(days=2)).date().isoformat()
 
 
-def _person(cast: Cast, name: str) -> Actor:
-    with tenant(cast.account.pk):
-        email = f"{name}@acme.example"
-        member = services.add_member(email=email, name=name.title(), password=PASSWORD, built_in=permissions.AGENT)
-        member.account = cast.account
-    _token, secret = services.create_token(member=member, name="tests", scopes=list(SCOPES))
-    return Actor(member, secret)
-
-
 @pytest.fixture
 def world(cast: Cast, google: Google) -> World:
     names = {"none": "nina", "busy": "bea", "details": "dora", "edit": "edgar", "owner": "olga"}
-    people = {level: _person(cast, name) for level, name in names.items()}
+    people = {
+        level: new_actor(cast.account, f"{name}@acme.example", name.title(), permissions.AGENT)
+        for level, name in names.items()
+    }
     people |= {"administrator": cast.alice, "foreign": cast.charlie}
     found = World(cast, google, people)
     found.browsers = {viewer: actor.browser() for viewer, actor in people.items()}
