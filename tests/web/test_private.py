@@ -12,7 +12,7 @@ from django.db import connections as databases
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, ringing
 from conversa_calendar.calendars.links import is_web_address
-from conversa_calendar.calendars.models import Calendar, Event, History
+from conversa_calendar.calendars.models import Calendar, Event, History, OutgoingMail
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.domain.event import Attachment, Conference, Facts, encode
 from conversa_calendar.kit import clock
@@ -451,3 +451,27 @@ def test_a_token_without_private_events_touches_none_of_its_own_member(cast: Cas
         narrow.call("PATCH", f"events/{event}", {"references": []}),
     ):
         assert _code(answer) == (403, "read_only")
+
+
+def test_a_form_that_only_moves_an_event_mails_nobody(cast: Cast, shared: str) -> None:
+    event = _make(cast.alice, shared, attendees=[{"email": "lia@else.example"}])
+    form = {
+        "start_date": "2026-12-01",
+        "start_time": "09:00",
+        "end_date": "2026-12-01",
+        "end_time": "10:00",
+        "zone": ZONE,
+    }
+    form |= {"summary": "CANARY", "guests": "lia@else.example", "calendar": _own(cast.alice), "notify": "all"}
+    page = cast.alice.browser().post(f"/events/{event}/edit", form | {"scope": "all"})
+    assert page.status_code == 204 and cast.alice.get(f"events/{event}")["calendar"] == _own(cast.alice)
+    with tenant(cast.account.pk):
+        assert Event.objects.get(uuid=event).notify == "none" and not OutgoingMail.objects.exists()
+
+
+def test_a_refusal_is_said_on_the_page_that_asked_or_on_one_of_its_own(cast: Cast, shared: str) -> None:
+    event, browser = _make(cast.alice, shared, visibility="private"), cast.bob.browser()
+    plain = browser.post(f"/events/{event}/delete", headers={"HX-Request": "true"})
+    assert plain["Content-Type"].startswith("text/plain") and b"only that this time is taken" in plain.content
+    whole = browser.post(f"/events/{event}/delete")
+    assert whole.status_code == 403 and b"<h1" in whole.content and b"only that this time is taken" in whole.content

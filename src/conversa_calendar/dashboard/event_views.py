@@ -262,7 +262,7 @@ def _apply(
             return _for_all(body(calendar), calendar, found, key)
         return parsing.change(body(calendar), calendar)
 
-    asked = Asked(frozenset(body(event.calendar)), edit, target)
+    asked = Asked(frozenset(body(event.calendar)), edit, target, is_quiet_move=True)
     part = Part("all" if is_whole else scope, key)
     done = acts.change(viewer(request), event.uuid, asked, part=part, notify=notify, if_match=if_match)
     return done.event if isinstance(done, Split) else done

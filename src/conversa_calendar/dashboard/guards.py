@@ -67,7 +67,7 @@ def page(
             except NotFound:
                 return HttpResponseNotFound(render(request, "dashboard/not_found.html").content)
             except NotAllowed as error:
-                return refused(error.refusal.reason, 403)
+                return _not_allowed(request, error.refusal.reason)
 
         guarded.conversa_rule = str(permission or "member")  # type: ignore[attr-defined]
         return guarded
@@ -95,6 +95,13 @@ def _outside(request: Any) -> HttpResponse:
     logout(request)
     messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def _not_allowed(request: HttpRequest, reason: str) -> HttpResponse:
+    """Said on the page that asked by script, or on one of its own."""
+    if request.headers.get("HX-Request") or request.headers.get("X-Requested-With"):
+        return refused(reason, 403)
+    return render(request, "dashboard/refused.html", {"reason": reason}, status=403)
 
 
 def refused(reason: str, status: int) -> HttpResponse:

@@ -56,6 +56,8 @@ class Asked(msgspec.Struct, frozen=True):
     edit: Callable[[Event, Calendar], Edit] | None = None
     calendar: str = ""
     references: list[dict[str, Any]] | None = None
+    is_quiet_move: bool = False
+    """Whether nobody is told that it moved, only of what is edited besides."""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -121,7 +123,8 @@ def change(
         if asked.references is not None:
             event, if_match = editing.refer(event, asked.references, actor=actor, if_match=if_match), ""
         if target is not None:
-            event, if_match = editing.move(event, target, actor=actor, notify=notify, if_match=if_match), ""
+            telling = "none" if asked.is_quiet_move else notify
+            event, if_match = editing.move(event, target, actor=actor, notify=telling, if_match=if_match), ""
         if asked.edit is None:
             return event
         edit = asked.edit(event, target or found.calendar)
