@@ -6,36 +6,28 @@ no word of an event that the viewer may not read."""
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
-from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts import permissions
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.accounts.selectors import SCOPES
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.acts import Act
-from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.connections import discovery
-from conversa_calendar.connections.models import Connection
-from conversa_calendar.kit import clock
-from conversa_calendar.sync.models import Mirror
-from tests.support.cast import Actor, Cast, new_actor
-from tests.support.google import Google, at
+from conversa_calendar.calendars.models import Calendar
+from tests.support import database
+from tests.support.cast import build_cast
+from tests.support.google import Google
+from tests.support.world import KINDS, ZONE, Door, World, build_world, by_api, by_page, day_of_events, look
 from tests.web.test_access import PAGES, PUBLIC, _filled, _operations
-
-ANA, BOSS = "ana@acme.example", "boss@else.example"
-ZONE = "America/Sao_Paulo"
 
 NOBODY: frozenset[str] = frozenset()
 OWNER = frozenset({"owner"})
@@ -45,10 +37,6 @@ READERS = frozenset({"details", "edit", "owner", "administrator"})
 ANYBODY = frozenset({"none", "busy", "details", "edit", "owner", "administrator", "foreign"})
 VIEWERS = (*sorted(ANYBODY), "limited")
 """`foreign` administers another account; `limited` is an administrator's token for another calendar."""
-
-KINDS = ("ordinary", "private", "guest", "read_only", "native", "native_private")
-"""Google's: one of the calendar's own, one that is private to its owner, a guest's copy, one in a calendar mirrored read
-only. And two that live only here."""
 
 
 def _mine(ordinary: frozenset[str], guest: frozenset[str], read_only: frozenset[str]) -> dict[str, frozenset[str]]:
@@ -78,186 +66,8 @@ ON_CALENDARS: dict[Act, dict[str, frozenset[str]]] = {
     Act.PUBLISH_CALENDAR: {"mirrored": NOBODY, "read_only": NOBODY, "native": NOBODY, "shared": NOBODY},
     Act.ADD_CALENDAR: {"none": ANYBODY},
 }
-ELSEWHERE = {Act.ANSWER: "the link is the right: tests/web/test_api.py"}
+ELSEWHERE = {Act.ANSWER: "the link is the right: tests/web/test_private.py"}
 """PUBLISH_CALENDAR goes on at Google, where tests/sync/test_publishing.py follows it; here nobody comes to its end."""
-
-
-@dataclass
-class World:
-    """One scene for all cells."""
-
-    cast: Cast
-    google: Google
-    people: dict[str, Actor]
-    browsers: dict[str, Client] = field(default_factory=dict)
-    calendars: dict[str, str] = field(default_factory=dict)
-    events: dict[str, str] = field(default_factory=dict)
-    gone: dict[str, str] = field(default_factory=dict)
-    entries: dict[str, int] = field(default_factory=dict)
-    own: dict[str, str] = field(default_factory=dict)
-
-    def state(self) -> tuple[Any, ...]:
-        """Everything that an act may change, in both accounts."""
-        found: list[Any] = []
-        for account in (self.cast.account.pk, self.cast.other.pk):
-            with tenant(account), connection.cursor() as cursor:
-                for query in _STATE:
-                    cursor.execute(query)
-                    found += cursor.fetchall()
-        return tuple(found)
-
-
-_STATE = (
-    """SELECT md5(string_agg(concat_ws('|', id, uuid, calendar_id, content_json, revision, deleted_at, is_unsettled,
-       sync_state, "references", notify), ',' ORDER BY id)) FROM calendars_event""",
-    "SELECT md5(string_agg(c::text, ',' ORDER BY id)) FROM calendars_calendar c",
-    "SELECT md5(string_agg(concat_ws('|', member_id, team_id, inbox_id, level), ',' ORDER BY id)) FROM calendars_assignment",
-    "SELECT count(*) FROM calendars_history",
-    "SELECT count(*) FROM calendars_change",
-    "SELECT count(*) FROM calendars_outgoingmail",
-    "SELECT count(*) FROM calendars_occurrence",
-    "SELECT md5(string_agg(concat_ws('|', mirror_id, wanted, pull_wanted), ',' ORDER BY mirror_id)) FROM sync_mirrorrun",
-)
-
-
-def _day() -> str:
-    return (clock.now() + timedelta(days=2)).date().isoformat()
-
-
-@pytest.fixture
-def world(cast: Cast, google: Google) -> World:
-    names = {"none": "nina", "busy": "bea", "details": "dora", "edit": "edgar", "owner": "olga"}
-    people = {
-        level: new_actor(cast.account, f"{name}@acme.example", name.title(), permissions.AGENT)
-        for level, name in names.items()
-    }
-    people |= {"administrator": cast.alice, "foreign": cast.charlie}
-    found = World(cast, google, people)
-    found.browsers = {viewer: actor.browser() for viewer, actor in people.items()}
-    for viewer, actor in people.items():
-        with tenant(actor.account_id):
-            found.own[viewer] = str(Calendar.objects.get(owner=actor.member, is_personal=True).uuid)
-    found.own["limited"] = found.own["administrator"]
-    with tenant(cast.account.pk):
-        limits = [Calendar.objects.get(uuid=found.own["limited"]).uuid]
-    _token, secret = services.create_token(
-        member=cast.alice.member, name="limited", scopes=list(SCOPES), calendars=limits
-    )
-    people["limited"] = Actor(cast.alice.member, secret)
-    _calendars(found)
-    _events(found)
-    return found
-
-
-def _calendars(world: World) -> None:
-    """Olga's: two of a Google account, one of them read only, and two that live only here; assigned to the others."""
-    google, alice, olga = world.google, world.cast.alice, world.people["owner"]
-    ana = google.person(ANA)
-    google_id = ana.call("POST", "calendars", {"summary": "Plans", "timeZone": ZONE})["id"]
-    found = google.connect(alice, ANA)
-    discovery.refresh(alice.account_id, found.pk)
-    mirrors = {
-        "mirrored": google.mirror(alice, found, ANA),
-        "read_only": google.mirror(alice, found, google_id, "read_only"),
-    }
-    with tenant(alice.account_id):
-        Connection.objects.update(owner=olga.member)
-        Calendar.objects.filter(is_mirrored=True).update(owner=olga.member)
-    world.calendars = {place: str(mirror.calendar.uuid) for place, mirror in mirrors.items()}
-    world.calendars |= {
-        place: olga.post("calendars", {"name": place.title(), "time_zone": ZONE})["id"]
-        for place in ("native", "shared")
-    }
-    levels = ("busy", "details", "edit")
-    items = [{"kind": "agent", "id": str(world.people[name].member.uuid), "level": name} for name in levels]
-    for uuid in world.calendars.values():
-        alice.put(f"calendars/{uuid}/assignments", {"items": items})
-
-
-def _events(world: World) -> None:
-    """Of each kind one that stands and one in the trash, with their own words, and a lost value to put back."""
-    google, olga, day = world.google, world.people["owner"], _day()
-    ana, boss = google.person(ANA), google.person(BOSS)
-    with tenant(olga.account_id):
-        plans = Mirror.objects.get(calendar__uuid=world.calendars["read_only"]).remote_id
-    made: dict[str, list[str]] = {}
-    for hour, word in ((9, "CANARY"), (14, "GONECANARY")):
-        times = {"start": at(f"{day}T{hour:02d}:00:00"), "end": at(f"{day}T{hour + 1:02d}:00:00")}
-        made[word] = [
-            ana.insert(summary=f"{word} ordinary", **times)["id"],
-            ana.insert(summary=f"{word} private", location=f"{word} private", visibility="private", **times)["id"],
-            ana.insert(plans, summary=f"{word} read_only", **times)["id"],
-            boss.insert(summary=f"{word} guest", attendees=[{"email": ANA}], **times)["id"],
-        ]
-        here = {
-            "start": {"date_time": f"{day}T{hour:02d}:00:00", "time_zone": ZONE},
-            "calendar": world.calendars["native"],
-        }
-        for kind, visibility in (("native", "default"), ("native_private", "private")):
-            event = olga.post("events", here | {"summary": f"{word} {kind}", "visibility": visibility})["id"]
-            if word == "GONECANARY":
-                olga.delete(f"events/{event}")
-    google.check()
-    ordinary, private, read_only, guest = made["GONECANARY"]
-    for event_id, calendar in ((ordinary, "primary"), (private, "primary"), (guest, "primary"), (read_only, plans)):
-        ana.delete(event_id, calendar)
-    google.check()
-    with tenant(olga.account_id):
-        for kind in KINDS:
-            event = Event.objects.get(summary=f"CANARY {kind}")
-            gone = Event.objects.get(summary=f"GONECANARY {kind}")
-            assert event.deleted_at is None and gone.deleted_at is not None, kind
-            world.events[kind], world.gone[kind] = str(event.uuid), str(gone.uuid)
-            lost = {"summary": f"CANARY {kind} lost"}
-            entry = history.record(event, side="sync", cause="edited", lost=lost)
-            assert entry is not None
-            world.entries[kind] = entry.pk
-
-
-Door = Callable[[World, str, str], list[Any]]
-"""Does something as a viewer to an event or calendar; answers the responses."""
-
-
-def _api(method: str, path: str, body: dict[str, Any] | None = None) -> Door:
-    def door(world: World, viewer: str, kind: str) -> list[Any]:
-        address, text = _at(world, viewer, kind, path), _at(world, viewer, kind, json.dumps(body))
-        return [world.people[viewer].call(method, address, json.loads(text))]
-
-    return door
-
-
-def _page(path: str, form: dict[str, str] | None = None, as_json: bool = False) -> Door:
-    def door(world: World, viewer: str, kind: str) -> list[Any]:
-        filled = {name: _at(world, viewer, kind, text) for name, text in (form or {}).items()}
-        options = {"content_type": "application/json"} if as_json else {}
-        return [world.browsers[viewer].post(_at(world, viewer, kind, path), filled, **options)]
-
-    return door
-
-
-def _look(*paths: str, by_api: bool = False) -> Door:
-    def door(world: World, viewer: str, kind: str) -> list[Any]:
-        addresses = [_at(world, viewer, kind, path) for path in paths]
-        if by_api:
-            return [world.people[viewer].call("GET", address) for address in addresses]
-        return [world.browsers[viewer].get(address) for address in addresses]
-
-    return door
-
-
-def _at(world: World, viewer: str, kind: str, text: str) -> str:
-    places = {"ordinary": "mirrored", "private": "mirrored", "guest": "mirrored", "native_private": "native"}
-    values = {
-        "event": world.events.get(kind, ""),
-        "gone": world.gone.get(kind, ""),
-        "entry": str(world.entries.get(kind, "")),
-        "calendar": world.calendars.get(places.get(kind, kind), ""),
-        "own": world.own[viewer],
-        "member": str(world.people[viewer].member.uuid),
-        "day": _day(),
-        "kind": kind,
-    }
-    return re.sub(r"<(\w+)>", lambda found: values[found.group(1)], text)
 
 
 _SPAN = "<day>T00:00:00Z"
@@ -268,55 +78,64 @@ _DRAGGED = {"start": "<day>T18:00:00", "end": "<day>T19:00:00"}
 
 API: dict[Act, tuple[Door, ...]] = {
     Act.SEE: (
-        _look("events/<event>", "events/<event>/history", "events?q=CANARY", "trash", by_api=True),
-        _look(f"events?from={_SPAN}&to={_NEXT}", f"events?from={_SPAN}&to={_NEXT}&q=CANARY", by_api=True),
+        look("events/<event>", "events/<event>/history", "events?q=CANARY", "trash", by_api=True),
+        look(f"events?from={_SPAN}&to={_NEXT}", f"events?from={_SPAN}&to={_NEXT}&q=CANARY", by_api=True),
     ),
-    Act.CHANGE: (_api("PATCH", "events/<event>", {"summary": "Changed"}),),
-    Act.ADJUST: (_api("PATCH", "events/<event>", {"color": "5"}),),
+    Act.CHANGE: (by_api("PATCH", "events/<event>", {"summary": "Changed"}),),
+    Act.ADJUST: (by_api("PATCH", "events/<event>", {"color": "5"}),),
     Act.MOVE: (
-        _api("PATCH", "events/<event>", {"calendar": "<own>"}),
-        _api("PATCH", "events/<event>", {"calendar": "<own>", "references": []}),
+        by_api("PATCH", "events/<event>", {"calendar": "<own>"}),
+        by_api("PATCH", "events/<event>", {"calendar": "<own>", "references": []}),
     ),
-    Act.REMOVE: (_api("DELETE", "events/<event>"),),
-    Act.RESTORE: (_api("POST", "trash/<gone>/restore", {}),),
-    Act.RESPOND: (_api("POST", "events/<event>/respond", {"response": "accepted"}),),
-    Act.USE_INSTEAD: (_api("POST", "events/<event>/history/<entry>/use", {}),),
-    Act.REFER: (_api("PATCH", "events/<event>", {"references": [{"kind": "ticket", "id": "7"}]}),),
-    Act.CREATE: (_api("POST", "events", {"calendar": "<calendar>", "start": {"date": "<day>"}, "summary": "New"}),),
-    Act.CHANGE_CALENDAR: (_api("PATCH", "calendars/<calendar>", {"name": "Renamed"}),),
+    Act.REMOVE: (by_api("DELETE", "events/<event>"),),
+    Act.RESTORE: (by_api("POST", "trash/<gone>/restore", {}),),
+    Act.RESPOND: (by_api("POST", "events/<event>/respond", {"response": "accepted"}),),
+    Act.USE_INSTEAD: (by_api("POST", "events/<event>/history/<entry>/use", {}),),
+    Act.REFER: (by_api("PATCH", "events/<event>", {"references": [{"kind": "ticket", "id": "7"}]}),),
+    Act.CREATE: (by_api("POST", "events", {"calendar": "<calendar>", "start": {"date": "<day>"}, "summary": "New"}),),
+    Act.CHANGE_CALENDAR: (by_api("PATCH", "calendars/<calendar>", {"name": "Renamed"}),),
     Act.ASSIGN_CALENDAR: (
-        _api(
+        by_api(
             "PUT", "calendars/<calendar>/assignments", {"items": [{"kind": "agent", "id": "<member>", "level": "edit"}]}
         ),
     ),
-    Act.DELETE_CALENDAR: (_api("DELETE", "calendars/<calendar>"),),
-    Act.PUBLISH_CALENDAR: (_api("POST", "calendars/<calendar>/publish", {}),),
-    Act.ADD_CALENDAR: (_api("POST", "calendars", {"name": "Another", "time_zone": ZONE}),),
+    Act.DELETE_CALENDAR: (by_api("DELETE", "calendars/<calendar>"),),
+    Act.PUBLISH_CALENDAR: (by_api("POST", "calendars/<calendar>/publish", {}),),
+    Act.ADD_CALENDAR: (by_api("POST", "calendars", {"name": "Another", "time_zone": ZONE}),),
 }
 PAGE: dict[Act, tuple[Door, ...]] = {
     Act.SEE: (
-        _look("/events/<event>", "/events/<event>/history", "/calendar/search?q=CANARY", "/trash", "/activity"),
-        _look(f"/calendar/feed?start={_SPAN}&end={_NEXT}", "/calendar/team?day=<day>"),
+        look("/events/<event>", "/events/<event>/history", "/calendar/search?q=CANARY", "/trash", "/activity"),
+        look(f"/calendar/feed?start={_SPAN}&end={_NEXT}", "/calendar/team?day=<day>"),
     ),
     Act.CHANGE: (
-        _page("/events/<event>/edit", _FORM),
-        _page("/events/<event>/reschedule", _DRAGGED, as_json=True),
+        by_page("/events/<event>/edit", _FORM),
+        by_page("/events/<event>/reschedule", _DRAGGED, as_json=True),
     ),
-    Act.MOVE: (_page("/events/<event>/edit", _FORM | {"calendar": "<own>"}),),
-    Act.REMOVE: (_page("/events/<event>/delete", {"scope": "all"}),),
-    Act.RESTORE: (_page("/trash/<gone>/restore"),),
-    Act.RESPOND: (_page("/events/<event>/respond", {"response": "accepted"}),),
-    Act.USE_INSTEAD: (_page("/events/<event>/history/<entry>/use"),),
-    Act.CREATE: (_page("/events/new", _FORM),),
-    Act.CHANGE_CALENDAR: (_page("/calendars/<calendar>", {"name": "Renamed", "color": "#123456"}),),
+    Act.MOVE: (by_page("/events/<event>/edit", _FORM | {"calendar": "<own>"}),),
+    Act.REMOVE: (by_page("/events/<event>/delete", {"scope": "all"}),),
+    Act.RESTORE: (by_page("/trash/<gone>/restore"),),
+    Act.RESPOND: (by_page("/events/<event>/respond", {"response": "accepted"}),),
+    Act.USE_INSTEAD: (by_page("/events/<event>/history/<entry>/use"),),
+    Act.CREATE: (by_page("/events/new", _FORM),),
+    Act.CHANGE_CALENDAR: (by_page("/calendars/<calendar>", {"name": "Renamed", "color": "#123456"}),),
     Act.ASSIGN_CALENDAR: (
-        _page("/calendars/<calendar>/assign", {"assigned": "agent:<member>", "level:agent:<member>": "edit"}),
+        by_page("/calendars/<calendar>/assign", {"assigned": "agent:<member>", "level:agent:<member>": "edit"}),
     ),
-    Act.DELETE_CALENDAR: (_page("/calendars/<calendar>", {"do": "delete"}),),
-    Act.PUBLISH_CALENDAR: (_page("/calendars/<calendar>/publish", {}),),
-    Act.ADD_CALENDAR: (_page("/calendars/new", {"name": "Another"}),),
+    Act.DELETE_CALENDAR: (by_page("/calendars/<calendar>", {"do": "delete"}),),
+    Act.PUBLISH_CALENDAR: (by_page("/calendars/<calendar>/publish", {}),),
+    Act.ADD_CALENDAR: (by_page("/calendars/new", {"name": "Another"}),),
 }
 NO_PAGE = {Act.ADJUST: "the form holds everything", Act.REFER: "references come from the platform"}
+
+
+@pytest.fixture(scope="module")
+def world(migrated: None) -> Iterator[World]:
+    """One scene for all: what is refused leaves it as it is, what is allowed is taken back."""
+    database.empty()
+    google = Google()
+    with google.installed():
+        yield build_world(build_cast(), google)
 
 
 @contextmanager
@@ -415,7 +234,9 @@ def test_what_is_offered_is_what_is_allowed(world: World) -> None:
         settings_page = browser.get("/settings").content.decode()
         tiles = {
             tile["event"]: tile
-            for tile in browser.get(f"/calendar/feed?start={_day()}T00:00:00Z&end={_day()}T23:59:59Z").json()
+            for tile in browser.get(
+                f"/calendar/feed?start={day_of_events()}T00:00:00Z&end={day_of_events()}T23:59:59Z"
+            ).json()
         }
         for kind in KINDS:
             event = world.events[kind]
@@ -441,7 +262,7 @@ def test_what_is_offered_is_what_is_allowed(world: World) -> None:
 
 def test_the_live_stream_says_where_something_changed_and_never_what(world: World) -> None:
     with _listening() as heard:
-        world.people["owner"].patch(f"events/{world.events['private']}", {"location": "CANARY attic"})
+        world.people["owner"].patch(f"events/{world.events['private']}", {"location": "CANARY private attic"})
         told = [notice.payload for notice in heard.notifies(timeout=0.5)]
     assert told and all(set(json.loads(text)) == {"account", "calendar"} for text in told)
 
@@ -507,7 +328,7 @@ AREAS = {
 """Areas of people and settings, in which no event or calendar is changed."""
 
 
-def test_every_route_that_changes_something_is_claimed_by_an_act(cast: Cast) -> None:
+def test_every_route_that_changes_something_is_claimed_by_an_act(world: World) -> None:
     found = {f"{method} {_bare(path.removeprefix('/api/v1/'))}" for method, path in _operations() if method != "GET"}
     stranger = Client()
     for route in sorted({*PAGES, *PUBLIC}):

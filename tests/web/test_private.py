@@ -1,6 +1,7 @@
 """What is private to somebody stays so and is not touched by others: in series, history, trash, tiles, mail and reminders, and
 when its calendar changes hands. And what a refused act leaves behind: nothing."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 from importlib import import_module
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 from django.db import connections as databases
+from django.test import Client
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, ringing
+from conversa_calendar.calendars import editing, invitations, ringing
 from conversa_calendar.calendars.links import is_web_address
 from conversa_calendar.calendars.models import Calendar, Event, History, OutgoingMail
 from conversa_calendar.connections.models import Connection
@@ -475,3 +477,24 @@ def test_a_refusal_is_said_on_the_page_that_asked_or_on_one_of_its_own(cast: Cas
     assert plain["Content-Type"].startswith("text/plain") and b"only that this time is taken" in plain.content
     whole = browser.post(f"/events/{event}/delete")
     assert whole.status_code == 403 and b"<h1" in whole.content and b"only that this time is taken" in whole.content
+
+
+def test_a_guest_answers_by_the_link_and_only_by_it(cast: Cast, shared: str) -> None:
+    guests = [{"email": "lia@else.example"}, {"email": "rui@else.example"}]
+    event = _make(cast.alice, shared, "Review", attendees=guests, notify="all")
+    with tenant(cast.account.pk):
+        body = OutgoingMail.objects.get(to="lia@else.example").body
+        row = Event.objects.get(uuid=event)
+        stranger = f"/answer/{invitations.answer_token(row, 'eve@else.example')}"
+    link = re.search(r"/answer/\S+", body)
+    assert link is not None
+    browser = Client()
+    assert b"Review" in browser.get(link.group()).content
+    for address in (stranger, link.group()[:-2] + "xx"):
+        assert browser.post(address, {"response": "accepted"}).status_code == 404
+    assert browser.post(link.group(), {"response": "perhaps"}).status_code == 422
+    assert browser.post(link.group(), {"response": "accepted"}).status_code == 200
+    said = {guest["email"]: guest["response"] for guest in cast.alice.get(f"events/{event}")["attendees"]}
+    assert said == {"lia@else.example": "accepted", "rui@else.example": "needsAction"}
+    cast.alice.delete(f"events/{event}")
+    assert browser.post(link.group(), {"response": "declined"}).status_code == 404
