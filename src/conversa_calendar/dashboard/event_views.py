@@ -133,7 +133,7 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
 @page()
 def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     """The form of an event; saving says which part of a series it concerns."""
-    event, _calendar, level = acts.readable(viewer(request), uuid, Act.CHANGE)
+    event, _calendar, _level = acts.readable(viewer(request), uuid, Act.CHANGE)
     key = (request.POST or request.GET).get("occurrence", "")
     writable = acts.writable_calendars(viewer(request))
     if request.method == "GET":
@@ -141,11 +141,11 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     try:
         return _save(request, event, key)
     except Changed as conflict:
-        now = conflict.current
+        now, calendar, level = selectors.event(viewer(request), conflict.current.uuid)
         context = {
             "event": now,
             "key": key,
-            "now": presenting.event(now, now.calendar, viewer(request), level),
+            "now": presenting.event(now, calendar, viewer(request), level),
             "mine": request.POST.dict(),
         }
         return render(request, "dashboard/conflict.html", context, status=409)
