@@ -299,7 +299,8 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
 def respond(
     event: Event, email: str, response: str, *, actor: Member | None, comment: str = "", if_match: str = ""
 ) -> Event:
-    """Sets one guest's answer, as the guest. Raises Invalid for an unknown guest or answer, Changed."""
+    """Sets one guest's answer, as the guest. Of the calendar's own answer Google tells the organiser; of a guest's, who
+    sees it here, nobody is mailed. Raises Invalid for an unknown guest or answer, Changed."""
     if response not in {"accepted", "tentative", "declined", "needsAction"}:
         raise Invalid("response", _("The answer can be accepted, tentative or declined."))
 
@@ -314,7 +315,9 @@ def respond(
         )
         return msgspec.structs.replace(content, attendees=guests)
 
-    return edit(event, answered, actor=actor, notify="all", cause="answered", if_match=if_match)
+    is_own = any(guest.self and guest.email.lower() == email.lower() for guest in event.content.attendees)
+    notify = "all" if is_own and event.calendar.is_mirrored else "none"
+    return edit(event, answered, actor=actor, notify=notify, cause="answered", if_match=if_match)
 
 
 def refer(event: Event, references: list[dict[str, Any]], *, actor: Member | None, if_match: str = "") -> Event:

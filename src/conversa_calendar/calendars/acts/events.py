@@ -116,7 +116,7 @@ def change(
     """Changes an event, an occurrence, this and following (a Split), or all; moves it; sets what it is about. All of it
     or nothing. Raises NotFound, NotAllowed, Changed, Invalid."""
     with transaction.atomic():
-        found = _found(viewer, uuid)
+        found = _held(viewer, uuid)
         found.needs(Act.SEE)
         target = _checked(found, asked, part)
         event, actor = found.event, viewer.member
@@ -145,7 +145,7 @@ def remove(
     """Deletes an event, an occurrence, this and following, or all; answers what can be restored from the trash. Of an
     invitation, this declines it. Raises NotFound, NotAllowed, Changed, Invalid."""
     with transaction.atomic():
-        found = _found(viewer, uuid)
+        found = _held(viewer, uuid)
         found.needs(Act.REMOVE)
         event = found.event
         options: dict[str, Any] = {"actor": viewer.member, "notify": notify, "if_match": if_match}
@@ -164,7 +164,7 @@ def remove(
 def restore(viewer: Viewer, uuid: UUID | str, *, if_match: str = "") -> Event:
     """Brings an event back from the trash, with what was deleted with it. Raises NotFound, NotAllowed, Changed, Invalid."""
     with transaction.atomic():
-        found = _found(viewer, uuid, is_deleted=True)
+        found = _held(viewer, uuid, is_deleted=True)
         found.needs(Act.RESTORE)
         found.needs_all_of(WHOLE, deleted_with=found.event)
         return editing.restore(found.event, actor=viewer.member, if_match=if_match)
@@ -173,7 +173,7 @@ def restore(viewer: Viewer, uuid: UUID | str, *, if_match: str = "") -> Event:
 def respond(viewer: Viewer, uuid: UUID | str, response: str, *, comment: str = "", if_match: str = "") -> Event:
     """The calendar's own answer to an invitation. Raises NotFound, NotAllowed, Changed, Invalid."""
     with transaction.atomic():
-        found = _found(viewer, uuid)
+        found = _held(viewer, uuid)
         found.needs(Act.RESPOND)
         found.needs_all_of(WHOLE)
         own = next(guest for guest in found.event.content.attendees if guest.self)
@@ -190,7 +190,7 @@ def answer(event: Event, email: str, response: str) -> Event:
 def use_instead(viewer: Viewer, uuid: UUID | str, entry_id: int, *, if_match: str = "") -> Event:
     """Puts back values that lost a conflict. Raises NotFound, NotAllowed, Changed, Invalid."""
     with transaction.atomic():
-        found = _found(viewer, uuid)
+        found = _held(viewer, uuid)
         found.needs(Act.USE_INSTEAD)
         entry = History.objects.filter(pk=entry_id, event=found.event).first()
         if entry is None or access.is_entry_masked(entry, found.event, found.calendar, viewer, found.level):
@@ -228,6 +228,13 @@ def writable_calendars(viewer: Viewer) -> list[Calendar]:
 
 def _found(viewer: Viewer, uuid: UUID | str, *, is_deleted: bool = False) -> _Found:
     return _Found(viewer, *selectors.event(viewer, uuid, is_deleted=is_deleted))
+
+
+def _held(viewer: Viewer, uuid: UUID | str, *, is_deleted: bool = False) -> _Found:
+    """The same, locked: rights are asked of what stands while nobody else can change it."""
+    seen = _found(viewer, uuid, is_deleted=is_deleted)
+    Event.objects.select_for_update(of=("self",)).filter(pk=seen.event.pk).first()
+    return _found(viewer, uuid, is_deleted=is_deleted)
 
 
 def _checked(found: _Found, asked: Asked, part: Part) -> Calendar | None:
