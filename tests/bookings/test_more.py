@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from conversa_calendar.accounts import services as accounts
+from conversa_calendar.accounts.grants import OPERATOR
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits, views
@@ -328,7 +329,7 @@ def test_members_may_have_pages_of_their_own_and_nobody_elses(cast: Cast) -> Non
     own = {"title": "Bob's hour", "weekly": [[[0, 1440]]] * 7, "notice": 0, "is_published": True}
     assert cast.bob.call("POST", "booking-pages", own).status_code == 403
     with tenant(cast.account.pk):
-        role = accounts.create_role(name="Agent with own page", held=["bookings.own"])
+        role = accounts.create_role(name="Agent with own page", held=["bookings.own"], by=OPERATOR)
         Member.objects.filter(pk=cast.bob.member.pk).update(role=role)
     page = cast.bob.post("booking-pages", own)
     assert [host["id"] for host in page["hosts"]] == [str(cast.bob.member.uuid)]

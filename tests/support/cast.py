@@ -7,7 +7,6 @@ from django.test import Client
 
 from conversa_calendar.accounts import joining, permissions, services
 from conversa_calendar.accounts.models import Account, Member
-from conversa_calendar.accounts.selectors import SCOPES
 from conversa_calendar.accounts.tenancy import tenant
 
 PASSWORD = "correct horse battery"
@@ -86,5 +85,5 @@ def new_actor(account: Account, email: str, name: str, role: str) -> Actor:
     with tenant(account.pk):
         member = joining.add_member_as_operator(email=email, name=name, password=PASSWORD, built_in=role)
         member.account = account
-    _token, secret = services.create_token(member=member, name="tests", scopes=list(SCOPES))
+    _token, secret = services.create_token(member=member, name="tests", scopes=[permissions.ALL])
     return Actor(member, secret)

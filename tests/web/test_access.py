@@ -97,6 +97,8 @@ PAGES = {
     "password/again": MEMBER,
     "settings": MEMBER,
     "settings/profile": MEMBER,
+    "settings/members/<uuid:uuid>/suspend": ACCOUNT,
+    "live": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,
     "switch-account": SIGNED_IN,
     "invitations/<uuid:uuid>": SIGNED_IN,

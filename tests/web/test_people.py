@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from conversa_calendar.accounts import joining, selectors, services
+from conversa_calendar.accounts import grants, joining, selectors, services
 from conversa_calendar.accounts.models import Account, Member, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
@@ -500,10 +500,10 @@ def test_a_consent_begun_before_the_sign_in_was_ended_connects_nothing(
 def test_a_form_of_a_closed_account_changes_nothing_in_another_one(cast: Cast, both: Client) -> None:
     with tenant(cast.account.pk):
         consultant = Member.objects.get(user__email="charlie@other.example")
-        services.set_role(member=consultant, key="administrator", actor=cast.alice.member)
+        services.set_role(member=consultant, key="administrator", by=grants.OPERATOR)
     assert opens(both) == "Acme Support"
     with tenant(cast.account.pk):
-        services.suspend_member(member=consultant, is_suspended=True)
+        services.suspend_member(member=consultant, is_suspended=True, by=grants.OPERATOR)
     for _turn in range(2):
         both.get("/calendar/rings")
         assert both.post("/settings/account/module", {"enabled": "off"}).status_code == 403

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from conversa_calendar.accounts import services
+from conversa_calendar.accounts import grants, services
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event
@@ -82,7 +82,7 @@ def test_e07_a_suspended_member_is_out_at_once(cast: Cast) -> None:
     browser = cast.bob.browser()
     assert browser.get("/calendar").status_code == 200
     with tenant(cast.account.pk):
-        services.suspend_member(member=Member.objects.get(pk=cast.bob.member.pk), is_suspended=True)
+        services.suspend_member(member=Member.objects.get(pk=cast.bob.member.pk), is_suspended=True, by=grants.OPERATOR)
     assert browser.get("/calendar").status_code in {302, 403}
     assert cast.bob.call("GET", "events").status_code == 401
 
@@ -275,7 +275,7 @@ def test_e71_no_foreign_origin_is_let_in(cast: Cast) -> None:
 
 def test_e72_tokens_are_stored_hashed_shown_once_and_die(cast: Cast) -> None:
     with tenant(cast.account.pk):
-        token, secret = services.create_token(member=cast.alice.member, name="t", scopes=[])
+        token, secret = services.create_token(member=cast.alice.member, name="t", scopes=["all"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_to_json(t)::text FROM accounts_apitoken t")
         assert all(secret not in row[0] for row in cursor.fetchall())

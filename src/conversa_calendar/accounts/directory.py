@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts import directory_groups, joining, permissions, services
+from conversa_calendar.accounts import directory_groups, grants, joining, permissions, services
 from conversa_calendar.accounts.directory_checks import Group, Person, Snapshot, Unfit, checked
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.services import DirectoryReport, Refused
 
@@ -32,7 +33,7 @@ class Plan:
 
 
 def apply(
-    *, snapshot: Snapshot, actor: Member, is_dry_run: bool = False, confirm_removals: bool = False
+    *, snapshot: Snapshot, actor: Member, by: Giver, is_dry_run: bool = False, confirm_removals: bool = False
 ) -> DirectoryReport:
     """Makes the account's directory equal to the snapshot. Implausible removals are held: nothing changes. A dry run does
     the same and takes it back. Raises Unfit and Refused."""
@@ -45,7 +46,7 @@ def apply(
     if not report.is_confirmable:
         raise Refused(" ".join(report.reasons))
     with transaction.atomic():
-        _carry_out(plan, snapshot, actor)
+        _carry_out(plan, snapshot, actor, by)
         transaction.set_rollback(is_dry_run)
     report.reasons = []
     return report
@@ -141,16 +142,16 @@ def _role_of(member: Member) -> str:
     return str(member.role.uuid) if member.role else member.built_in
 
 
-def _carry_out(plan: Plan, snapshot: Snapshot, actor: Member) -> None:
+def _carry_out(plan: Plan, snapshot: Snapshot, actor: Member, by: Giver) -> None:
     """Ids are freed before they are given, and power is given before it is taken, so that the order of a snapshot, swapped
     ids and a change of administrators do not matter."""
     _free_ids(plan)
-    places = [(person, _placed(person, member, plan, actor)) for person, member in plan.pairs]
+    places = [(person, _placed(person, member, plan, actor, by)) for person, member in plan.pairs]
     for person, member in sorted(places, key=lambda place: place[0].role != permissions.ADMINISTRATOR):
         if _role_of(member) != person.role:
-            services.set_role(member=member, key=person.role, actor=actor, counts_vouched=True)
+            services.set_role(member=member, key=person.role, by=by, counts_vouched=True)
     for member in plan.absent:
-        services.suspend_member(member=member, is_suspended=True, counts_vouched=True)
+        services.suspend_member(member=member, is_suspended=True, by=by, counts_vouched=True)
     directory_groups.carry_out(snapshot, {person.external_id: member for person, member in places})
 
 
@@ -164,16 +165,17 @@ def _free_ids(plan: Plan) -> None:
             member.save(update_fields=["external_id"])
 
 
-def _placed(person: Person, member: Member | None, plan: Plan, actor: Member) -> Member:
+def _placed(person: Person, member: Member | None, plan: Plan, actor: Member, by: Giver) -> Member:
     """The membership of a listed person, with the id and name of the snapshot."""
     if member is None:
         return joining.vouch_for(email=person.email, name=person.name, external_id=person.external_id)
     if member.pk in plan.moved:
+        grants.check_over(by, member)
         joining.move_to(member=member, email=person.email)
         if member.pk != actor.pk:
             services.revoke_tokens_of(member)
     if member.is_suspended:
-        services.suspend_member(member=member, is_suspended=False)
+        services.suspend_member(member=member, is_suspended=False, by=by)
     member.external_id, member.name, member.is_vouched = person.external_id, person.name or member.name, True
     member.save(update_fields=["external_id", "name", "is_vouched"])
     return member

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.signals import member_joined
@@ -39,11 +40,11 @@ def add_member_as_operator(
     return member
 
 
-def invite_member(*, email: str, name: str, role: str, actor: Member) -> tuple[Member, str]:
+def invite_member(*, email: str, name: str, role: str, by: Giver) -> tuple[Member, str]:
     """A place for the owner of an address, theirs once they accept; and the secret that is mailed to them."""
     member = _joined(email, name)
     if role != permissions.AGENT:
-        services.set_role(member=member, key=role, actor=actor)
+        services.set_role(member=member, key=role, by=by)
     return member, invite_again(member=member)
 
 

@@ -225,18 +225,34 @@ class InboxMember(TenantModel):
 class ApiToken(models.Model):
     """A bearer token that acts as a member, found by its fingerprint before the account is known.
 
-    `scopes` narrows what it may do; `calendars` (outside ids), when set, narrows where.
+    `scopes` says what it may do: the names, or "all". `calendars`, `teams` and `inboxes` (outside ids), when any is set,
+    say where: these calendars, and those assigned to these teams and inboxes at the moment of a call. A token that
+    another one made has that one as `parent`, never reaches further, and ends with it.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="api_tokens")
     member_id = models.BigIntegerField()
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     name = models.CharField(max_length=80)
     fingerprint = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12)
     scopes = ArrayField(models.CharField(max_length=40), default=list)
     calendars = ArrayField(models.UUIDField(), default=list)
+    teams = ArrayField(models.UUIDField(), default=list, db_default=[])
+    inboxes = ArrayField(models.UUIDField(), default=list, db_default=[])
     created_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it reaches some calendars only."""
+        return bool(self.calendars or self.teams or self.inboxes) or (
+            self.parent is not None and self.parent.is_limited
+        )
+
+    def allows(self, scope: str) -> bool:
+        """Whether it may do this; only "all" stands for anything but itself."""
+        return permissions.ALL in self.scopes or scope in self.scopes

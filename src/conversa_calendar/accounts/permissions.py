@@ -1,5 +1,6 @@
 """What a role may do."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
@@ -22,3 +23,42 @@ NAMES = {
 }
 ADMINISTRATOR, AGENT = "administrator", "agent"
 BUILT_IN: dict[str, frozenset[str]] = {ADMINISTRATOR: frozenset(Permission), AGENT: frozenset()}
+
+ALL = "all"
+"""The scope of a token that may do everything its member may do, now and later."""
+SCOPES = (
+    "events.read",
+    "events.write",
+    "events.private",
+    "bookings.read",
+    "bookings.write",
+    "calendars.manage",
+    "integrations.manage",
+    "bookings.manage",
+    "account.manage",
+)
+"""What an API token may be allowed, each for itself: no scope implies another."""
+SCOPE_NAMES = {
+    ALL: _("Everything you may do, now and later"),
+    "events.read": _("Read events, calendars and people"),
+    "events.write": _("Create, change and delete events"),
+    "events.private": _("Read your own private events"),
+    "bookings.read": _("Read booking pages, free times and bookings"),
+    "bookings.write": _("Book, move and cancel"),
+    "calendars.manage": _("Change calendars and who sees them"),
+    "integrations.manage": _("Connect, sync and disconnect outside calendars"),
+    "bookings.manage": _("Change booking pages"),
+    "account.manage": _("Change members, roles, tokens and settings"),
+}
+SCOPE_NEEDS = {
+    "integrations.manage": Permission.INTEGRATIONS,
+    "bookings.manage": Permission.OWN_PAGES,
+    "account.manage": Permission.ACCOUNT,
+}
+"""Scopes of which nothing works without a permission."""
+
+
+def with_implied(held: Iterable[str]) -> frozenset[str]:
+    """Permissions with those that come with them: who manages all booking pages may have own ones too."""
+    found = frozenset(held)
+    return found | {Permission.OWN_PAGES} if Permission.BOOKINGS in found else found

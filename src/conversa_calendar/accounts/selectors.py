@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -21,18 +22,6 @@ from conversa_calendar.accounts.models import (
 from conversa_calendar.accounts.permissions import ADMINISTRATOR, BUILT_IN, Permission
 from conversa_calendar.accounts.tenancy import person
 from conversa_calendar.kit import clock, ids
-
-SCOPES = (
-    "events.read",
-    "events.write",
-    "events.private",
-    "calendars.manage",
-    "integrations.manage",
-    "bookings.manage",
-    "account.manage",
-)
-"""What an API token may be narrowed to; an empty list means everything the member may do except private events."""
-
 
 OPEN, ENDED, INVITED = "open", "ended", "invited"
 _PLACES = """
@@ -115,13 +104,27 @@ def roles() -> list[tuple[str, str, frozenset[str]]]:
 
 
 def token_for(secret: str) -> ApiToken | None:
-    """The living API token behind a bearer secret."""
-    found = ApiToken.objects.select_related("account").filter(fingerprint=ids.fingerprint(secret)).first()
-    if found is None or found.revoked_at is not None:
-        return None
-    if found.expires_at is not None and found.expires_at <= clock.now():
-        return None
+    """The living API token behind a bearer secret: it and every token that it comes from."""
+    rows = ApiToken.objects.select_related("account", "parent__parent__parent")
+    found = one = rows.filter(fingerprint=ids.fingerprint(secret)).first()
+    while one is not None:
+        if one.revoked_at is not None or (one.expires_at is not None and one.expires_at <= clock.now()):
+            return None
+        one = one.parent
     return found
+
+
+def role(uuid: str) -> Role | None:
+    """A custom role by its outside id."""
+    try:
+        return Role.objects.filter(uuid=UUID(uuid)).first()
+    except ValueError:
+        return None
+
+
+def holders_of_role(role: Role) -> list[Member]:
+    """Everybody in a custom role, suspended ones too."""
+    return list(members().filter(role=role))
 
 
 def account(account_id: int) -> Account:

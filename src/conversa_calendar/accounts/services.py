@@ -1,19 +1,17 @@
 """Writing accounts and their people: each function is one transaction's worth of work in the caller's scope."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts import permissions
+from conversa_calendar.accounts import grants, permissions, selectors, tokens
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import (
     LIVE,
     PRESENT,
     Account,
-    ApiToken,
     Inbox,
     InboxMember,
     Member,
@@ -22,15 +20,15 @@ from conversa_calendar.accounts.models import (
     TeamMember,
     User,
 )
-from conversa_calendar.accounts.selectors import SCOPES
-from conversa_calendar.accounts.signals import module_switched
+from conversa_calendar.accounts.refusals import Refused as Refused
+from conversa_calendar.accounts.signals import member_left, member_returned, module_switched
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.tokens import create_token as create_token
+from conversa_calendar.accounts.tokens import revoke_token as revoke_token
 from conversa_calendar.domain import times
-from conversa_calendar.kit import clock, ids
+from conversa_calendar.kit import clock
 
-
-class Refused(Exception):
-    """A person asked for something that cannot be done; the message tells them why and what to do."""
+NAMES_SHOWN = 5
 
 
 @dataclass
@@ -59,50 +57,83 @@ def create_account(*, name: str, time_zone: str = "UTC", is_calendar_enabled: bo
     )
 
 
-def set_role(*, member: Member, key: str, actor: Member, counts_vouched: bool = False) -> None:
-    """Changes a member's role; the last administrator stays one."""
+def set_role(*, member: Member, key: str, by: Giver, counts_vouched: bool = False) -> None:
+    """Changes a member's role; the last administrator stays one. Raises Refused, also when `by` holds less than the role
+    that is given or taken."""
     was_administrator = member.is_administrator
+    grants.check_over(by, member)
     if key in permissions.BUILT_IN:
+        grants.check_role(by, key)
         member.built_in, member.role = key, None
     else:
-        uuid = _uuid(key)
-        member.built_in, member.role = permissions.AGENT, Role.objects.filter(uuid=uuid).first() if uuid else None
-        if member.role is None:
+        role = selectors.role(key)
+        if role is None:
             raise Refused(_("This role no longer exists."))
+        grants.check_role(by, role)
+        member.built_in, member.role = permissions.AGENT, role
     if was_administrator and not member.is_administrator:
         _keep_an_administrator(member, counts_vouched)
     member.save(update_fields=["built_in", "role"])
 
 
-def suspend_member(*, member: Member, is_suspended: bool, counts_vouched: bool = False) -> None:
-    """Ends or restores a member's access here: sign-ins, a standing invitation and API tokens die with it, in this account
-    only, and do not come back."""
+def suspend_member(*, member: Member, is_suspended: bool, by: Giver, counts_vouched: bool = False) -> None:
+    """Ends or restores a member's access here, in this account only. Who is suspended ends everywhere at once: sign-ins,
+    tokens, open pages, a standing invitation; the calendars they connected stop syncing, while nothing is deleted. Who
+    comes back signs in anew; sync goes on, tokens stay ended. Raises Refused."""
+    grants.check_over(by, member)
     if is_suspended and member.is_administrator:
         _keep_an_administrator(member, counts_vouched)
-    member.is_suspended = is_suspended
+    was_suspended, member.is_suspended = member.is_suspended, is_suspended
     if is_suspended:
         member.sessions_ended_at, member.invitation = clock.now(), ""
         revoke_tokens_of(member)
     member.save(update_fields=["is_suspended", "sessions_ended_at", "invitation"])
+    if is_suspended:
+        member_left.send(Member, member=member)
+    elif was_suspended:
+        member_returned.send(Member, member=member)
 
 
-def end_member_sessions(*, member: Member) -> None:
-    """Whoever is signed in as this member has to sign in again for this account; in others they stay."""
+def end_member_sessions(*, member: Member, by: Giver) -> None:
+    """Whoever is signed in as this member has to sign in again for this account; in others they stay. Raises Refused."""
+    grants.check_over(by, member)
     member.sessions_ended_at = clock.now()
     member.save(update_fields=["sessions_ended_at"])
 
 
 def revoke_tokens_of(member: Member) -> None:
-    ApiToken.objects.filter(member_id=member.pk, revoked_at=None).update(revoked_at=clock.now())
+    tokens.revoke_all_of(member)
 
 
-def create_role(*, name: str, held: list[str]) -> Role:
-    unknown = set(held) - set(permissions.Permission)
-    if unknown or not name.strip():
-        raise Refused(_("A role needs a name and known permissions."))
-    role = Role(name=name.strip(), permissions=sorted(held))
+def create_role(*, name: str, held: list[str], by: Giver) -> Role:
+    """A custom role, of permissions that its maker holds. Raises Refused."""
+    role = Role(name=_role_name(name, None), permissions=_known_permissions(held))
+    grants.check_permissions(by, held)
     role.save()
     return role
+
+
+def change_role(*, role: Role, by: Giver, name: str | None = None, held: list[str] | None = None) -> Role:
+    """Renames a role or changes what it holds, for everybody who has it. Raises Refused, also when it holds more than
+    who changes it."""
+    grants.check_permissions(by, role.permissions)
+    if name is not None:
+        role.name = _role_name(name, role)
+    if held is not None:
+        grants.check_permissions(by, held)
+        role.permissions = _known_permissions(held)
+    role.save(update_fields=["name", "permissions"])
+    return role
+
+
+def delete_role(*, role: Role, by: Giver) -> None:
+    """Removes a role that nobody has. Raises Refused, naming who has it."""
+    grants.check_permissions(by, role.permissions)
+    if members := selectors.holders_of_role(role):
+        names = ", ".join(str(member) for member in members[:NAMES_SHOWN])
+        more = _(" and %(n)s more") % {"n": len(members) - NAMES_SHOWN} if len(members) > NAMES_SHOWN else ""
+        raise Refused(_("Give these members another role first: %(names)s.") % {"names": f"{names}{more}"})
+    role.delete()
 
 
 def create_team(*, name: str, members: list[Member] | None = None, external_id: str = "") -> Team:
@@ -156,35 +187,6 @@ def suspend_account(*, account: Account, is_suspended: bool) -> None:
         module_switched.send(Account, account=account)
 
 
-def create_token(
-    *,
-    member: Member,
-    name: str,
-    scopes: list[str] | None = None,
-    calendars: list[UUID] | None = None,
-    expires_at: datetime | None = None,
-) -> tuple[ApiToken, str]:
-    """A new API token and its secret, which is shown once and never again."""
-    if unknown := set(scopes or []) - set(SCOPES):
-        raise Refused(_("Unknown scope: %(scope)s.") % {"scope": sorted(unknown)[0]})
-    secret = f"cct_{ids.new_secret()}"
-    token = ApiToken.objects.create(
-        account_id=member.account_id,
-        member_id=member.pk,
-        name=_named(name),
-        fingerprint=ids.fingerprint(secret),
-        hint=secret[:8],
-        scopes=scopes or [],
-        calendars=calendars or [],
-        expires_at=expires_at,
-    )
-    return token, secret
-
-
-def revoke_token(*, token: ApiToken) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now())
-
-
 def end_sessions(user: User) -> None:
     """Signs a person out everywhere, in every account: only they themselves may ask for that."""
     User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
@@ -210,11 +212,20 @@ def _named(name: str) -> str:
     return name.strip()
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def _role_name(name: str, role: Role | None) -> str:
+    plain = name.strip()
+    if not plain or len(plain) > 60:
+        raise Refused(_("A role needs a name of 1 to 60 characters."))
+    others = Role.objects.filter(name__iexact=plain).exclude(pk=role.pk if role else 0)
+    if plain.lower() in permissions.BUILT_IN or others.exists():
+        raise Refused(_("There is a role “%(role)s” already.") % {"role": plain})
+    return plain
+
+
+def _known_permissions(held: list[str]) -> list[str]:
+    if unknown := sorted(set(held) - set(permissions.Permission)):
+        raise Refused(_("There is no permission “%(permission)s”.") % {"permission": unknown[0][:60]})
+    return sorted(set(held))
 
 
 def password_problems(password: str, user: User | None = None) -> list[str]:

@@ -29,7 +29,12 @@ def note_sign_in(sender: Any, request: Any, user: User, **kwargs: Any) -> None:
 
 def signed_in_at(request: Any) -> datetime:
     """When the session was signed in; long ago for one that does not say."""
-    return datetime.fromtimestamp(float(request.session.get(SIGNED_IN, 0)), UTC)
+    return session_began_at(request.session)
+
+
+def session_began_at(session: Any) -> datetime:
+    """The same of a session that no request carries."""
+    return datetime.fromtimestamp(float(session.get(SIGNED_IN, 0)), UTC)
 
 
 @receiver(password_reset)

@@ -10,3 +10,9 @@ module_switched = Signal()
 
 group_emptied = Signal()
 """`group`: a team or inbox that the platform's directory no longer has; calendars takes back what was assigned to it."""
+
+member_left = Signal()
+"""`member`: suspended in this transaction; what they connected and were invited to ends or rests."""
+
+member_returned = Signal()
+"""`member`: let back in in this transaction; what rested because of them goes on."""

@@ -1,6 +1,5 @@
-"""Account, members, teams, inboxes, directory, tokens."""
+"""Account, members, teams, inboxes, directory."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +9,12 @@ from ninja import Router
 from ninja.params.functions import Body, Query
 
 from conversa_calendar.accounts import directory, selectors, services, sign_in
-from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
+from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.api.auth import ApiRequest, scoped
+from conversa_calendar.api import bodies
+from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.bookings import leaving
 from conversa_calendar.calendars import welcoming
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.sync import tasks
@@ -44,7 +45,7 @@ def group(found: Team | Inbox) -> Payload:
 
 
 @router.get("/account", summary="The account, and whether the Calendar module is on")
-@scoped("events.read", is_module=False)
+@scoped("events.read", limit=Limit.NEUTRAL, is_module=False)
 def get_account(request: ApiRequest) -> Payload:
     account = request.caller.member.account
     return {
@@ -57,30 +58,33 @@ def get_account(request: ApiRequest) -> Payload:
 
 
 @router.patch("/account", summary="Rename, change the zone, switch the Calendar module")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def change_account(request: ApiRequest, payload: Payload = Body(...)) -> Payload:
     account = request.caller.member.account
+    bodies.only(payload, ("name", "time_zone", "calendar_enabled"))
     name, zone = payload.get("name", account.name), payload.get("time_zone", account.time_zone)
     services.set_account(account=account, name=str(name), time_zone=str(zone))
     if "calendar_enabled" in payload:
-        services.switch_module(account=account, is_enabled=payload["calendar_enabled"] is True)
+        services.switch_module(account=account, is_enabled=bodies.switch(payload, "calendar_enabled"))
     return {"id": str(account.uuid), "name": account.name, "calendar_enabled": account.is_calendar_enabled}
 
 
 @router.get("/members", summary="Everybody in the account")
-@scoped("events.read", is_module=False)
+@scoped("events.read", limit=Limit.REFUSED, is_module=False)
 def list_members(request: ApiRequest) -> Payload:
     return {"items": [person(member) for member in selectors.members()]}
 
 
 @router.post("/members", response={201: Payload}, summary="Invite a member: a mail leads them in")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    bodies.only(payload, ("email", "name", "role"))
     member = welcoming.invite(
-        email=_text(payload, "email"),
+        email=bodies.text(payload, "email"),
         name=str(payload.get("name", "")),
         role=str(payload.get("role", "agent")),
         actor=request.caller.member,
+        by=request.caller.giver,
         origin=sign_in.origin(request),
     )
     tasks.send_mail.defer(account_id=member.account_id)
@@ -88,7 +92,7 @@ def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, 
 
 
 @router.post("/members/{uuid}/invite", summary="Send an invitation again; the link before stops working")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def invite_member(request: ApiRequest, uuid: UUID) -> Payload:
     member = _found(Member, uuid)
     welcoming.invite_again(member=member, actor=request.caller.member, origin=sign_in.origin(request))
@@ -97,58 +101,69 @@ def invite_member(request: ApiRequest, uuid: UUID) -> Payload:
 
 
 @router.patch("/members/{uuid}", summary="Change a member's role, or suspend them")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def change_member(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
-    member = _found(Member, uuid)
+    member, by = _found(Member, uuid), request.caller.giver
+    bodies.only(payload, ("role", "suspended"))
     if "role" in payload:
-        services.set_role(member=member, key=str(payload["role"]), actor=request.caller.member)
+        services.set_role(member=member, key=str(payload["role"]), by=by)
     if "suspended" in payload:
-        services.suspend_member(member=member, is_suspended=payload["suspended"] is True)
+        services.suspend_member(member=member, is_suspended=bodies.switch(payload, "suspended"), by=by)
     return person(member)
 
 
+@router.get("/members/{uuid}/suspend-preview", summary="What suspending a member would end, and what would rest")
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def suspend_preview(request: ApiRequest, uuid: UUID) -> Payload:
+    return leaving.preview(_found(Member, uuid))
+
+
 @router.get("/teams", summary="Teams")
-@scoped("events.read", is_module=False)
+@scoped("events.read", limit=Limit.REFUSED, is_module=False)
 def list_teams(request: ApiRequest) -> Payload:
     return {"items": [group(team) for team in selectors.teams()]}
 
 
 @router.post("/teams", response={201: Payload}, summary="Create a team")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def add_team(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    return 201, group(services.create_team(name=_text(payload, "name"), members=_members(payload)))
+    bodies.only(payload, ("name", "members"))
+    return 201, group(services.create_team(name=bodies.text(payload, "name"), members=_members(payload)))
 
 
 @router.put("/teams/{uuid}/members", summary="Replace a team's members")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def set_team(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     team = _found(Team, uuid)
+    bodies.only(payload, ("members",))
     services.set_team_members(team=team, members=_members(payload))
     return group(team)
 
 
 @router.get("/inboxes", summary="Inboxes")
-@scoped("events.read", is_module=False)
+@scoped("events.read", limit=Limit.REFUSED, is_module=False)
 def list_inboxes(request: ApiRequest) -> Payload:
     return {"items": [group(inbox) for inbox in selectors.inboxes()]}
 
 
 @router.post("/inboxes", response={201: Payload}, summary="Create an inbox")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def add_inbox(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    return 201, group(services.create_inbox(name=_text(payload, "name"), members=_members(payload)))
+    bodies.only(payload, ("name", "members"))
+    return 201, group(services.create_inbox(name=bodies.text(payload, "name"), members=_members(payload)))
 
 
 @router.put("/inboxes/{uuid}/members", summary="Replace an inbox's members")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def set_inbox(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     inbox = _found(Inbox, uuid)
+    bodies.only(payload, ("members",))
     services.set_inbox_members(inbox=inbox, members=_members(payload))
     return group(inbox)
 
 
 @router.put("/directory", summary="Make members, teams and inboxes equal to a snapshot")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
+@scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def put_directory(
     request: ApiRequest, payload: Payload = Body(...), dry_run: bool = Query(False), confirm: bool = Query(False)
 ) -> Payload:
@@ -158,7 +173,11 @@ def put_directory(
         raise Problem(422, "invalid", str(error)) from error
     try:
         report = directory.apply(
-            snapshot=snapshot, actor=request.caller.member, is_dry_run=dry_run, confirm_removals=confirm
+            snapshot=snapshot,
+            actor=request.caller.member,
+            by=request.caller.giver,
+            is_dry_run=dry_run,
+            confirm_removals=confirm,
         )
     except directory.Unfit as error:
         fault = {"field": error.field, "message": str(error)}
@@ -182,48 +201,6 @@ def _report(report: services.DirectoryReport, is_dry_run: bool) -> Payload:
     }
 
 
-@router.get("/tokens", summary="The account's API tokens, without their secrets")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def list_tokens(request: ApiRequest) -> Payload:
-    rows = ApiToken.objects.filter(account_id=request.caller.account_id, revoked_at=None).order_by("id")
-    return {"items": [_token(token) for token in rows]}
-
-
-@router.post("/tokens", response={201: Payload}, summary="Create an API token; its secret is shown only now")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def add_token(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    token, secret = services.create_token(
-        member=request.caller.member,
-        name=_text(payload, "name"),
-        scopes=[str(scope) for scope in payload.get("scopes") or []],
-        calendars=[_uuid(uuid) for uuid in payload.get("calendars") or []],
-        expires_at=datetime.fromisoformat(payload["expires_at"]) if payload.get("expires_at") else None,
-    )
-    return 201, _token(token) | {"secret": secret}
-
-
-@router.delete("/tokens/{uuid}", response={204: None}, summary="Revoke an API token")
-@scoped("account.manage", Permission.ACCOUNT, is_module=False)
-def delete_token(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
-    token = ApiToken.objects.filter(account_id=request.caller.account_id, uuid=uuid).first()
-    if token is None:
-        raise NotFound
-    services.revoke_token(token=token)
-    return 204, None
-
-
-def _token(token: ApiToken) -> Payload:
-    return {
-        "id": str(token.uuid),
-        "name": token.name,
-        "hint": token.hint,
-        "scopes": token.scopes,
-        "calendars": [str(uuid) for uuid in token.calendars],
-        "expires_at": token.expires_at,
-        "last_used_at": token.last_used_at,
-    }
-
-
 def _found(model: Any, uuid: UUID) -> Any:
     found = model.objects.filter(uuid=uuid).first()
     if found is None:
@@ -232,22 +209,8 @@ def _found(model: Any, uuid: UUID) -> Any:
 
 
 def _members(payload: Payload) -> list[Member]:
-    wanted = [_uuid(uuid) for uuid in payload.get("members") or []]
+    wanted = bodies.uuids(payload, "members")
     found = list(Member.objects.filter(uuid__in=wanted))
-    if len(found) != len(set(wanted)):
+    if len(found) != len(wanted):
         raise Problem(422, "invalid", "Some of these members are not in this account.")
     return found
-
-
-def _uuid(text: Any) -> UUID:
-    try:
-        return UUID(str(text))
-    except ValueError as error:
-        raise Problem(422, "invalid", f"“{str(text)[:60]}” is not an id.") from error
-
-
-def _text(payload: Payload, name: str) -> str:
-    value = payload.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise Problem(422, "invalid", f"The field {name} is needed.", errors=[{"field": name, "message": "needed"}])
-    return value

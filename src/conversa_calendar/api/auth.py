@@ -3,23 +3,37 @@
 import threading
 import time
 from collections.abc import Callable
-from functools import wraps
+from enum import StrEnum
+from functools import cached_property, wraps
 from typing import Any
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from conversa_calendar.accounts import grants, tenancy
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.accounts import tenancy
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.kit import clock
 
 REQUESTS_A_MINUTE = 1200
 USED_EVERY_S = 60
+
+
+class Limit(StrEnum):
+    """How an operation behaves for a token that reaches some calendars only."""
+
+    CALENDARS = "calendars"
+    """It answers and changes nothing but what lies in these calendars."""
+    REFUSED = "refused"
+    """It is about more than calendars, so such a token may not call it."""
+    NEUTRAL = "neutral"
+    """It tells and changes nothing that lies in calendars."""
 
 
 class Caller:
@@ -30,16 +44,29 @@ class Caller:
         self.member = member
         self.account_id = token.account_id
 
+    @cached_property
+    def reach(self) -> frozenset[str] | None:
+        """The ids of the calendars that the token is limited to; None when it is not."""
+        token = self.token
+        while token.parent is not None and not (token.calendars or token.teams or token.inboxes):
+            token = token.parent
+        if not token.is_limited:
+            return None
+        assigned = selectors.assigned_to(teams=token.teams, inboxes=token.inboxes)
+        return frozenset(map(str, token.calendars)) | assigned
+
     @property
     def viewer(self) -> Viewer:
-        return Viewer(
-            member=self.member,
-            sees_private="events.private" in self.token.scopes,
-            only_calendars=frozenset(str(uuid) for uuid in self.token.calendars),
-        )
+        return Viewer(member=self.member, sees_private=self.token.allows("events.private"), only_calendars=self.reach)
 
-    def has_scope(self, scope: str) -> bool:
-        return not self.token.scopes or scope in self.token.scopes or set(self.token.scopes) == {"events.private"}
+    @property
+    def giver(self) -> Giver:
+        """What the caller may give to others."""
+        return grants.giver(self.member, self.token.scopes)
+
+    def reaches(self, calendar_uuid: object) -> bool:
+        """Whether a calendar lies within the token's limit."""
+        return self.reach is None or str(calendar_uuid) in self.reach
 
 
 class ApiRequest(HttpRequest):
@@ -84,9 +111,10 @@ limiter = Limiter(REQUESTS_A_MINUTE)
 
 
 def scoped(
-    scope: str, permission: Permission | None = None, *, is_module: bool = True, in_tenant: bool = True
+    scope: str, permission: Permission | None = None, *, limit: Limit, is_module: bool = True, in_tenant: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Runs an operation as its caller, in one tenant transaction unless it calls Google itself (`in_tenant` false)."""
+    """Runs an operation as its caller, in one tenant transaction unless it calls Google itself (`in_tenant` false).
+    Every operation says which scope it needs and, by `limit`, what a token may do here that reaches some calendars only."""
 
     def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(operation)
@@ -95,31 +123,39 @@ def scoped(
             limiter.check(token.pk)
 
             def work() -> Any:
-                request.caller = _caller(token, scope, permission, is_module)
+                request.caller = _caller(token, scope, permission, is_module, limit)
                 return operation(request, *args, **kwargs)
 
             if in_tenant:
                 return tenancy.in_tenant(token.account_id, work)
             with tenant(token.account_id):
-                request.caller = _caller(token, scope, permission, is_module)
+                request.caller = _caller(token, scope, permission, is_module, limit)
             return operation(request, *args, **kwargs)
 
         call.conversa_rule = (scope, str(permission or ""))  # type: ignore[attr-defined]
+        call.conversa_limit = limit  # type: ignore[attr-defined]
         return call
 
     return decorate
 
 
-def _caller(token: ApiToken, scope: str, permission: Permission | None, is_module: bool) -> Caller:
+def _caller(token: ApiToken, scope: str, permission: Permission | None, is_module: bool, limit: Limit) -> Caller:
     member = Member.objects.select_related("user", "role", "account").filter(pk=token.member_id).first()
-    if member is None or member.is_suspended or member.account.is_suspended:
+    if member is None or not member.is_present or member.account.is_suspended:
         raise Problem(401, "unauthenticated", "This token no longer works.")
     caller = Caller(token, member)
-    if not caller.has_scope(scope):
+    if not token.allows(scope):
         raise Problem(403, "scope_missing", f"This token lacks the scope {scope}.")
     if permission is not None and not member.may(permission):
         raise Problem(403, "forbidden", f"This needs the permission {permission}.")
+    if limit is Limit.REFUSED and caller.reach is not None:
+        raise token_limited()
     if is_module and not member.account.is_calendar_enabled:
         names = [str(found) for found in accounts.administrators()]
         raise Problem(403, "not_enabled", "The Calendar module is not enabled.", administrators=names)
     return caller
+
+
+def token_limited() -> Problem:
+    """The answer to a token that reaches some calendars only, where more is asked for."""
+    return Problem(403, "token_limited", "This token reaches some calendars only, and this needs more than those.")

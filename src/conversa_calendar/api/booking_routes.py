@@ -1,10 +1,11 @@
 """Booking pages, slots, holds and bookings."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import translation
 from ninja import Router
 from ninja.params.functions import Body, Header, Query
@@ -13,50 +14,53 @@ from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api.auth import ApiRequest, Caller, scoped
+from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import availability, pages, presenting, selectors, services
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
+from conversa_calendar.calendars.selectors import NotFound
 
 router = Router(tags=["bookings"])
 Payload = dict[str, Any]
+Found = TypeVar("Found")
 PAGE = 100
 
 
 @router.get("/booking-pages", summary="Booking pages")
-@scoped("events.read")
+@scoped("bookings.read", limit=Limit.CALENDARS)
 def list_pages(request: ApiRequest) -> Payload:
-    return {"items": [presenting.page(found) for found in selectors.pages()]}
+    found = [page for page in selectors.pages() if _is_within(request.caller, page)]
+    return {"items": [presenting.page(page) for page in found]}
 
 
 @router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
-@scoped("bookings.manage", Permission.OWN_PAGES)
+@scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
 def add_page(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     return 201, presenting.page(pages.create(owner=request.caller.member, values=payload))
 
 
 @router.get("/booking-pages/{uuid}", summary="One booking page")
-@scoped("events.read")
+@scoped("bookings.read", limit=Limit.CALENDARS)
 def get_page(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.page(selectors.page(uuid))
+    return presenting.page(_page(request.caller, uuid))
 
 
 @router.patch("/booking-pages/{uuid}", summary="Change a booking page")
-@scoped("bookings.manage", Permission.OWN_PAGES)
+@scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
 def change_page(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     return presenting.page(pages.change(_own(request, uuid), values=payload, by=request.caller.member))
 
 
 @router.delete("/booking-pages/{uuid}", response={204: None}, summary="Take a booking page away")
-@scoped("bookings.manage", Permission.OWN_PAGES)
+@scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.CALENDARS)
 def delete_page(request: ApiRequest, uuid: str) -> tuple[int, None]:
     pages.delete(_own(request, uuid))
     return 204, None
 
 
 @router.get("/booking-pages/{uuid}/slots", summary="Times that can be booked, in order")
-@scoped("events.read")
+@scoped("bookings.read", limit=Limit.CALENDARS)
 def list_slots(
     request: ApiRequest,
     uuid: str,
@@ -64,7 +68,7 @@ def list_slots(
     until: str = Query("", alias="to"),
     duration: int | None = None,
 ) -> Payload:
-    page = selectors.page(uuid)
+    page = _page(request.caller, uuid)
     begin, end = _range(since, until)
     wanted = _duration(page, duration)
     length = timedelta(minutes=wanted)
@@ -73,7 +77,7 @@ def list_slots(
 
 
 @router.get("/booking-pages/{uuid}/why", summary="Why each time of the hours is or is not offered")
-@scoped("bookings.manage", Permission.OWN_PAGES)
+@scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.CALENDARS)
 def explain_slots(
     request: ApiRequest,
     uuid: str,
@@ -88,17 +92,17 @@ def explain_slots(
 
 
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")
-@scoped("events.write")
+@scoped("bookings.write", limit=Limit.CALENDARS)
 def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    page = selectors.page(uuid)
+    page = _page(request.caller, uuid)
     start = _instant("start", payload.get("start"))
     return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
 
 
 @router.post("/booking-pages/{uuid}/offers", response={201: Payload}, summary="Keep up to three times for one customer")
-@scoped("events.write")
+@scoped("bookings.write", limit=Limit.CALENDARS)
 def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    page = selectors.page(uuid)
+    page = _page(request.caller, uuid)
     references = payload.get("references", [])
     if not isinstance(references, list):
         raise Problem(422, "invalid", "References are a list.")
@@ -111,17 +115,18 @@ def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> t
 
 
 @router.delete("/booking-offers/{uuid}", response={204: None}, summary="Free the times of an offer")
-@scoped("events.write")
+@scoped("bookings.write", limit=Limit.CALENDARS)
 def withdraw_offer(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    services.withdraw(selectors.offer(request.caller.member, uuid))
+    offered = selectors.offer(request.caller.member, uuid)
+    services.withdraw(_checked(request.caller, offered, offered.page))
     return 204, None
 
 
 @router.get("/bookings", summary="Bookings that the caller sees, latest first")
-@scoped("events.read")
+@scoped("bookings.read", limit=Limit.CALENDARS)
 def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
-    rows = selectors.bookings(request.caller.member)
-    rows = rows.filter(page=selectors.page(page)) if page else rows
+    rows = _bookings(request.caller)
+    rows = rows.filter(page=_page(request.caller, page)) if page else rows
     rows = rows.filter(state=state) if state else rows
     rows = rows.order_by("-pk")
     if cursor.isdecimal():
@@ -132,14 +137,14 @@ def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: 
 
 
 @router.post("/bookings", response={201: Payload}, summary="Book a time")
-@scoped("events.write", in_tenant=False)
+@scoped("bookings.write", limit=Limit.CALENDARS, in_tenant=False)
 def add_booking(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     start, visitor = _instant("start", payload.get("start")), _visitor(payload)
     with tenant(account_id):
-        page = selectors.page(str(payload.get("page", "")))
+        page = _page(request.caller, str(payload.get("page", "")))
         duration = _duration(page, payload.get("duration"))
         if known := services.repeated(page, idempotency_key):
             return 201, presenting.booking(known)
@@ -161,13 +166,13 @@ def add_booking(
 
 
 @router.get("/bookings/{uuid}", summary="One booking")
-@scoped("events.read")
+@scoped("bookings.read", limit=Limit.CALENDARS)
 def get_booking(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.booking(selectors.booking(request.caller.member, uuid))
+    return presenting.booking(_manageable(request.caller, uuid))
 
 
 @router.patch("/bookings/{uuid}", summary="Move a booking, hand it over, answer it, or mark that nobody came")
-@scoped("events.write", in_tenant=False)
+@scoped("bookings.write", limit=Limit.CALENDARS, in_tenant=False)
 def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -184,6 +189,8 @@ def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...))
         if start is not None:
             booking = services.reschedule(booking, start, only=willing)
         if "host" in payload:
+            if not _is_within(request.caller, booking.page):
+                raise token_limited()
             booking = services.hand_over(booking, _member(payload["host"]))
         if "guests" in payload:
             booking = services.add_guests(booking, _texts("guests", payload["guests"]))
@@ -218,7 +225,7 @@ def _texts(field: str, value: Any) -> list[str]:
 
 
 @router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
-@scoped("events.write")
+@scoped("bookings.write", limit=Limit.CALENDARS)
 def cancel_booking(request: ApiRequest, uuid: str) -> tuple[int, None]:
     services.cancel(_manageable(request.caller, uuid), by="host")
     return 204, None
@@ -226,11 +233,43 @@ def cancel_booking(request: ApiRequest, uuid: str) -> tuple[int, None]:
 
 def _own(request: ApiRequest, uuid: str) -> BookingPage:
     """A page that the caller may change. Raises NotFound."""
-    return selectors.own_page(request.caller.member, uuid)
+    found = selectors.own_page(request.caller.member, uuid)
+    return _checked(request.caller, found, found)
+
+
+def _page(caller: Caller, uuid: object) -> BookingPage:
+    """A page within the caller's reach. Raises NotFound."""
+    found = selectors.page(str(uuid))
+    return _checked(caller, found, found)
+
+
+def _checked(caller: Caller, found: Found, page: BookingPage) -> Found:
+    """What belongs to a page, where the caller's token reaches that. Raises NotFound."""
+    if not _is_within(caller, page):
+        raise NotFound
+    return found
+
+
+def _is_within(caller: Caller, page: BookingPage) -> bool:
+    """Whether the caller's token reaches every calendar that the page reads or books into: its free times tell of all
+    of them."""
+    if caller.reach is None:
+        return True
+    used = availability.calendars_of(page)
+    return bool(used) and used <= caller.reach
+
+
+def _bookings(caller: Caller) -> QuerySet[Booking]:
+    """The bookings that the member sees, of a limited token those in its calendars."""
+    rows = selectors.bookings(caller.member)
+    return rows if caller.reach is None else rows.filter(event__calendar__uuid__in=caller.reach)
 
 
 def _manageable(caller: Caller, uuid: str) -> Booking:
-    return selectors.booking(caller.member, uuid)
+    found = selectors.booking(caller.member, uuid)
+    if caller.reach is not None and not (found.event and caller.reaches(found.event.calendar.uuid)):
+        raise NotFound
+    return found
 
 
 def _visitor(payload: Payload) -> Visitor:

@@ -5,7 +5,8 @@ from typing import Any
 from ninja import Router
 from ninja.params.functions import Body
 
-from conversa_calendar.api.auth import ApiRequest, scoped
+from conversa_calendar.api import bodies
+from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import acts, presenting, selectors
 from conversa_calendar.calendars.acts import Act
@@ -21,16 +22,17 @@ def shown(calendar: Calendar, level: str) -> Payload:
 
 
 @router.get("/calendars", summary="Calendars that the caller sees")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def list_calendars(request: ApiRequest, agent: str = "", team: str = "", inbox: str = "") -> Payload:
     pairs = selectors.filtered(selectors.visible(request.caller.viewer), agent=agent, team=team, inbox=inbox)
     return {"items": [shown(calendar, level) for calendar, level in pairs]}
 
 
 @router.post("/calendars", response={201: Payload}, summary="Create a native calendar")
-@scoped("calendars.manage")
+@scoped("calendars.manage", limit=Limit.REFUSED)
 def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
     caller = request.caller
+    bodies.only(payload, ("name", "time_zone", "color"))
     calendar = acts.add_calendar(
         caller.viewer,
         name=str(payload.get("name", "")),
@@ -41,13 +43,13 @@ def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int
 
 
 @router.get("/calendars/{uuid}", summary="One calendar")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def get_calendar(request: ApiRequest, uuid: str) -> Payload:
     return shown(*selectors.calendar(request.caller.viewer, uuid))
 
 
 @router.patch("/calendars/{uuid}", summary="Rename or recolour a calendar")
-@scoped("calendars.manage")
+@scoped("calendars.manage", limit=Limit.CALENDARS)
 def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     acts.checked_calendar(Act.CHANGE_CALENDAR, request.caller.viewer, uuid)
     if unknown := set(payload) - WRITABLE:
@@ -56,21 +58,21 @@ def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)
 
 
 @router.delete("/calendars/{uuid}", response={204: None}, summary="Take a native calendar away")
-@scoped("calendars.manage")
+@scoped("calendars.manage", limit=Limit.CALENDARS)
 def delete_calendar(request: ApiRequest, uuid: str) -> tuple[int, None]:
     acts.delete_calendar(request.caller.viewer, uuid)
     return 204, None
 
 
 @router.get("/calendars/{uuid}/assignments", summary="Who sees a calendar, and how much")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def get_assignments(request: ApiRequest, uuid: str) -> Payload:
     calendar, _level = selectors.calendar(request.caller.viewer, uuid)
     return {"items": selectors.assignment_items(calendar)}
 
 
 @router.put("/calendars/{uuid}/assignments", summary="Replace who sees a calendar")
-@scoped("calendars.manage")
+@scoped("calendars.manage", limit=Limit.CALENDARS)
 def put_assignments(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     acts.checked_calendar(Act.ASSIGN_CALENDAR, request.caller.viewer, uuid)
     items = payload.get("items")

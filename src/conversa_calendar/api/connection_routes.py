@@ -10,7 +10,7 @@ from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api.auth import ApiRequest, scoped
+from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import acts
 from conversa_calendar.calendars.acts import Act
@@ -28,14 +28,14 @@ POLL_S = 0.1
 
 
 @router.get("/connections", summary="Connected Google accounts")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def list_connections(request: ApiRequest) -> Payload:
     rows = Connection.objects.select_related("owner").order_by("id")
     return {"items": [presenting.connection(row) for row in rows]}
 
 
 @router.post("/connections/google/authorize", summary="An address that lets a member connect their Google account")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def authorize(request: ApiRequest, payload: Payload | None = Body(None)) -> Payload:
     member: Member | None = request.caller.member
     if payload and payload.get("member"):
@@ -47,13 +47,13 @@ def authorize(request: ApiRequest, payload: Payload | None = Body(None)) -> Payl
 
 
 @router.get("/connections/{uuid}", summary="One connection")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def get_connection(request: ApiRequest, uuid: str) -> Payload:
     return presenting.connection(_connection(uuid))
 
 
 @router.get("/connections/{uuid}/calendars", summary="The calendars that a connection can see")
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
 def list_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -65,7 +65,7 @@ def list_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Pay
 
 
 @router.post("/connections/{uuid}/rehearse", summary="What mirroring these calendars would do")
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
 def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -90,7 +90,7 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
 
 
 @router.put("/connections/{uuid}/calendars/{path:google_id}", summary="Mirror a calendar, or stop mirroring it")
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
 def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -106,17 +106,17 @@ def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Bo
             selection.deselect(mirror, str(payload.get("disposition") or ""))
         else:
             raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
-        return presenting.mirror(_mirror(str(mirror.uuid)))
+        return presenting.mirror(_mirror(request.caller, str(mirror.uuid)))
 
 
 @router.get("/connections/{uuid}/disconnect-preview", summary="What disconnecting would do")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def disconnect_preview(request: ApiRequest, uuid: str) -> Payload:
     return disconnecting.preview(_connection(uuid), request.caller.viewer)
 
 
 @router.delete("/connections/{uuid}", response={202: Payload}, summary="Disconnect a Google account")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def disconnect(request: ApiRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
     known = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
     record = known or disconnecting.start(_connection(uuid), calendars, request.caller.member)
@@ -124,7 +124,7 @@ def disconnect(request: ApiRequest, uuid: str, calendars: str = Query("")) -> tu
 
 
 @router.get("/disconnects/{uuid}", summary="The receipt of a disconnect")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.REFUSED)
 def get_receipt(request: ApiRequest, uuid: str) -> Payload:
     record = Disconnect.objects.select_related("requested_by__user").filter(uuid=_as_uuid(uuid)).first()
     if record is None:
@@ -133,18 +133,18 @@ def get_receipt(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.get("/mirrors", summary="Mirrored calendars with their state")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def list_mirrors(request: ApiRequest) -> Payload:
     rows = Mirror.objects.filter(is_selected=True).select_related("calendar", "connection").order_by("id")
     if not request.caller.member.may(Permission.INTEGRATIONS):
         rows = rows.filter(connection__owner=request.caller.member)
-    return {"items": [presenting.mirror(row) for row in rows]}
+    return {"items": [presenting.mirror(row) for row in rows if request.caller.reaches(row.calendar.uuid)]}
 
 
 @router.post(
     "/calendars/{uuid}/publish", response={201: Payload}, summary="Put a native calendar into a new Google calendar"
 )
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
 def publish(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -154,21 +154,21 @@ def publish(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tup
         raise Problem(409, "permission_needed", "Google must allow it first: put it into Google once from Settings.")
     mirror = publishing.publish(account_id, str(calendar.uuid), str(connection.uuid))
     with tenant(account_id):
-        return 201, presenting.mirror(_mirror(str(mirror.uuid)))
+        return 201, presenting.mirror(_mirror(request.caller, str(mirror.uuid)))
 
 
 @router.get("/mirrors/{uuid}", summary="One mirror")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.CALENDARS)
 def get_mirror(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.mirror(_mirror(uuid))
+    return presenting.mirror(_mirror(request.caller, uuid))
 
 
 @router.post("/mirrors/{uuid}/sync", summary="Check with Google now; optionally wait for it")
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.CALENDARS, in_tenant=False)
 def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
-        mirror = _mirror(uuid)
+        mirror = _mirror(request.caller, uuid)
         triggers.wake([mirror.pk], is_pull=True)
         wanted = MirrorRun.objects.get(mirror_id=mirror.pk).pull_wanted
     ends_at = time.monotonic() + wait_s
@@ -178,14 +178,14 @@ def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_
             break
         time.sleep(POLL_S)
     with tenant(account_id):
-        return presenting.mirror(_mirror(uuid))
+        return presenting.mirror(_mirror(request.caller, uuid))
 
 
 @router.post("/mirrors/{uuid}/check", summary="Deep check: list everything, compare, repair, report")
-@scoped(*MANAGE, in_tenant=False)
+@scoped(*MANAGE, limit=Limit.CALENDARS, in_tenant=False)
 def check(request: ApiRequest, uuid: str) -> Payload:
     with tenant(request.caller.account_id):
-        mirror = _mirror(uuid)
+        mirror = _mirror(request.caller, uuid)
     report = checks.deep_check(mirror.pk)
     if report is None:
         raise Problem(409, "not_running", "This mirror rests, or its first sync is not finished.")
@@ -193,29 +193,31 @@ def check(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.get("/mirrors/{uuid}/held", summary="Deletions that wait for a person")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.CALENDARS)
 def list_held(request: ApiRequest, uuid: str) -> Payload:
-    return {"items": held.listed(_mirror(uuid), request.caller.viewer)}
+    return {"items": held.listed(_mirror(request.caller, uuid), request.caller.viewer)}
 
 
 @router.post("/mirrors/{uuid}/held", summary="Approve, keep here, or put back")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.CALENDARS)
 def decide_held(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    return {"decided": held.decide(_mirror(uuid), str(payload.get("action", "")), request.caller.member)}
+    return {
+        "decided": held.decide(_mirror(request.caller, uuid), str(payload.get("action", "")), request.caller.member)
+    }
 
 
 @router.post("/mirrors/{uuid}/pause", summary="Rest a mirror; what is pending stays pending")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.CALENDARS)
 def pause(request: ApiRequest, uuid: str) -> Payload:
-    mirror = _mirror(uuid)
+    mirror = _mirror(request.caller, uuid)
     selection.pause(mirror, is_paused=True)
     return presenting.mirror(mirror)
 
 
 @router.post("/mirrors/{uuid}/resume", summary="Let a mirror go on")
-@scoped(*MANAGE)
+@scoped(*MANAGE, limit=Limit.CALENDARS)
 def resume(request: ApiRequest, uuid: str) -> Payload:
-    mirror = _mirror(uuid)
+    mirror = _mirror(request.caller, uuid)
     selection.pause(mirror, is_paused=False)
     return presenting.mirror(mirror)
 
@@ -227,9 +229,10 @@ def _connection(uuid: str) -> Connection:
     return found
 
 
-def _mirror(uuid: str) -> Mirror:
+def _mirror(caller: Caller, uuid: str) -> Mirror:
+    """A mirror of a calendar that the caller's token reaches. Raises NotFound."""
     found = Mirror.objects.select_related("calendar", "connection").filter(uuid=_as_uuid(uuid)).first()
-    if found is None:
+    if found is None or not caller.reaches(found.calendar.uuid):
         raise NotFound
     return found
 

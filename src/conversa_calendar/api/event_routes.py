@@ -8,7 +8,7 @@ from ninja import Router
 from ninja.params.functions import Body, Header, Query
 
 from conversa_calendar.api import idempotency
-from conversa_calendar.api.auth import ApiRequest, scoped
+from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import access, acts, history, occurrences, parsing, presenting, selectors
 from conversa_calendar.calendars.models import Event
@@ -22,7 +22,7 @@ PAGE = 500
 
 
 @router.get("/events", summary="Occurrences in a range, or a search")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def list_events(
     request: ApiRequest,
     since: str = Query("", alias="from"),
@@ -54,7 +54,7 @@ def list_events(
 
 
 @router.post("/events", response={201: Payload}, summary="Create an event")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def create_event(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
@@ -63,7 +63,7 @@ def create_event(
 
 
 @router.get("/events/{uuid}", summary="One event")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def get_event(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
     event, calendar, level = selectors.event(request.caller.viewer, uuid)
     response["ETag"] = event.etag
@@ -71,7 +71,7 @@ def get_event(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload
 
 
 @router.patch("/events/{uuid}", summary="Change an event, one occurrence, this and following, or all")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def change_event(
     request: ApiRequest,
     uuid: str,
@@ -89,7 +89,7 @@ def change_event(
 
 
 @router.delete("/events/{uuid}", response={204: None}, summary="Delete an event, one occurrence, following, or all")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def delete_event(
     request: ApiRequest,
     uuid: str,
@@ -104,7 +104,7 @@ def delete_event(
 
 
 @router.post("/events/{uuid}/respond", summary="Answer an invitation for its calendar")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def respond(
     request: ApiRequest, uuid: str, payload: Payload = Body(...), if_match: str = Header("", alias="If-Match")
 ) -> Payload:
@@ -114,7 +114,7 @@ def respond(
 
 
 @router.get("/events/{uuid}/history", summary="Who changed what, on which side, and what sync did with it")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def event_history(request: ApiRequest, uuid: str) -> Payload:
     try:
         event, calendar, level = selectors.event(request.caller.viewer, uuid)
@@ -125,14 +125,14 @@ def event_history(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.post("/events/{uuid}/history/{entry_id}/use", summary="Use a value that did not stand in a conflict instead")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def use_instead(request: ApiRequest, uuid: str, entry_id: int, if_match: str = Header("", alias="If-Match")) -> Payload:
     viewer = request.caller.viewer
     return _shown(acts.use_instead(viewer, uuid, entry_id, if_match=if_match), viewer)
 
 
 @router.get("/trash", summary="What was deleted within thirty days")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def list_trash(request: ApiRequest) -> Payload:
     viewer = request.caller.viewer
     items = [
@@ -144,14 +144,14 @@ def list_trash(request: ApiRequest) -> Payload:
 
 
 @router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")
-@scoped("events.write")
+@scoped("events.write", limit=Limit.CALENDARS)
 def restore(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> Payload:
     viewer = request.caller.viewer
     return _shown(acts.restore(viewer, uuid, if_match=if_match), viewer)
 
 
 @router.get("/changes", summary="Every change once, in order")
-@scoped("events.read")
+@scoped("events.read", limit=Limit.CALENDARS)
 def list_changes(request: ApiRequest, since: str = "") -> Payload:
     try:
         rows, cursor = history.changes_since(since)
@@ -167,7 +167,7 @@ def list_changes(request: ApiRequest, since: str = "") -> Payload:
             "at": row.at,
         }
         for row in rows
-        if row.calendar_uuid is None or str(row.calendar_uuid) in seen
+        if str(row.calendar_uuid) in seen or (row.calendar_uuid is None and request.caller.reach is None)
     ]
     return {"items": items, "cursor": cursor, "next_cursor": cursor}
 

@@ -8,6 +8,7 @@ from conversa_calendar.api import (
     calendar_routes,
     connection_routes,
     event_routes,
+    grant_routes,
     problems,
 )
 from conversa_calendar.api.auth import Bearer
@@ -23,6 +24,7 @@ api = NinjaAPI(
 )
 problems.install(api)
 api.add_router("", account_routes.router)
+api.add_router("", grant_routes.router)
 api.add_router("", calendar_routes.router)
 api.add_router("", event_routes.router)
 api.add_router("", connection_routes.router)

@@ -50,6 +50,14 @@ def hosts(page: BookingPage) -> list[Host]:
     return _without_stale(page, found)
 
 
+def calendars_of(page: BookingPage) -> frozenset[str]:
+    """The outside ids of every calendar that the page reads or books into, whether its host can be booked now or not."""
+    chosen = {row.member_id: row for row in BookingHost.objects.filter(page=page).select_related("calendar")}
+    owned = Calendar.objects.filter(owner__in=_member_ids(page, chosen), deleted_at=None)
+    targets = {row.calendar.uuid for row in chosen.values() if row.calendar is not None}
+    return frozenset(map(str, {*owned.values_list("uuid", flat=True), *targets}))
+
+
 def stale_hosts(page: BookingPage) -> list[Host]:
     """Hosts whose calendars cannot be read at the moment, whatever the page does about them."""
     shown = BookingPage(pk=page.pk, team_id=page.team_id, inbox_id=page.inbox_id, stale_policy="warn")

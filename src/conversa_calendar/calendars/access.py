@@ -14,7 +14,8 @@ class Viewer(msgspec.Struct, frozen=True):
 
     member: Member
     sees_private: bool = True
-    only_calendars: frozenset[str] = frozenset()
+    only_calendars: frozenset[str] | None = None
+    """The outside ids of the calendars that may be looked at, perhaps of none; None for all."""
 
 
 def levels(viewer: Viewer) -> dict[int, str]:
@@ -27,7 +28,7 @@ def levels(viewer: Viewer) -> dict[int, str]:
     found: dict[int, str] = {}
     is_manager = member.may(Permission.CALENDARS)
     for calendar in calendars:
-        if viewer.only_calendars and str(calendar.uuid) not in viewer.only_calendars:
+        if not _is_allowed(viewer, calendar):
             continue
         if is_manager or calendar.owner_id == member.pk:
             found[calendar.pk] = "edit"
@@ -83,4 +84,4 @@ def hides_from(calendar: Calendar, member: Member | None) -> bool:
 
 
 def _is_allowed(viewer: Viewer, calendar: Calendar) -> bool:
-    return not viewer.only_calendars or str(calendar.uuid) in viewer.only_calendars
+    return viewer.only_calendars is None or str(calendar.uuid) in viewer.only_calendars

@@ -103,6 +103,12 @@ def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
     return found
 
 
+def assigned_to(*, teams: Iterable[UUID], inboxes: Iterable[UUID]) -> frozenset[str]:
+    """The outside ids of the calendars that are assigned to any of these teams and inboxes now."""
+    wanted = Q(team__uuid__in=list(teams)) | Q(inbox__uuid__in=list(inboxes))
+    return frozenset(map(str, Assignment.objects.filter(wanted).values_list("calendar__uuid", flat=True)))
+
+
 def spans(calendar_ids: list[int], since: datetime, until: datetime) -> list[Row]:
     """Materialised occurrences that overlap [since, until), ordered by start: (event id, key, start, end, dates)."""
     values: dict[str, Any] = {

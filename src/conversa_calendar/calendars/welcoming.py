@@ -5,13 +5,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import joining
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import INVITATION_LIFE, Member
 from conversa_calendar.calendars.models import OutgoingMail
 
 
-def invite(*, email: str, name: str, role: str, actor: Member, origin: str) -> Member:
+def invite(*, email: str, name: str, role: str, actor: Member, by: Giver, origin: str) -> Member:
     """Keeps a place for the owner of an address and mails them the way in. `origin`: where this installation is reached."""
-    member, token = joining.invite_member(email=email, name=name, role=role, actor=actor)
+    member, token = joining.invite_member(email=email, name=name, role=role, by=by)
     _mail(member, token, actor, origin)
     return member
 

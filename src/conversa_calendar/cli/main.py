@@ -151,7 +151,6 @@ def _create_account(options: argparse.Namespace, env: environment.Environment) -
     with database(env):
         _migrated()
         from conversa_calendar.accounts import joining, permissions, services
-        from conversa_calendar.accounts.selectors import SCOPES
         from conversa_calendar.accounts.tenancy import tenant
 
         if problems := services.password_problems(options.password):
@@ -168,7 +167,7 @@ def _create_account(options: argparse.Namespace, env: environment.Environment) -
             return 2
         answer = {"account": str(account.uuid), "member": str(member.uuid), "email": member.user.email}
         if options.api_token:
-            _token, secret = services.create_token(member=member, name="create-account", scopes=list(SCOPES))
+            _token, secret = services.create_token(member=member, name="create-account", scopes=[permissions.ALL])
             answer["api_token"] = secret
         print(json.dumps(answer))
     return 0

@@ -212,6 +212,8 @@ def _store(consent: Consent, member: Member, identity: Identity, granted: Tokens
     if known is not None and known.state not in {ACTIVE, "reconnect_needed"}:
         raise Refused("revoking", _("This Google account is just being disconnected. Please try again in a minute."))
     connection = known or Connection(sub=identity.sub, owner=member, account_id=member.account_id)
+    if connection.owner is None or connection.owner.is_suspended:
+        connection.owner = member  # whoever authorises it anew where its owner has left
     connection.email = identity.email
     connection.state, connection.state_reason, connection.notified_at = ACTIVE, "", None
     connection.scopes = sorted(granted.scopes)

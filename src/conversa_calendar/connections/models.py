@@ -68,6 +68,11 @@ class Connection(TenantModel):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether nobody may use it because its owner was suspended; disconnecting it is still possible."""
+        return self.state == ACTIVE and self.owner is not None and self.owner.is_suspended
+
     def place(self, field: str) -> str:
         """Where a secret of this connection belongs."""
         return f"{self.account_id}:{self.uuid}:{field}"

@@ -26,6 +26,7 @@ DOUBT = timedelta(seconds=60)
 CLAIM = timedelta(seconds=25)
 WAITS_MAX = 120
 WAIT_S = 0.25
+OWNER_LEFT = "ownerLeft"
 DATABASE_NOW = Func(function="now", output_field=DateTimeField())
 """One clock for all workers: a claim, or a minute's doubt, means the same to each of them."""
 TESTING_LIFETIME = (timedelta(days=6, hours=12), timedelta(days=8))
@@ -41,7 +42,10 @@ class Wallet:
         self._version = -1
 
     def fill(self, connection: Connection) -> None:
-        """Takes the token of a connection that the caller has just read, so that no further query is needed."""
+        """Takes the token of a connection that the caller has just read, so that no further query is needed. Raises
+        Transient while its owner is suspended: nobody acts with the authorisation of somebody who left."""
+        if connection.is_resting:
+            raise protocol.Transient("This Google account rests: its owner was suspended.", reason=OWNER_LEFT)
         self._version = connection.token_version
         expires_at = connection.access_expires_at
         is_fresh = expires_at is not None and expires_at > clock.now() + LEEWAY
@@ -51,7 +55,7 @@ class Wallet:
         """A living access token. Raises GrantDead, Transient, OperatorError."""
         if not self._token and self._version < 0:
             with tenant(self.account_id):
-                self.fill(Connection.objects.get(pk=self.connection_id))
+                self.fill(Connection.objects.select_related("owner").get(pk=self.connection_id))
         return self._token or self.renew()
 
     def renew(self) -> str:
@@ -69,9 +73,10 @@ class Wallet:
 
     def _claim(self) -> tuple[Connection, bool]:
         with tenant(self.account_id):
-            known = Connection.objects.annotate(at=DATABASE_NOW).get(pk=self.connection_id)
+            rows = Connection.objects.select_related("owner").annotate(at=DATABASE_NOW)
+            known = rows.get(pk=self.connection_id)
             now = known.at
-            if self._version < 0:
+            if self._version < 0 or known.is_resting:
                 self.fill(known)
             if known.state == RECONNECT_NEEDED:
                 raise protocol.GrantDead("This Google account must be reconnected.", reason=known.state)

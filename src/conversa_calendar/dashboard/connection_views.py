@@ -150,7 +150,7 @@ def publish(request: MemberRequest, uuid: str) -> HttpResponse:
     member: Member = request.member
     with tenant(member.account_id):
         calendar = acts.checked_calendar(Act.PUBLISH_CALENDAR, viewer(request), uuid)
-        usable = Connection.objects.filter(state="active").order_by("pk")
+        usable = Connection.objects.filter(state="active").exclude(owner__is_suspended=True).order_by("pk")
         context = {"calendar": calendar, "connections": list(usable), "preview": publishing.preview(calendar)}
         chosen = usable.filter(uuid=request.POST["connection"]).first() if request.POST.get("connection") else None
     if calendar.is_mirrored:
@@ -338,7 +338,7 @@ def _cards(reader: access.Viewer) -> list[dict[str, Any]]:
     connections = Connection.objects.select_related("owner__user").order_by("id")
     for connection in connections:
         mirrors = Mirror.objects.filter(connection=connection, is_selected=True).select_related(
-            "calendar", "connection"
+            "calendar", "connection__owner__user"
         )
         rows: list[dict[str, Any]] = [
             {

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
@@ -118,6 +117,6 @@ def _refusal(request: Any, member: Member, permission: Permission | None, is_mod
     if permission is not None and not member.may(permission):
         with tenant(account.pk):
             people = accounts.holders_of(permission)
-        context = {"holders": people, "permission": permission, "live_url": settings.LIVE_URL}
+        context = {"holders": people, "permission": permission}
         return render(request, "dashboard/ask.html", context, status=403)
     return None

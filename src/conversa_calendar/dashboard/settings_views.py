@@ -12,8 +12,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.accounts import joining, permissions, selectors, services, sign_in
-from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team
+from conversa_calendar.accounts import grants, joining, permissions, selectors, services, sign_in
+from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
@@ -23,7 +23,7 @@ from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
-from conversa_calendar.dashboard import sessions
+from conversa_calendar.dashboard import grant_views, sessions
 from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.sync import tasks
@@ -51,13 +51,13 @@ def overview(request: MemberRequest) -> HttpResponse:
         "teams": selectors.teams(),
         "inboxes": selectors.inboxes(),
         "calendars": _calendars(request) if member.account.is_open else [],
-        "tokens": ApiToken.objects.filter(account=member.account, revoked_at=None) if is_manager else [],
         "affected": {
             "connections": Connection.objects.count(),
             "calendars": Mirror.objects.filter(is_selected=True).count(),
         },
         "secret": request.session.pop("token_secret", ""),
     }
+    context |= grant_views.context(request) if is_manager else {}
     return render(request, "dashboard/settings.html", context)
 
 
@@ -195,16 +195,11 @@ def _change(request: MemberRequest, what: str) -> None:
         case "inbox":
             _group(request, Inbox)
         case "role":
-            services.create_role(name=post.get("name", ""), held=post.getlist("permission"))
+            grant_views.change_role(request)
         case "token":
-            _token, secret = services.create_token(
-                member=request.member, name=post.get("name", ""), scopes=post.getlist("scope")
-            )
-            request.session["token_secret"] = secret
+            grant_views.add_token(request)
         case "revoke-token":
-            for found in ApiToken.objects.filter(account=account):
-                if str(found.uuid) == post.get("token"):
-                    services.revoke_token(token=found)
+            grant_views.revoke_token(request)
         case _:
             raise Refused(_("There is no such setting."))
     messages.success(request, _("Saved."))
@@ -212,12 +207,14 @@ def _change(request: MemberRequest, what: str) -> None:
 
 def _member(request: MemberRequest) -> None:
     post, actor, origin = request.POST, request.member, sign_in.origin(request)
+    by = grants.giver(actor)
     if not post.get("member"):
         welcoming.invite(
             email=post.get("email", ""),
             name=post.get("name", ""),
             role=post.get("role", ""),
             actor=actor,
+            by=by,
             origin=origin,
         )
         tasks.send_mail.defer(account_id=actor.account_id)
@@ -229,11 +226,11 @@ def _member(request: MemberRequest) -> None:
         welcoming.invite_again(member=member, actor=actor, origin=origin)
         tasks.send_mail.defer(account_id=actor.account_id)
     elif "end_sessions" in post:
-        services.end_member_sessions(member=member)
+        services.end_member_sessions(member=member, by=by)
     elif "suspended" in post:
-        services.suspend_member(member=member, is_suspended=post["suspended"] == "true")
+        services.suspend_member(member=member, is_suspended=post["suspended"] == "true", by=by)
     elif post.get("role"):
-        services.set_role(member=member, key=post["role"], actor=actor)
+        services.set_role(member=member, key=post["role"], by=by)
 
 
 def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:

@@ -100,7 +100,8 @@ def reread_calendar_lists() -> None:
         return
     for account_id in Account.objects.filter(is_suspended=False).order_by("pk").values_list("pk", flat=True):
         with tenant(account_id):
-            chosen = list(Connection.objects.filter(state=ACTIVE).order_by("pk").values_list("pk", flat=True))
+            usable = Connection.objects.filter(state=ACTIVE).exclude(owner__is_suspended=True)
+            chosen = list(usable.order_by("pk").values_list("pk", flat=True))
         for connection_id in chosen:
             try:
                 discovery.refresh(account_id, connection_id)

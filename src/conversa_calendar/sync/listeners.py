@@ -6,15 +6,17 @@ from typing import Any
 from django.db.models import Q
 from django.dispatch import receiver
 
-from conversa_calendar.accounts.models import Account
-from conversa_calendar.accounts.signals import module_switched
+from conversa_calendar.accounts.models import Account, Member
+from conversa_calendar.accounts.signals import member_left, member_returned, module_switched
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving, staleness_asked
-from conversa_calendar.connections.models import Connection
+from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
+from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import busy, moving, triggers
+from conversa_calendar.sync import busy, moving, selection, triggers
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.notices import STALE_AFTER
 
@@ -55,6 +57,9 @@ def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: A
     well = {"failures": 0, "error_code": "", "error_message": "", "error_action": ""}
     resumed, dead = mirrors.filter(is_selected=True, is_paused=False), Q(state="reconnect_needed")
     chosen = list(resumed.values_list("pk", flat=True))
+    for mirror in mirrors.exclude(calendar__owner=connection.owner).filter(is_selected=True).select_related("calendar"):
+        selection.dress(mirror)  # somebody else authorised it for an owner who has left
+    resumed.filter(error_code=OWNER_LEFT).update(state="polling", **well)
     resumed.filter(dead).update(state="polling", **well)
     mirrors.filter(dead).update(state="paused", **well)
     triggers.activate(chosen, is_active=True)
@@ -66,6 +71,31 @@ def rest_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any
     mirrors = Mirror.objects.filter(connection=connection)
     mirrors.update(state="reconnect_needed", error_action="reconnect")
     triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+
+
+@receiver(member_left)
+def rest_for_leaver(sender: type[Member], member: Member, **kwargs: Any) -> None:
+    """What a suspended member connected stops at once; everything stays as it is, pending edits too."""
+    mirrors = Mirror.objects.filter(connection__owner=member, is_selected=True)
+    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+    carried = mirrors.filter(connection__state=ACTIVE)
+    carried.update(state="paused", error_code=OWNER_LEFT, error_message="", error_action="")
+    history.wake("connections")
+
+
+@receiver(member_returned)
+def go_on_for_returned(sender: type[Member], member: Member, **kwargs: Any) -> None:
+    """It goes on, unless something else is wrong with it."""
+    rested = Mirror.objects.filter(connection__owner=member, error_code=OWNER_LEFT)
+    awake = rested.filter(connection__state=ACTIVE, is_selected=True, is_paused=False)
+    chosen = list(awake.values_list("pk", flat=True))
+    awake.filter(first_synced_at=None).update(state="first_sync")
+    awake.exclude(first_synced_at=None).update(state="polling")
+    rested.update(error_code="")
+    history.wake("connections")
+    if Account.objects.get(pk=member.account_id).is_open:
+        triggers.activate(chosen, is_active=True)
+        triggers.wake(chosen, is_pull=True)
 
 
 @receiver(module_switched)

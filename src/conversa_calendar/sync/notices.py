@@ -74,6 +74,7 @@ def tell_stale() -> None:
         with tenant(account.pk):
             rows = Mirror.objects.filter(is_selected=True, is_paused=False, stale_told_at=None, last_sync_at__lt=late)
             rows = rows.filter(connection__state=ACTIVE).exclude(state__in=["unavailable", "access_reduced"])
+            rows = rows.exclude(connection__owner__is_suspended=True)  # paused, as was said beforehand
             for mirror in rows.select_related("calendar", "connection__owner__user"):
                 if Mirror.objects.filter(pk=mirror.pk, stale_told_at=None).update(stale_told_at=clock.now()):
                     tell(mirror, "stale")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.sync import selection
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
 
 
@@ -33,6 +34,8 @@ def mirror(shown: Mirror) -> dict[str, Any]:
     error = None
     if shown.error_code:
         error = {"code": shown.error_code, "message": in_language(shown.error_message), "action": shown.error_action}
+    if shown.connection is not None and shown.connection.is_resting:
+        error = {"code": "owner_left", "message": selection.owner_left(shown.connection), "action": "disconnect"}
     return {
         "id": str(shown.uuid),
         "calendar": str(shown.calendar.uuid),

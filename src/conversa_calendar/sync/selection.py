@@ -44,13 +44,15 @@ def modes_for(access: str) -> list[str]:
 def candidates(connection: Connection) -> list[dict[str, Any]]:
     """A connection's calendars with their mirrors, as the API shows them."""
     rows = DiscoveredCalendar.objects.filter(connection=connection).order_by("-is_primary", "is_hidden", "name")
-    mirrors = {m.remote_id: m for m in Mirror.objects.select_related("connection", "calendar")}
+    mirrors = {m.remote_id: m for m in Mirror.objects.select_related("connection__owner", "calendar")}
     found = []
     for row in rows:
         mirror = mirrors.get(row.remote_id)
         is_here = mirror is not None and mirror.is_selected
         is_own = is_here and mirror is not None and mirror.connection_id == connection.pk
         through = mirror.connection.email if is_here and not is_own and mirror and mirror.connection else None
+        if mirror is not None and mirror.connection is not None and mirror.connection.is_resting:
+            through = None  # its owner has left: this connection may take it over
         found.append(
             {
                 "google_id": row.remote_id,
@@ -105,6 +107,8 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
     """Starts mirroring a calendar, or resumes it as it was, within the caller's scope. Raises Invalid."""
     if connection.state != ACTIVE:
         raise Invalid("connection", _("This Google account must be reconnected first."))
+    if connection.is_resting:
+        raise Invalid("connection", owner_left(connection))
     row = _discovered(connection, google_id)
     known = (
         Mirror.objects.select_for_update(of=("self",))
@@ -120,6 +124,13 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
         raise Invalid("google_id", _("Already mirrored through %(email)s.") % {"email": carrier.email})
     _resume(known, connection, row, mode)
     return known
+
+
+def owner_left(connection: Connection) -> str:
+    """Why a connection rests, and what an administrator can do about it."""
+    return _(
+        "Paused: %(name)s was suspended. Let them back in, connect the calendar through somebody else, or disconnect it."
+    ) % {"name": connection.owner}
 
 
 def deselect(mirror: Mirror, disposition: str) -> None:
@@ -210,6 +221,8 @@ def pause(mirror: Mirror, *, is_paused: bool) -> None:
     """Rests a mirror or lets it go on; what is pending stays pending. Raises Invalid when there is nothing to go on with."""
     if not is_paused and (not mirror.is_selected or mirror.connection is None or mirror.connection.state != ACTIVE):
         raise Invalid("mirror", _("This calendar is not mirrored just now."))
+    if not is_paused and mirror.connection is not None and mirror.connection.is_resting:
+        raise Invalid("mirror", owner_left(mirror.connection))
     mirror.is_paused = is_paused
     mirror.state = "paused" if is_paused else "polling" if mirror.first_synced_at else "first_sync"
     mirror.save(update_fields=["is_paused", "state"])
@@ -292,6 +305,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
         moving.give_up_moves(mirror)
     was_off = not mirror.is_selected
     mirror.is_selected, mirror.is_paused = True, False
+    mirror.error_code, mirror.error_message, mirror.error_action = "", "", ""
     if was_off or mirror.cursor_owner != connection.uuid:
         mirror.cursor, mirror.listing, mirror.page = "", "", ""
         mirror.state = "first_sync"
@@ -356,7 +370,7 @@ def _former_mode(mirror: Mirror, connection: Connection) -> str:
 
 def _is_upgrade(mirror: Mirror, row: DiscoveredCalendar) -> bool:
     """Whether another connection may take a carried calendar over: it sees at least as much, or the carrier is gone."""
-    if mirror.connection is None or mirror.connection.state != ACTIVE:
+    if mirror.connection is None or mirror.connection.state != ACTIVE or mirror.connection.is_resting:
         return True
     known = row.access in ACCESS_ORDER and mirror.access in ACCESS_ORDER
     return known and ACCESS_ORDER.index(row.access) > ACCESS_ORDER.index(mirror.access)

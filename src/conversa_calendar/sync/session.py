@@ -114,6 +114,8 @@ def load(lease: Lease) -> Session:
     connection = mirror.connection
     if mirror.is_halted or not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
         raise CannotRun("paused")
+    if connection is not None and connection.is_resting:
+        raise CannotRun("paused")
     if connection is None or connection.state != ACTIVE:
         raise CannotRun("reconnect_needed")
     lease.grant_id = mirror.grant_pk
@@ -146,7 +148,7 @@ def _rows() -> QuerySet[Any]:
     deleted = links.filter(remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
     living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", silent_since=None)
     living = living.filter(expires_at__gt=clock.now())
-    rows = Mirror.objects.select_related("connection", "calendar", "account", "calendar__owner")
+    rows = Mirror.objects.select_related("connection__owner", "calendar", "account", "calendar__owner")
     grant = Grant.objects.filter(sub=OuterRef("connection__sub"))
     breaker = Breaker.objects.filter(name=PROJECT)
     return rows.annotate(

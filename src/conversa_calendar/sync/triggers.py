@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from conversa_calendar.sync import leases
 from conversa_calendar.sync.budget import Rank
-from conversa_calendar.sync.models import MirrorRun
+from conversa_calendar.sync.models import Mirror, MirrorRun
 
 
 def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) -> None:
@@ -22,8 +22,11 @@ def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) ->
 
 def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:
     """Lets runs happen or rest. Resting keeps everything pending and ends what is under way, so that nothing is stored
-    any more once this is committed."""
+    any more once this is committed. What somebody connected who was suspended rests, whoever wants it to go on."""
     chosen = sorted(mirror_ids)
+    if is_active:
+        resting = Mirror.objects.filter(pk__in=chosen, connection__owner__is_suspended=True)
+        chosen = sorted(set(chosen) - set(resting.values_list("pk", flat=True)))
     if not is_active:
         for mirror_id in chosen:
             leases.break_off(mirror_id)

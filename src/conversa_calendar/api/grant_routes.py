@@ -1,0 +1,141 @@
+"""Roles and API tokens: what may be given to whom."""
+
+from typing import Any
+from uuid import UUID
+
+from ninja import Router
+from ninja.params.functions import Body
+
+from conversa_calendar.accounts import selectors, services, tokens
+from conversa_calendar.accounts.models import ApiToken, Role
+from conversa_calendar.accounts.permissions import BUILT_IN, Permission
+from conversa_calendar.accounts.tokens import Where
+from conversa_calendar.api import bodies
+from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
+from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import selectors as calendars
+from conversa_calendar.calendars.selectors import NotFound
+
+router = Router(tags=["account"])
+Payload = dict[str, Any]
+ACCOUNT = ("account.manage", Permission.ACCOUNT)
+TOKEN_FIELDS = ("name", "scopes", "calendars", "teams", "inboxes", "expires_at")
+
+
+@router.get("/roles", summary="Roles with what they hold and who has them")
+@scoped("events.read", limit=Limit.REFUSED, is_module=False)
+def list_roles(request: ApiRequest) -> Payload:
+    members = list(selectors.members())
+    items = [
+        {
+            "id": key,
+            "name": name,
+            "permissions": sorted(held),
+            "built_in": key in BUILT_IN,
+            "members": [str(m.uuid) for m in members if (str(m.role.uuid) if m.role else m.built_in) == key],
+        }
+        for key, name, held in selectors.roles()
+    ]
+    return {"items": items}
+
+
+@router.post("/roles", response={201: Payload}, summary="Create a role of permissions that you hold")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def add_role(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    bodies.only(payload, ("name", "permissions"))
+    if "permissions" not in payload:
+        raise bodies.invalid("permissions", "Say what the role may do, as a list; an empty one holds nothing.")
+    held = bodies.texts(payload, "permissions")
+    return 201, _role(services.create_role(name=bodies.text(payload, "name"), held=held, by=request.caller.giver))
+
+
+@router.patch("/roles/{uuid}", summary="Rename a role, or change what it holds")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def change_role(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
+    role = _found_role(uuid)
+    bodies.only(payload, ("name", "permissions"))
+    name = bodies.text(payload, "name") if "name" in payload else None
+    held = bodies.texts(payload, "permissions") if "permissions" in payload else None
+    return _role(services.change_role(role=role, by=request.caller.giver, name=name, held=held))
+
+
+@router.delete("/roles/{uuid}", response={204: None}, summary="Remove a role that nobody has")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def delete_role(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
+    services.delete_role(role=_found_role(uuid), by=request.caller.giver)
+    return 204, None
+
+
+@router.get("/tokens", summary="The account's API tokens, without their secrets")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def list_tokens(request: ApiRequest) -> Payload:
+    rows = ApiToken.objects.filter(account_id=request.caller.account_id, revoked_at=None).select_related("parent")
+    return {"items": [_token(token) for token in rows.order_by("id")]}
+
+
+@router.post("/tokens", response={201: Payload}, summary="Create an API token; its secret is shown only now")
+@scoped(*ACCOUNT, limit=Limit.CALENDARS, is_module=False)
+def add_token(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+    """The new token acts as the caller's member, never reaches further than the token that made it, and ends with it."""
+    caller = request.caller
+    bodies.only(payload, TOKEN_FIELDS)
+    token, secret = tokens.create_token(
+        member=caller.member,
+        name=bodies.text(payload, "name"),
+        scopes=bodies.texts(payload, "scopes"),
+        where=_where(caller, payload),
+        expires_at=bodies.moment(payload, "expires_at"),
+        parent=caller.token,
+    )
+    return 201, _token(token) | {"secret": secret}
+
+
+@router.delete("/tokens/{uuid}", response={204: None}, summary="Revoke an API token and those it made")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def delete_token(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
+    token = ApiToken.objects.filter(account_id=request.caller.account_id, uuid=uuid).first()
+    if token is None:
+        raise NotFound
+    tokens.revoke_token(token=token, by=request.caller.giver)
+    return 204, None
+
+
+def _where(caller: Caller, payload: Payload) -> Where:
+    """The places that the body names; a limit that is named but empty would be none. Raises Problem, Refused."""
+    for name in ("calendars", "teams", "inboxes"):
+        if name in payload and payload[name] == []:
+            raise bodies.invalid(name, f"An empty list of {name} limits to nothing; leave it out or name some.")
+    where = Where(*(bodies.uuids(payload, name) for name in ("calendars", "teams", "inboxes")))
+    seen = {str(calendar.uuid) for calendar, _level in calendars.visible(caller.viewer)}
+    if not {str(uuid) for uuid in where.calendars} <= seen:
+        raise Problem(422, "invalid", "Some of these calendars are not here.")
+    tokens.check_where(where)
+    return where
+
+
+def _role(role: Role) -> Payload:
+    members = [str(member.uuid) for member in selectors.holders_of_role(role)]
+    shown = {"id": str(role.uuid), "name": role.name, "permissions": role.permissions}
+    return shown | {"built_in": False, "members": members}
+
+
+def _token(token: ApiToken) -> Payload:
+    return {
+        "id": str(token.uuid),
+        "name": token.name,
+        "hint": token.hint,
+        "scopes": token.scopes,
+        "calendars": [str(uuid) for uuid in token.calendars],
+        "teams": [str(uuid) for uuid in token.teams],
+        "inboxes": [str(uuid) for uuid in token.inboxes],
+        "parent": str(token.parent.uuid) if token.parent else None,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+    }
+
+
+def _found_role(uuid: UUID) -> Role:
+    found = selectors.role(str(uuid))
+    if found is None:
+        raise NotFound
+    return found
