@@ -1,0 +1,154 @@
+"""Roles give nothing that their giver lacks, and nobody has power over who holds more."""
+
+from typing import Any
+
+import pytest
+
+from conversa_calendar.accounts import grants, services
+from conversa_calendar.accounts.models import Member, Role
+from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.tenancy import tenant
+from tests.support.cast import PASSWORD, Cast
+
+EVERY = sorted(Permission)
+
+
+def give(cast: Cast, *held: str, name: str = "Lead") -> str:
+    """Bob gets a custom role; its id."""
+    made = cast.alice.post("roles", {"name": name, "permissions": list(held)})
+    cast.alice.patch(f"members/{cast.bob.member.uuid}", {"role": made["id"]})
+    return str(made["id"])
+
+
+def role_of(cast: Cast, who: Any) -> str:
+    [row] = [m for m in cast.alice.get("members")["items"] if m["id"] == str(who.member.uuid)]
+    return str(row["role"])
+
+
+def confirmed(actor: Any) -> Any:
+    browser = actor.browser()
+    browser.post("/password/again", {"password": PASSWORD})
+    return browser
+
+
+@pytest.mark.parametrize("held", [["account.manage"], EVERY])
+def test_who_manages_people_does_not_become_an_administrator(cast: Cast, held: list[str]) -> None:
+    role = give(cast, *held)
+    me, boss = f"members/{cast.bob.member.uuid}", f"members/{cast.alice.member.uuid}"
+    assert cast.bob.call("PATCH", me, {"role": "administrator"}).status_code == 422
+    assert cast.bob.call("PATCH", boss, {"role": "agent"}).status_code == 422
+    assert cast.bob.call("PATCH", boss, {"suspended": True}).status_code == 422
+    assert cast.bob.call("POST", "members", {"email": "x@x.example", "role": "administrator"}).status_code == 422
+    people = [{"external_id": "9", "email": "y@x.example", "role": "administrator"}]
+    assert cast.bob.call("PUT", "directory", {"members": people}).status_code == 422
+    assert (role_of(cast, cast.bob), role_of(cast, cast.alice)) == (role, "administrator")
+    assert {m["email"] for m in cast.alice.get("members")["items"]} == {"alice@acme.example", "bob@acme.example"}
+
+
+def test_nobody_gives_by_a_role_or_a_token_what_they_lack(cast: Cast) -> None:
+    role = give(cast, "account.manage", "bookings.own")
+    wide = cast.alice.post("roles", {"name": "Wide", "permissions": ["calendars.manage"]})["id"]
+    said = cast.bob.call("POST", "roles", {"name": "Mine", "permissions": ["integrations.manage"]})
+    assert said.status_code == 422 and "do not hold" in said.json()["detail"]
+    assert cast.bob.call("PATCH", f"roles/{role}", {"permissions": EVERY}).status_code == 422
+    assert cast.bob.call("PATCH", f"roles/{wide}", {"permissions": []}).status_code == 422
+    assert cast.bob.call("DELETE", f"roles/{wide}").status_code == 422
+    assert cast.bob.call("PATCH", f"members/{cast.bob.member.uuid}", {"role": wide}).status_code == 422
+    token = {"name": "t", "scopes": ["integrations.manage"]}
+    assert cast.bob.call("POST", "tokens", token).status_code == 422
+    assert cast.bob.post("tokens", {"name": "t", "scopes": ["bookings.manage"]})["secret"]
+    assert cast.bob.post("roles", {"name": "Mine", "permissions": ["bookings.own"]})["id"]
+    with tenant(cast.account.pk):
+        assert Role.objects.get(uuid=role).permissions == ["account.manage", "bookings.own"]
+
+
+def test_pages_refuse_the_same_and_say_why(cast: Cast) -> None:
+    give(cast, "account.manage")
+    browser = confirmed(cast.bob)
+    boss, me = str(cast.alice.member.uuid), str(cast.bob.member.uuid)
+    tries: list[tuple[str, dict[str, Any]]] = [
+        ("member", {"member": me, "role": "administrator"}),
+        ("member", {"member": boss, "role": "agent"}),
+        ("member", {"member": boss, "suspended": "true"}),
+        ("member", {"member": boss, "end_sessions": "1"}),
+        ("member", {"email": "x@x.example", "role": "administrator"}),
+        ("role", {"name": "Wide", "permission": ["calendars.manage"]}),
+        ("token", {"name": "t", "scope": ["integrations.manage"]}),
+    ]
+    for what, body in tries:
+        shown = browser.post(f"/settings/account/{what}", body, follow=True).content.decode()
+        assert any(said in shown for said in ("holds more than you", "do not hold", "Only an administrator")), body
+    shown = browser.post(f"/settings/members/{boss}/suspend", follow=True).content.decode()
+    assert "holds more than you" in shown
+    alice = cast.alice.browser()
+    assert alice.get("/calendar").status_code == 200 and role_of(cast, cast.alice) == "administrator"
+
+
+def test_an_administrators_token_is_not_revoked_by_who_holds_less(cast: Cast) -> None:
+    give(cast, "account.manage")
+    [first] = [t for t in cast.alice.get("tokens")["items"] if t["name"] == "tests"][:1]
+    assert cast.bob.call("DELETE", f"tokens/{first['id']}").status_code == 422
+    assert cast.alice.call("GET", "tokens").status_code == 200
+
+
+def test_roles_are_made_changed_and_removed_on_the_page(cast: Cast) -> None:
+    browser = confirmed(cast.alice)
+    browser.post("/settings/account/role", {"name": "Lead", "permission": ["bookings.manage"]})
+    [made] = [r for r in cast.alice.get("roles")["items"] if not r["built_in"]]
+    assert (made["name"], made["permissions"]) == ("Lead", ["bookings.manage"])
+    body = {"role": made["id"], "name": "Host", "permission": ["bookings.own"]}
+    browser.post("/settings/account/role", body)
+    browser.post("/settings/account/member", {"member": str(cast.bob.member.uuid), "role": made["id"]})
+    [row] = [r for r in cast.alice.get("roles")["items"] if not r["built_in"]]
+    assert row["name"] == "Host" and row["members"] == [str(cast.bob.member.uuid)]
+    shown = browser.get("/settings").content.decode()
+    assert 'value="Host"' in shown and "Bob Reis" in shown
+    gone = {"role": made["id"], "name": "Host", "do": "remove"}
+    assert "Bob Reis" in browser.post("/settings/account/role", gone, follow=True).content.decode()
+    assert role_of(cast, cast.bob) == made["id"], "a role that somebody has stays"
+    browser.post("/settings/account/member", {"member": str(cast.bob.member.uuid), "role": "agent"})
+    browser.post("/settings/account/role", gone)
+    assert all(r["built_in"] for r in cast.alice.get("roles")["items"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "R"},
+        {"name": "", "permissions": []},
+        {"name": "R", "permissions": ["all"]},
+        {"name": "R", "permissions": "account.manage"},
+        {"name": "Administrator", "permissions": []},
+        {"name": "R", "permission": []},
+        {"name": "x" * 61, "permissions": []},
+    ],
+)
+def test_a_role_that_is_not_said_clearly_is_refused(cast: Cast, body: dict[str, Any]) -> None:
+    assert cast.alice.call("POST", "roles", body).status_code == 422
+    assert all(r["built_in"] for r in cast.alice.get("roles")["items"])
+
+
+def test_two_roles_have_two_names_and_a_role_with_members_names_them(cast: Cast) -> None:
+    role = give(cast)
+    assert cast.alice.call("POST", "roles", {"name": "lead", "permissions": []}).status_code == 422
+    answer = cast.alice.call("DELETE", f"roles/{role}")
+    assert answer.status_code == 422 and "Bob Reis" in answer.json()["detail"]
+    assert cast.alice.patch(f"roles/{role}", {"name": "LEAD"})["name"] == "LEAD"
+    cast.alice.patch(f"members/{cast.bob.member.uuid}", {"role": "agent"})
+    cast.alice.delete(f"roles/{role}")
+
+
+def test_the_last_administrator_stays_one(cast: Cast) -> None:
+    role = give(cast, *EVERY)
+    me = f"members/{cast.alice.member.uuid}"
+    for body in ({"role": role}, {"role": "agent"}, {"suspended": True}):
+        assert cast.alice.call("PATCH", me, body).status_code == 422
+    assert role_of(cast, cast.alice) == "administrator"
+
+
+def test_a_suspended_member_gives_nothing(cast: Cast) -> None:
+    with tenant(cast.account.pk):
+        bob = Member.objects.select_related("role").get(pk=cast.bob.member.pk)
+        services.set_role(member=bob, key="administrator", by=grants.OPERATOR)
+        services.suspend_member(member=bob, is_suspended=True, by=grants.OPERATOR)
+        assert not grants.giver(bob).is_administrator and not grants.giver(bob).permissions
