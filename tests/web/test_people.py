@@ -485,13 +485,13 @@ def test_a_consent_begun_before_the_sign_in_was_ended_connects_nothing(
     google.person("charlie.google@else.example")
     with tenant(cast.account.pk):
         consultant = Member.objects.select_related("user").get(user__email="charlie@other.example")
-        services.set_role(member=consultant, key="administrator", actor=cast.alice.member)
+        services.set_role(member=consultant, key="administrator", by=grants.OPERATOR)
     google.control("consent", {"email": "charlie.google@else.example", "times": 1})
     asked = urlsplit(both.post("/connections/google/start")["Location"])
     answered = urlsplit(google.client.get(f"{asked.path}?{asked.query}").headers["Location"])
     back = f"{answered.path}?{answered.query}"
     with tenant(cast.account.pk):
-        services.end_member_sessions(member=consultant)
+        services.end_member_sessions(member=consultant, by=grants.OPERATOR)
     both.post("/switch-account", {"account": cast.other.pk})
     assert opens(both) == "Other Ltd"
     assert both.get(back).status_code == 409

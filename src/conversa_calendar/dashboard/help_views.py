@@ -17,7 +17,7 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.dashboard.guards import MemberRequest, page
 
 GUIDE = Path(__file__).parent / "guide"
-TOPICS = ("start", "connect", "choose", "assign", "conflicts", "troubleshooting", "disconnect")
+TOPICS = ("start", "connect", "choose", "assign", "people", "conflicts", "troubleshooting", "disconnect")
 
 
 @require_GET
@@ -31,6 +31,7 @@ def topic(request: MemberRequest, name: str) -> HttpResponse:
         "connect": _("Connect"),
         "choose": _("Choose calendars"),
         "assign": _("Assign"),
+        "people": _("People, roles and tokens"),
         "conflicts": _("Conflicts and trash"),
         "troubleshooting": _("Troubleshooting"),
         "disconnect": _("Disconnect"),
