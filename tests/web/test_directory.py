@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from conversa_calendar.accounts import services
+from conversa_calendar.accounts.grants import OPERATOR
 from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Assignment, Calendar
@@ -293,7 +294,7 @@ def test_a_snapshot_with_a_fault_is_refused_by_its_entry(cast: Cast, body: Paylo
 @pytest.mark.parametrize("by", ["id", "name", "NAME"])
 def test_custom_roles_are_taken_by_id_or_name(cast: Cast, by: str) -> None:
     with tenant(cast.account.pk):
-        role = services.create_role(name="Planner", held=["calendars.manage"])
+        role = services.create_role(name="Planner", held=["calendars.manage"], by=OPERATOR)
     key = {"id": str(role.uuid), "name": "Planner", "NAME": "PLANNER"}[by]
     put(cast, listed("1", "ann", role=key))
     assert people(cast)["ann"]["role"] == str(role.uuid)
