@@ -20,7 +20,7 @@ export function listen(url: string, changed: () => void): void {
   /** A ticket opens a stream for minutes only: whoever comes back later, or was refused, asks for a new one. */
   const renew = async (): Promise<void> => {
     try {
-      const answer = await fetch('/live', { headers: { 'X-Requested-With': 'fetch' } })
+      const answer = await fetch('/settings/live', { headers: { 'X-Requested-With': 'fetch' } })
       const found = answer.ok && !answer.redirected ? ((await answer.json()) as { url: string }).url : ''
       if (found) {
         open(found)

@@ -98,7 +98,7 @@ PAGES = {
     "settings": MEMBER,
     "settings/profile": MEMBER,
     "settings/members/<uuid:uuid>/suspend": ACCOUNT,
-    "live": MEMBER,
+    "settings/live": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,
     "switch-account": SIGNED_IN,
     "invitations/<uuid:uuid>": SIGNED_IN,

@@ -25,7 +25,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ticket(browser: Client) -> str:
-    answer = browser.get("/live")
+    answer = browser.get("/settings/live")
     assert answer.status_code == 200
     return str(answer.json()["url"]).partition("?")[2]
 
@@ -113,7 +113,7 @@ def test_signing_out_ends_the_stream_and_the_ticket(cast: Cast) -> None:
     query = ticket(browser)
     status, beats = listen(query, lambda: browser.post("/logout"), beats=50)
     assert status == 200 and beats < 5 and listen(query) == (403, 0)
-    assert browser.get("/live").status_code == 302
+    assert browser.get("/settings/live").status_code == 302
 
 
 def test_signing_out_everywhere_else_ends_other_streams(cast: Cast) -> None:
