@@ -10,8 +10,8 @@ from typing import Any
 from django.db import connection
 from django.test import Client
 
-from conversa_calendar.accounts import permissions, services
-from conversa_calendar.accounts.selectors import SCOPES
+from conversa_calendar.accounts import permissions, tokens
+from conversa_calendar.accounts.permissions import SCOPES
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Calendar, Event
@@ -87,8 +87,8 @@ def build_world(cast: Cast, google: Google) -> World:
     found.own["limited"] = found.own["administrator"]
     with tenant(cast.account.pk):
         limits = [Calendar.objects.get(uuid=found.own["limited"]).uuid]
-    _token, secret = services.create_token(
-        member=cast.alice.member, name="limited", scopes=list(SCOPES), calendars=limits
+    _token, secret = tokens.create_token(
+        member=cast.alice.member, name="limited", scopes=list(SCOPES), where=tokens.Where(calendars=limits)
     )
     people["limited"] = Actor(cast.alice.member, secret)
     _calendars(found)

@@ -336,11 +336,11 @@ def test_a_calendar_with_private_events_of_somebody_else_is_not_removed(cast: Ca
 
 
 def test_a_token_without_private_events_touches_none_of_its_own_member(cast: Cast, shared: str) -> None:
-    from conversa_calendar.accounts import services
+    from conversa_calendar.accounts import tokens
 
     event = _make(cast.alice, shared, "CANARY", visibility="private")
     scopes = ["events.read", "events.write"]
-    _token, secret = services.create_token(member=cast.alice.member, name="narrow", scopes=scopes)
+    _token, secret = tokens.create_token(member=cast.alice.member, name="narrow", scopes=scopes)
     narrow = Actor(cast.alice.member, secret)
     assert narrow.get(f"events/{event}")["summary"] == "Busy"
     for answer in (

@@ -94,12 +94,12 @@ def refusal(act: Act, stands: Standing) -> Refusal | None:
 def standing(viewer: Viewer, event: Event | None, calendar: Calendar | None, level: str) -> Standing:
     """What decides about acts on an event, or on a calendar itself."""
     if calendar is None:
-        return Standing(level=level, is_limited=bool(viewer.only_calendars))
+        return Standing(level=level, is_limited=viewer.only_calendars is not None)
     member = viewer.member
     known = {
         "level": level,
         "is_keeper": calendar.owner_id == member.pk or member.may(Permission.CALENDARS),
-        "is_limited": bool(viewer.only_calendars),
+        "is_limited": viewer.only_calendars is not None,
         "is_mirrored": calendar.is_mirrored,
         "is_read_only": calendar.is_read_only,
         "read_only_reason": calendar.read_only_reason,
