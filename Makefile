@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup frontend fmt lint types unit browser messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -62,9 +62,13 @@ emulator-coverage: setup ## what the emulator covers, from its tests: WRITE=1 pu
 kill-sweep: setup ## kill the worker at every boundary of SCENARIOS=n simulated scenarios
 	@$(BIN)/python -m tests.simulation --kill-sweep $(or $(SCENARIOS),30)
 
-frontend: $(DIST)
+setup: ## set up what is missing or out of date; a second set-up of this folder waits for the first
+	@$(PYTHON) tools/one_at_a_time.py $(MAKE) --no-print-directory ready
 
-setup: $(VENV)/.ready $(DIST) $(LOCALE)/.ready
+frontend: setup
+
+ready: $(VENV)/.ready $(DIST) $(LOCALE)/.ready
+	@:
 
 $(LOCALE)/.ready: $(VENV)/.ready $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
 	@$(BIN)/python tools/build_locale.py
@@ -73,12 +77,10 @@ $(LOCALE)/.ready: $(VENV)/.ready $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
 $(VENV)/.ready: requirements/dev.txt pyproject.toml packages/gcal_emulator/pyproject.toml
 	@echo "Setting up Python …"
 	@$(PYTHON) tools/setup_python.py $(VENV)
-	@touch $@
 
-$(DIST): $(VENV)/.ready frontend/package-lock.json frontend/vite.config.ts $(shell find frontend/src src/conversa_calendar/dashboard/templates -type f 2>/dev/null)
+$(DIST): $(VENV)/.ready tools/build_frontend.py requirements/node.txt frontend/package-lock.json frontend/vite.config.ts $(shell find frontend/src src/conversa_calendar/dashboard/templates -type f 2>/dev/null)
 	@echo "Building the pages' scripts and styles …"
 	@$(BIN)/python tools/build_frontend.py
-	@touch $@
 
 clean: ## remove what the targets made (not the demo's data)
-	rm -rf $(VENV) frontend/node_modules src/conversa_calendar/dashboard/static/dist .cache
+	rm -rf $(VENV) frontend/node_modules src/conversa_calendar/dashboard/static/dist $(LOCALE)/.ready .cache

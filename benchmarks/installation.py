@@ -69,11 +69,12 @@ def started(home: Path, events: int) -> Iterator[str]:
     with open(home / "world.json", "wb") as target:
         subprocess.run([sys.executable, "-c", writing], cwd=ROOT, stdout=target, check=True)
     command = [sys.executable, "-m", "gcal_emulator.cli", "serve", "--port", "0", "--world", str(home / "world.json")]
+    cluster = postgres.Cluster(home / "db")
     emulator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert emulator.stdout is not None
         address = emulator.stdout.readline().split()[-1]
-        with postgres.Cluster(home / "db") as cluster:
+        with cluster:
             cluster.create_database("bench")
             os.environ.update(
                 DATA_DIR=str(home),
@@ -94,6 +95,7 @@ def started(home: Path, events: int) -> Iterator[str]:
             yield address
     finally:
         emulator.kill()
+        cluster.remove()
 
 
 def _become_a_worker() -> None:

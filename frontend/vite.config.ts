@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig, type Plugin } from 'vite'
 
-const dist = '../src/conversa_calendar/dashboard/static/dist'
+const dist = process.env.DIST ?? '../src/conversa_calendar/dashboard/static/dist'
 
 /** Copies the icons that templates name (`{% icon "…" %}`) beside the bundles. */
 function icons(): Plugin {

@@ -13,27 +13,42 @@ import psycopg
 from conversa_calendar.config import postgres
 
 _url = ""
+_cluster: postgres.Cluster | None = None
 _tables: list[str] = []
 
 
 def prepare(cache: Path, worker: str) -> postgres.Cluster:
     """Starts or adopts the cluster and makes an empty database; sets the environment that settings will read."""
-    global _url
+    global _url, _cluster
     cache.mkdir(parents=True, exist_ok=True)
     cluster = postgres.Cluster(cache / "cluster", is_fast=True)
     with open(cache / "starting.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         adopted = postgres.Cluster(cache / "cluster", is_fast=True)
-        if not (adopted.is_created and adopted._is_running()):
+        if not (adopted.is_created and adopted.is_running()):
             cluster.start()
             if worker == "main":
-                atexit.register(cluster.stop)
+                atexit.register(cluster.remove if os.environ.get("CI") else cluster.stop)
         name = f"test_{worker}"
         cluster.create_database(name)
     os.environ["DATABASE_URL"] = cluster.url(database=name)
     os.environ["DATABASE_OWNER_URL"] = cluster.url(postgres.OWNER, name)
-    _url = cluster.url("postgres", name)
+    _url, _cluster = cluster.url("postgres", name), cluster
     return cluster
+
+
+@contextmanager
+def another(name: str) -> Iterator[dict[str, str]]:
+    """A further database without tables; gives the environment that names it, by role: app, owner, superuser."""
+    assert _cluster is not None
+    own = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    _cluster.create_database(own)
+    try:
+        roles = {"app": postgres.APP, "owner": postgres.OWNER, "superuser": "postgres"}
+        yield {kind: _cluster.url(role, own) for kind, role in roles.items()}
+    finally:
+        with psycopg.connect(_cluster.url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{own}" WITH (FORCE)')
 
 
 def empty() -> None:

@@ -168,6 +168,7 @@ def running(home: Path, is_durable: bool = False) -> Iterator[Installation]:
                 except ProcessLookupError:
                     continue
                 child.wait()
+            cluster.remove()
 
 
 def call(url: str, body: Any = None, method: str = "POST", token: str = "") -> Any:

@@ -20,6 +20,7 @@ class Environment:
     data_dir: Path
     database_url: str
     database_owner_url: str
+    database_backup_url: str
     secret_key: str
     encryption_keys: tuple[tuple[str, bytes], ...]
     public_url: str
@@ -41,13 +42,13 @@ def read() -> Environment:
     """The present environment. Raises SettingsError."""
     data_dir = Path(os.environ.get("DATA_DIR", ".data")).absolute()
     public_url = _origin("PUBLIC_URL")
-    database_url = os.environ.get("DATABASE_URL", "")
-    if database_url and not database_url.startswith(("postgres://", "postgresql://")):
-        raise SettingsError("DATABASE_URL must begin with postgresql://; only PostgreSQL is supported.")
+    database_url = _database("DATABASE_URL")
+    owner_url = _database("DATABASE_OWNER_URL") or database_url
     return Environment(
         data_dir=data_dir,
         database_url=database_url,
-        database_owner_url=os.environ.get("DATABASE_OWNER_URL", "") or database_url,
+        database_owner_url=owner_url,
+        database_backup_url=_database("DATABASE_BACKUP_URL") or owner_url,
         secret_key=os.environ.get("SECRET_KEY", "") or _kept_secret(data_dir, "secret_key"),
         encryption_keys=_encryption_keys(data_dir),
         public_url=public_url,
@@ -64,6 +65,22 @@ def read() -> Environment:
         google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 480),
         is_debug=os.environ.get("DEBUG", "") == "1",
     )
+
+
+def _database(name: str) -> str:
+    """An address of PostgreSQL, or nothing."""
+    text = os.environ.get(name, "")
+    if not text:
+        return ""
+    if not text.startswith(("postgres://", "postgresql://")):
+        raise SettingsError(f"{name} must begin with postgresql://; only PostgreSQL is supported.")
+    try:
+        is_whole = urlsplit(text).port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise SettingsError(f"{name} must be an address such as postgresql://role:password@host:5432/database.")
+    return text
 
 
 def _origin(name: str) -> str:
