@@ -39,6 +39,13 @@ class GrantUse(models.Model):
     since = models.DateTimeField(default=clock.now)
 
 
+class KeyProof(models.Model):
+    """A value sealed with a key that seals something stored; empty until the key has been proven once."""
+
+    key_id = models.TextField(unique=True)
+    sealed = models.TextField(blank=True)
+
+
 class Connection(TenantModel):
     """One Google account authorised by one member for this account; keyed by Google's `sub`, never by address."""
 
@@ -84,6 +91,14 @@ class Connection(TenantModel):
     @property
     def access_token(self) -> str:
         return sealing.unseal(self.sealed_access_token, self.place("access_token"))
+
+    @property
+    def is_openable(self) -> bool:
+        """Whether the keys at hand open its credentials."""
+        try:
+            return self.refresh_token is not None and self.access_token is not None
+        except sealing.SealBroken:
+            return False
 
 
 class DiscoveredCalendar(TenantModel):

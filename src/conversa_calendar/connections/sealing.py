@@ -20,9 +20,12 @@ class SealBroken(Exception):
 
 def seal(plain: str, place: str) -> str:
     """`place` names account, row and field, for instance `7:<connection uuid>:refresh_token`."""
-    if not plain:
-        return ""
-    key_id, key = settings.ENCRYPTION_KEYS[0]
+    return seal_with(settings.ENCRYPTION_KEYS[0][0], plain, place) if plain else ""
+
+
+def seal_with(key_id: str, plain: str, place: str) -> str:
+    """The same with a certain one of the keys at hand."""
+    key = dict(settings.ENCRYPTION_KEYS)[key_id]
     nonce = os.urandom(_NONCE_BYTES)
     sealed = AESGCM(key).encrypt(nonce, plain.encode(), place.encode())
     return f"{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
@@ -36,11 +39,11 @@ def unseal(sealed: str, place: str) -> str:
     key = dict(settings.ENCRYPTION_KEYS).get(key_id)
     if key is None:
         raise SealBroken(f"the key “{key_id}” is not among ENCRYPTION_KEYS")
-    data = base64.urlsafe_b64decode(text)
     try:
+        data = base64.urlsafe_b64decode(text)
         return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
-    except InvalidTag as error:
-        raise SealBroken("this value was sealed for another place") from error
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("this value was sealed for another place, or with another key of that name") from error
 
 
 def is_current(sealed: str) -> bool:

@@ -14,7 +14,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import OutgoingMail
-from conversa_calendar.connections import gateway, sealing
+from conversa_calendar.connections import gateway, keyring, sealing
 from conversa_calendar.connections.models import ACTIVE, RECONNECT_NEEDED, Connection
 from conversa_calendar.connections.signals import connection_died
 from conversa_calendar.kit import clock
@@ -27,6 +27,8 @@ CLAIM = timedelta(seconds=25)
 WAITS_MAX = 120
 WAIT_S = 0.25
 OWNER_LEFT = "ownerLeft"
+KEY_LOST = "keyLost"
+KEY_MISSING = "keyMissing"
 DATABASE_NOW = Func(function="now", output_field=DateTimeField())
 """One clock for all workers: a claim, or a minute's doubt, means the same to each of them."""
 TESTING_LIFETIME = (timedelta(days=6, hours=12), timedelta(days=8))
@@ -43,16 +45,16 @@ class Wallet:
 
     def fill(self, connection: Connection) -> None:
         """Takes the token of a connection that the caller has just read, so that no further query is needed. Raises
-        Transient while its owner is suspended: nobody acts with the authorisation of somebody who left."""
+        Transient while its owner is suspended (nobody acts with the authorisation of somebody who left), and Sealed."""
         if connection.is_resting:
             raise protocol.Transient("This Google account rests: its owner was suspended.", reason=OWNER_LEFT)
-        self._version = connection.token_version
         expires_at = connection.access_expires_at
         is_fresh = expires_at is not None and expires_at > clock.now() + LEEWAY
-        self._token = connection.access_token if is_fresh else ""
+        self._token = _opened(connection, "access_token") if is_fresh else ""
+        self._version = connection.token_version
 
     def current(self) -> str:
-        """A living access token. Raises GrantDead, Transient, OperatorError."""
+        """A living access token. Raises GrantDead, Transient, Sealed, OperatorError."""
         if not self._token and self._version < 0:
             with tenant(self.account_id):
                 self.fill(Connection.objects.select_related("owner").get(pk=self.connection_id))
@@ -65,8 +67,9 @@ class Wallet:
             if is_claimed:
                 self._token = self._refresh(connection)
                 return self._token
-            if connection.token_version != self._version and connection.access_token:
-                self._version, self._token = connection.token_version, connection.access_token
+            newer = _opened(connection, "access_token") if connection.token_version != self._version else ""
+            if newer:
+                self._version, self._token = connection.token_version, newer
                 return self._token
             clock.sleep(WAIT_S)
         raise protocol.Transient("Another worker is still renewing this authorisation.", reason="renewing")
@@ -88,11 +91,11 @@ class Wallet:
 
     def _refresh(self, connection: Connection) -> str:
         try:
-            tokens = gateway.oauth().refresh(connection.refresh_token, clock.now())
+            tokens = gateway.oauth().refresh(_opened(connection, "refresh_token"), clock.now())
         except protocol.GrantDead as error:
             self._believe(connection, error)
             raise
-        except (protocol.ProviderError, sealing.SealBroken):
+        except protocol.ProviderError:
             with tenant(self.account_id):
                 Connection.objects.filter(pk=self.connection_id).update(renewing_until=None)
             raise
@@ -113,6 +116,19 @@ class Wallet:
         raise _doubt(DOUBT) from error
 
 
+def for_revoking(connection: Connection) -> str:
+    """What to show Google so that it ends the grant; empty when nothing is stored. Raises Sealed."""
+    return _opened(connection, "refresh_token") or _opened(connection, "access_token")
+
+
+def _opened(connection: Connection, field: str) -> str:
+    """A stored credential in plain. Raises Sealed."""
+    try:
+        return str(getattr(connection, field))
+    except sealing.SealBroken as error:
+        raise protocol.Sealed(str(error), reason=KEY_MISSING) from error
+
+
 def _doubt(wait: timedelta) -> protocol.Transient:
     return protocol.Transient(
         "Google refused to renew this authorisation; it is asked once more.",
@@ -123,6 +139,7 @@ def _doubt(wait: timedelta) -> protocol.Transient:
 
 def store(connection: Connection, tokens: Tokens) -> None:
     """Seals new tokens into a connection, unless a newer one is there already."""
+    keyring.enrol()
     values = {
         "sealed_access_token": sealing.seal(tokens.access_token, connection.place("access_token")),
         "access_expires_at": tokens.expires_at,
@@ -153,6 +170,8 @@ def mark_dead(account_id: int, connection_id: int, reason: str) -> None:
 
 
 def _diagnosis(connection: Connection, now: datetime) -> str:
+    if connection.state_reason == KEY_LOST:
+        return _("This service lost the key that its access was kept under.")
     lived = now - connection.consented_at
     if TESTING_LIFETIME[0] <= lived <= TESTING_LIFETIME[1]:
         return _(
@@ -182,7 +201,7 @@ def _tell(connection: Connection, diagnosis: str) -> None:
 
 
 def reseal_all(account_id: int) -> int:
-    """Seals every credential of an account with the active key; answers how many changed."""
+    """Seals every credential of an account with the active key; answers how many changed. Raises SealBroken."""
     changed = 0
     with tenant(account_id):
         for connection in Connection.objects.select_for_update():

@@ -354,6 +354,7 @@ def _cards(reader: access.Viewer) -> list[dict[str, Any]]:
         cards.append(
             {
                 "connection": connection,
+                "trouble": presenting.connection(connection)["error"],
                 "rows": rows,
                 "state": _card_state(connection, rows),
                 "proven": min(proven) if proven and all(proven) else None,
@@ -367,6 +368,8 @@ def _cards(reader: access.Viewer) -> list[dict[str, Any]]:
 def _card_state(connection: Connection, rows: list[dict[str, Any]]) -> str:
     if connection.state != "active":
         return str(connection.state)
+    if not connection.is_openable:
+        return "sealed"
     order = ["unavailable", "access_reduced", "held", "first_sync", "paused", "live", "polling"]
     found = [row["mirror"].state for row in rows if row["mirror"].state in order]
     return min(found, key=order.index) if found else "empty"

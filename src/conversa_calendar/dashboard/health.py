@@ -1,12 +1,15 @@
 """Is it alive, is it ready, and how is it doing."""
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from conversa_calendar.connections import readiness
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import MirrorRun
+
+RETRY_S = 5
 
 
 @require_safe
@@ -16,13 +19,15 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """Ready when the database answers."""
+    """Ready when database, role, tables and keys are as they must be."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        last = readiness.answers()[-1]
+        status = "ok" if last.is_good else last.public
     except DatabaseError:
-        return JsonResponse({"status": "database unavailable"}, status=503)
-    return JsonResponse({"status": "ok"})
+        status = "database unavailable"
+    if status == "ok":
+        return JsonResponse({"status": status})
+    return JsonResponse({"status": status}, status=503, headers={"Retry-After": str(RETRY_S)})
 
 
 @require_safe

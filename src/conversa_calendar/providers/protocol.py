@@ -16,6 +16,7 @@ ProviderError
 ├── Forbidden            this event or calendar may not be changed by this account
 ├── PushRefused          no notifications for this calendar: poll
 ├── BadData              the provider will never take this: park the event
+├── Sealed               the key of the stored credentials is not at hand: wait until it is put back
 └── OperatorError        the installation is misconfigured; no connection is at fault
 """
 
@@ -84,6 +85,9 @@ class PushRefused(ProviderError): ...
 
 
 class BadData(ProviderError): ...
+
+
+class Sealed(ProviderError): ...
 
 
 class OperatorError(ProviderError): ...

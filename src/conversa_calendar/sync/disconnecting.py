@@ -14,7 +14,7 @@ from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.connections import gateway
+from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import DISCONNECTING, Connection, Disconnect, Grant, GrantUse
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import backoff, clock
@@ -213,9 +213,8 @@ def _revoke(account_id: int, record: Disconnect, connection: Connection | None) 
             record.revocation = "still in use elsewhere in this service"
             record.save(update_fields=["revocation"])
     if not others and connection is not None:
-        token = connection.refresh_token or connection.access_token
         try:
-            if token:
+            if token := tokens.for_revoking(connection):
                 gateway.oauth().revoke(token)
         except protocol.ProviderError:
             if clock.now() - record.requested_at < REVOKE_FOR:

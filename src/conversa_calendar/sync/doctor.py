@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 import msgspec
 import urllib3
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.connections import readiness
 from conversa_calendar.connections.models import Breaker, Connection
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import halting, presenting
@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
 def examine() -> list[Finding]:
     """Every check of the installation and of each account, in the order in which one cause hides the next."""
     found = installation()
-    if not found[0].is_good:
+    if not is_ready(found):
         return found
     for account in Account.objects.order_by("id"):
         with tenant(account.pk):
@@ -54,6 +54,13 @@ def examine() -> list[Finding]:
     return found
 
 
+def is_ready(found: list[Finding]) -> bool:
+    """Whether what everything else rests on holds, so that there is anything to look at. Keys alone do not hide the
+    rest."""
+    names = {name for about, name in _names().items() if about != readiness.KEYS}
+    return all(finding.is_good for finding in found if finding.what in names)
+
+
 def at(moment: datetime) -> str:
     """A moment as whoever asks reads it, in their own time zone."""
     return date_format(timezone.localtime(moment), "j M Y H:i")
@@ -61,10 +68,10 @@ def at(moment: datetime) -> str:
 
 def installation() -> list[Finding]:
     """What all accounts share. Asks the public address, so it may not run inside a transaction."""
-    found = [_database()]
-    if not found[0].is_good:
+    found = [_finding(answer) for answer in readiness.answers()]
+    if not is_ready(found):
         return found
-    found += [_migrations(), _role(), _clock(), workers(), google_client(), public_address(), _mail()]
+    found += [_clock(), workers(), google_client(), public_address(), _mail()]
     if halting.is_halted():
         says = _("rests: its operator paused it. conversa-calendar resume lets it go on; nothing is lost.")
         found.append(Finding(_("Sync"), False, says))
@@ -80,6 +87,8 @@ def account_findings() -> list[Finding]:
 
 def connected(shown: Connection) -> Finding:
     if shown.state == "active":
+        if not shown.is_openable:
+            return Finding(shown.email, False, presenting.key_missing())
         return Finding(shown.email, True, _("connected"))
     if shown.state == "disconnecting":
         return Finding(shown.email, False, _("is being disconnected"), is_hint=True)
@@ -158,31 +167,17 @@ def _answers(address: str) -> bool:
     return answer.status == 200
 
 
-def _database() -> Finding:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW server_version_num")
-            row = cursor.fetchone()
-    except DatabaseError as error:
-        return Finding(_("Database"), False, _("cannot be reached: %(error)s") % {"error": error})
-    version = int(row[0]) // 10_000 if row else 0
-    return Finding(_("Database"), version >= 16, _("PostgreSQL %(version)s answers") % {"version": version})
+def _finding(answer: readiness.Answer) -> Finding:
+    return Finding(_names()[answer.about], answer.is_good, answer.says)
 
 
-def _migrations() -> Finding:
-    executor = MigrationExecutor(connection)
-    waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    says = _("%(count)s to run: conversa-calendar migrate") % {"count": waiting} if waiting else _("up to date")
-    return Finding(_("Migrations"), not waiting, says)
-
-
-def _role() -> Finding:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-        row = cursor.fetchone()
-    is_walled = row is not None and not row[0]
-    says = _("accounts are walled off") if is_walled else _("this role sees through the walls; use an ordinary one")
-    return Finding(_("Database role"), is_walled, says)
+def _names() -> dict[str, str]:
+    return {
+        readiness.DATABASE: _("Database"),
+        readiness.ROLE: _("Database role"),
+        readiness.MIGRATIONS: _("Migrations"),
+        readiness.KEYS: _("Encryption keys"),
+    }
 
 
 def _clock() -> Finding:

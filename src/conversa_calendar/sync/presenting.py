@@ -6,12 +6,24 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync import selection
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
 
 
+def key_missing() -> str:
+    """What is said wherever credentials cannot be opened."""
+    return _(
+        "The key under which this service keeps its access to Google is missing; its operator has to put it back. Sync "
+        "waits, nothing is lost, and it goes on by itself."
+    )
+
+
 def connection(shown: Connection) -> dict[str, Any]:
+    error = None
+    if not shown.is_openable:
+        error = {"code": tokens.KEY_MISSING, "message": key_missing(), "action": "tell_operator"}
     return {
         "id": str(shown.uuid),
         "provider": shown.provider,
@@ -19,6 +31,7 @@ def connection(shown: Connection) -> dict[str, Any]:
         "owner": str(shown.owner.uuid) if shown.owner else None,
         "state": shown.state,
         "connected_at": shown.connected_at,
+        "error": error,
     }
 
 

@@ -16,7 +16,18 @@ from conversa_calendar.calendars import history
 from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import budget, busy, channels, leases, notices, planning, pulling, pushing, session
+from conversa_calendar.sync import (
+    budget,
+    busy,
+    channels,
+    leases,
+    notices,
+    planning,
+    presenting,
+    pulling,
+    pushing,
+    session,
+)
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import Mirror
@@ -29,6 +40,8 @@ CHECK_ACTIVE_S, CHECK_QUIET_S = 900.0, 3600.0
 VIEWED_FOR = timedelta(minutes=3)
 ACTIVE_FOR = timedelta(days=7)
 WAITING_S = 5.0
+SEALED_S = 60.0
+"""How often is looked whether a key was put back."""
 LEASE_FULL_WAIT_S = 1.0
 
 
@@ -71,7 +84,7 @@ def _run(lease: Lease, may_backfill: bool) -> Ended:
             if not wait_s and not current.is_busy_only and not current.mirror.failures:
                 action = planning.next_action(current)
     except CannotRun as rest:
-        return _rest(lease, rest.state)
+        return _rest(lease, rest)
     if wait_s:
         return _released(lease, wait_s=wait_s)
     try:
@@ -177,13 +190,16 @@ def _next_check_s(mirror: Mirror, state: object) -> float:
     return ids.jitter(CHECK_ACTIVE_S if is_active else CHECK_QUIET_S)
 
 
-def _rest(lease: Lease, state: str) -> Ended:
+def _rest(lease: Lease, rest: CannotRun) -> Ended:
     """The mirror cannot run now; what is pending stays pending."""
     with tenant(lease.account_id):
-        Mirror.objects.filter(pk=lease.mirror_id).exclude(state__in=[state, "access_reduced", "unavailable"]).update(
-            state=state
-        )
-    _released(lease, wait_s=CHECK_QUIET_S)
+        mirrors = Mirror.objects.filter(pk=lease.mirror_id)
+        mirrors.exclude(state__in=[rest.state, "access_reduced", "unavailable"]).update(state=rest.state)
+        if rest.error is not None:
+            said = {"error_message": _in_words(rest.error), "error_action": "tell_operator"}
+            if mirrors.exclude(error_code=rest.error.reason).update(error_code=rest.error.reason, **said):
+                history.wake("connections")
+    _released(lease, wait_s=SEALED_S if rest.error else CHECK_QUIET_S)
     return Ended.RESTS
 
 
@@ -240,6 +256,8 @@ def _decision(
             return "", LEASE_FULL_WAIT_S, "wait"  # reading goes on at once
         case protocol.RateLimited():
             return "", error.retry_after_s or backoff.delay_s(failures, base_s=8.0), "wait"
+        case protocol.Sealed():
+            return "paused", SEALED_S, "tell_operator"
         case protocol.OperatorError():
             return "", backoff.delay_s(current.project_failures + 1, base_s=60.0), "tell_operator"
         case protocol.Transient():
@@ -268,6 +286,8 @@ def _in_words(error: Exception) -> str:
             )
         case protocol.RateLimited():
             return _("Google asks for fewer requests; it goes on by itself.")
+        case protocol.Sealed():
+            return presenting.key_missing()
         case protocol.OperatorError():
             return _RESTS["project"]()
         case _:

@@ -27,11 +27,13 @@ ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess"
 
 
 class CannotRun(Exception):
-    """The mirror rests: paused, switched off, without a living connection. `state` is what its card shows."""
+    """The mirror rests: paused, switched off, without a living connection. `state` is what its card shows, `error` why,
+    where that is not said by the state."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, error: protocol.ProviderError | None = None) -> None:
         super().__init__(state)
         self.state = state
+        self.error = error
 
 
 @dataclass
@@ -120,7 +122,10 @@ def load(lease: Lease) -> Session:
         raise CannotRun("reconnect_needed")
     lease.grant_id = mirror.grant_pk
     wallet = Wallet(lease.account_id, connection.pk)
-    wallet.fill(connection)
+    try:
+        wallet.fill(connection)
+    except protocol.Sealed as error:
+        raise CannotRun("paused", error) from error
     provider = gateway.calendar(wallet.current, wallet.renew, lease.guard)
     return Session(
         lease,

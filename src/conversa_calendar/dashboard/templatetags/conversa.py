@@ -92,6 +92,7 @@ def state_words(state: str) -> str:
         "live": _("Live"),
         "polling": _("Checked regularly"),
         "paused": _("Paused"),
+        "sealed": _("Key missing"),
         "held": _("Needs your decision"),
         "access_reduced": _("Less access than before"),
         "unavailable": _("Not available at Google"),
