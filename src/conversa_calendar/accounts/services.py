@@ -50,7 +50,7 @@ class DirectoryReport:
 def create_account(*, name: str, time_zone: str = "UTC", is_calendar_enabled: bool = False) -> Account:
     check_zone(time_zone)
     return Account.objects.create(
-        name=name,
+        name=_named(name),
         time_zone=time_zone,
         is_calendar_enabled=is_calendar_enabled,
         calendar_enabled_once=is_calendar_enabled,

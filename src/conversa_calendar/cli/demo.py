@@ -5,28 +5,33 @@ import shutil
 import sys
 from pathlib import Path
 
-from conversa_calendar.cli import processes
-from conversa_calendar.config.postgres import Cluster, ClusterError
+from conversa_calendar.cli import processes, trouble
+from conversa_calendar.config.environment import SettingsError
+from conversa_calendar.config.postgres import Cluster
 
 HOST = "127.0.0.1"
 
 
 def main() -> int:
     """Starts database, emulated Google, pages, live stream and worker; fills them on the first run."""
-    data_dir = Path(os.environ.get("DATA_DIR", ".demo")).absolute()
-    if sys.argv[1:] == ["reset"]:
-        return _reset(data_dir)
+    return trouble.told("demo", _reset if sys.argv[1:] == ["reset"] else _run)
+
+
+def _run() -> int:
+    data_dir = _data_dir()
     data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        return _run(data_dir)
-    except (ClusterError, processes.ChildDied) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
+    print("Starting the database …", flush=True)
+    with Cluster(data_dir):
+        return _run_on_free_ports(data_dir)
 
 
-def _run(data_dir: Path) -> int:
-    port = processes.free_port(HOST, int(os.environ.get("PORT", "8000")))
-    google_port = processes.free_port(HOST, int(os.environ.get("GOOGLE_PORT", "8085")))
+def _data_dir() -> Path:
+    return Path(os.environ.get("DATA_DIR", ".demo")).absolute()
+
+
+def _run_on_free_ports(data_dir: Path) -> int:
+    port = processes.free_port(HOST, _wanted("PORT", 8000))
+    google_port = processes.free_port(HOST, _wanted("GOOGLE_PORT", 8085))
     live_port = processes.free_port(HOST, port + 1 if port + 1 != google_port else port + 2)
     origin, google = f"http://{HOST}:{port}", f"http://{HOST}:{google_port}"
     is_real_google = bool(os.environ.get("GOOGLE_CLIENT_ID"))
@@ -36,31 +41,37 @@ def _run(data_dir: Path) -> int:
     if not is_real_google:
         settings = {"GOOGLE_BASE_URL": google, "GOOGLE_CLIENT_ID": "demo-client", "GOOGLE_CLIENT_SECRET": "demo-secret"}
         os.environ.update(settings | {"PUBLIC_URL": origin})
-    print("Starting the database …", flush=True)
-    with Cluster(data_dir):
-        return _run_processes(data_dir, port, google_port, live_port, is_real_google)
+    return _run_processes(data_dir, port, google_port, live_port, is_real_google)
+
+
+def _wanted(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or not 0 < int(text) < 65_000:
+        raise SettingsError(f"{name} must be a port such as {default}, not “{text}”.")
+    return int(text)
 
 
 def _run_processes(data_dir: Path, port: int, google_port: int, live_port: int, is_real_google: bool) -> int:
     from conversa_calendar.cli import company
-    from conversa_calendar.cli.main import _migrated
+    from conversa_calendar.cli.main import _migrated, _proven
 
     origin, google = f"http://{HOST}:{port}", f"http://{HOST}:{google_port}"
     supervisor = processes.Supervisor()
     try:
         print("Preparing the tables …", flush=True)
         _migrated()
+        _proven()
         from django.conf import settings
 
         static = str(settings.PACKAGE / "dashboard" / "static")
         if not is_real_google:
             print("Starting the emulated Google …", flush=True)
             supervisor.start("google", _google_command(data_dir, google_port), {})
-            processes.wait_until_ready(f"{google}/_emulator/clock")
+            supervisor.wait_until_ready(f"{google}/_emulator/clock")
         supervisor.start("web", processes.web(HOST, port, static), {})
         supervisor.start("live", processes.live(HOST, live_port), {})
         supervisor.start("worker", processes.worker(), {})
-        processes.wait_until_ready(f"{origin}/readyz")
+        supervisor.wait_until_ready(f"{origin}/readyz")
         if not company.exists():
             print("Filling in a small company …", flush=True)
             company.create(google if not is_real_google else "", origin)
@@ -82,16 +93,14 @@ def _google_command(data_dir: Path, port: int) -> list[str]:
     return [*command, "--world", str(world), "--state", str(state)]
 
 
-def _reset(data_dir: Path) -> int:
+def _reset() -> int:
+    data_dir = _data_dir()
     if not data_dir.exists():
         print("There is no demo to reset.")
         return 0
     if not (data_dir / "secret_key").exists() and any(data_dir.iterdir()):
-        print(f"demo: {data_dir} does not look like a demo's folder; nothing was removed.", file=sys.stderr)
-        return 2
-    cluster = Cluster(data_dir)
-    cluster.stop()
-    shutil.rmtree(cluster.home, ignore_errors=True)
+        raise trouble.Refused(f"{data_dir} does not look like a demo's folder; nothing was removed.")
+    Cluster(data_dir).remove()
     shutil.rmtree(data_dir)
     print("The demo starts over next time.")
     return 0
