@@ -256,3 +256,12 @@ class ApiToken(models.Model):
     def allows(self, scope: str) -> bool:
         """Whether it may do this; only "all" stands for anything but itself."""
         return permissions.ALL in self.scopes or scope in self.scopes
+
+
+class Counter(models.Model):
+    """How often something happened in the present window, by the keyed fingerprint of what is counted; see `throttle`.
+    Account-neutral, and not written to the log of the database: a crash forgets the counts and nothing else."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.BigIntegerField()
+    ends_at = models.DateTimeField(db_index=True)

@@ -1,7 +1,5 @@
 """Bearer tokens, scopes, rate limits, and the tenant scope around every call."""
 
-import threading
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property, wraps
@@ -16,12 +14,15 @@ from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.throttle import Leased, Limit
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.kit import clock
 
 REQUESTS_A_MINUTE = 1200
+BLOCK = 25
+"""Calls taken at once by a process: one write for so many, and at most so many lost to it a minute."""
 USED_EVERY_S = 60
 
 
@@ -88,23 +89,20 @@ class Bearer(HttpBearer):
 
 
 class Limiter:
-    """A fixed window of requests a minute for each token, kept in this process."""
+    """Requests a minute for each token, over all processes; a block of them is taken from the database at once."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._lock = threading.Lock()
-        self._window = 0
-        self._counts: dict[int, int] = {}
+        self._leases: dict[int, Leased] = {}
 
     def check(self, token_id: int) -> None:
-        window = int(time.monotonic() // 60)
-        with self._lock:
-            if window != self._window:
-                self._window, self._counts = window, {}
-            self._counts[token_id] = self._counts.get(token_id, 0) + 1
-            is_over = self._counts[token_id] > self.most
-        if is_over:
-            raise Problem(429, "rate_limited", "Too many requests; wait a minute.")
+        """Counts a call. Raises Problem 429 when it is one too many."""
+        limit = Limit("API calls of a token", self.most, 60)
+        leased = self._leases.setdefault(self.most, Leased(limit, BLOCK))
+        count = leased.hit(token_id)
+        if count.is_over:
+            words = f"Too many requests; wait {count.wait_s} seconds."
+            raise Problem(429, "rate_limited", words, retry_after_s=count.wait_s)
 
 
 limiter = Limiter(REQUESTS_A_MINUTE)

@@ -31,7 +31,10 @@ def response(status: int, code: str, detail: str, **more: Any) -> HttpResponse:
         "code": code,
         "detail": detail,
     }
-    return JsonResponse(body | more, status=status, content_type="application/problem+json")
+    answer = JsonResponse(body | more, status=status, content_type="application/problem+json")
+    if "retry_after_s" in more:
+        answer["Retry-After"] = str(more["retry_after_s"])
+    return answer
 
 
 def install(api: NinjaAPI) -> None:

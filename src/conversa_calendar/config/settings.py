@@ -39,7 +39,12 @@ def _urls() -> tuple[str, str]:
 
 
 _APP_URL, _OWNER_URL = _urls()
-DATABASES = {"default": _database(_APP_URL) | {"CONN_MAX_AGE": 600}, "owner": _database(_OWNER_URL)}
+DATABASES = {
+    "default": _database(_APP_URL) | {"CONN_MAX_AGE": 600},
+    "owner": _database(_OWNER_URL),
+    # counts stand whatever becomes of the transaction in which they were made: see accounts.throttle
+    "counters": _database(_APP_URL) | {"CONN_MAX_AGE": 600},
+}
 
 SECRET_KEY = ENV.secret_key
 DEBUG = ENV.is_debug
@@ -113,12 +118,17 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "conversa_calendar.accounts.sign_in.Adapter"
+ACCOUNT_RATE_LIMITS: Any = False  # accounts.guessing counts instead: in the database, over all processes
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # allauth's own names the Host header
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/login"
 
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+"""Nothing may rest on a memory that each process has for itself."""
+DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "device"
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
@@ -130,6 +140,7 @@ PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 1800
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+TRUSTED_PROXIES = ENV.trusted_proxies
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts import network, tenancy
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.accounts import tenancy
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.selectors import Place
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.throttle import Count, Limit
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts import NotAllowed
 from conversa_calendar.calendars.selectors import NotFound
@@ -106,6 +107,30 @@ def _not_allowed(request: HttpRequest, reason: str) -> HttpResponse:
 def refused(reason: str, status: int) -> HttpResponse:
     """An act that is not done, and why; the page's script shows it."""
     return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8")
+
+
+def limited(limit: Limit) -> Callable[[View], View]:
+    """Turns away who posts to a page for strangers more often than people do, with the time at which it opens again."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST":
+                count = limit.hit(network.client_address(request))
+                if count.is_over:
+                    return too_many(request, count)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def too_many(request: HttpRequest, count: Count) -> HttpResponse:
+    """The page that says when to come back."""
+    answer = render(request, "dashboard/too_many.html", {"minutes": count.wait_minutes}, status=429)
+    answer["Retry-After"] = str(count.wait_s)
+    return answer
 
 
 def _refusal(request: Any, member: Member, permission: Permission | None, is_module: bool) -> HttpResponse | None:

@@ -4,6 +4,7 @@ from allauth.account import views as allauth
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
+from conversa_calendar.accounts.guessing import REQUESTS
 from conversa_calendar.dashboard import (
     activity_views,
     booking_views,
@@ -20,9 +21,10 @@ from conversa_calendar.dashboard import (
     setup_views,
     team_views,
 )
+from conversa_calendar.dashboard.guards import limited
 
 urlpatterns = [
-    path("setup/<str:token>", setup_views.first_account, name="setup"),
+    path("setup/<str:token>", limited(REQUESTS)(setup_views.first_account), name="setup"),
     path("", RedirectView.as_view(pattern_name="calendar"), name="home"),
     path("invitation/<str:token>", joining_views.join, name="join"),
     path("invitations/<uuid:uuid>", joining_views.answer, name="answer_invitation"),
@@ -30,11 +32,11 @@ urlpatterns = [
     path("logout", allauth.logout, name="account_logout"),
     path("password/again", sessions.password_again, name="account_reauthenticate"),
     path("signup", allauth.signup, name="account_signup"),
-    path("password/reset", allauth.password_reset, name="account_reset_password"),
+    path("password/reset", limited(REQUESTS)(allauth.password_reset), name="account_reset_password"),
     path("password/reset/done", allauth.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)$",
-        allauth.password_reset_from_key,
+        limited(REQUESTS)(allauth.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path("password/reset/changed", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),
@@ -90,5 +92,5 @@ urlpatterns = [
     path("settings/profile", settings_views.profile, name="settings_profile"),
     path("settings/account/<slug:what>", settings_views.change, name="settings_change"),
     path("switch-account", settings_views.switch_account, name="switch_account"),
-    path("answer/<str:token>", settings_views.answer, name="answer"),
+    path("answer/<str:token>", limited(REQUESTS)(settings_views.answer), name="answer"),
 ]
