@@ -22,7 +22,7 @@ PNG = base64.b64decode(
 
 @pytest.fixture(autouse=True)
 def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("views", "submits", "holds"):
+    for name in ("views", "submits"):
         monkeypatch.setattr(limits, name, limits.Window(1000))
 
 

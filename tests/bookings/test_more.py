@@ -28,7 +28,7 @@ GUEST = "gina@else.example"
 
 @pytest.fixture(autouse=True)
 def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("views", "submits", "holds"):
+    for name in ("views", "submits"):
         monkeypatch.setattr(limits, name, limits.Window(1000))
     monkeypatch.setattr(views, "HUMAN_S", 0.0)
 

@@ -17,7 +17,7 @@ from tests.support.cast import Cast
 
 @pytest.fixture(autouse=True)
 def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("views", "submits", "holds"):
+    for name in ("views", "submits"):
         monkeypatch.setattr(limits, name, limits.Window(1000))
     monkeypatch.setattr(views, "HUMAN_S", 0.0)
 

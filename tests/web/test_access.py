@@ -35,6 +35,7 @@ PUBLIC = {
     "book/embed.js",
     "book/<str:key>",
     "book/<str:key>/form",
+    "book/confirm/<path:token>",
     "booking/<path:token>",
     "",
 }
@@ -103,7 +104,7 @@ PAGES = {
     "switch-account": SIGNED_IN,
     "invitations/<uuid:uuid>": SIGNED_IN,
 }
-CSRF_EXEMPT = {"push/google", "book/<str:key>/form", "booking/<path:token>"}
+CSRF_EXEMPT = {"book/confirm/<path:token>", "push/google", "book/<str:key>/form", "booking/<path:token>"}
 """Google's notifications, and pages for strangers: in a frame of another site they get no cookie, and there is no
 signed-in authority to borrow."""
 

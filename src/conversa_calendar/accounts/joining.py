@@ -16,6 +16,7 @@ from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.signals import member_joined
+from conversa_calendar.domain import names
 from conversa_calendar.kit import clock, ids
 
 SALT = "invitation"
@@ -154,11 +155,11 @@ def clean_address(email: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A person's name on one line, without control characters. Raises Refused."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    """A person's name on one line, without control characters and links. Raises Refused."""
+    plain = names.tidy(name, len(name))
     if len(plain) > NAME_MAX:
         raise Refused(_("A name has at most %(most)s characters.") % {"most": NAME_MAX})
-    return plain
+    return services.without_link(plain)
 
 
 def _joined(email: str, name: str, **more: object) -> Member:

@@ -25,7 +25,7 @@ from conversa_calendar.accounts.signals import member_left, member_returned, mod
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.accounts.tokens import create_token as create_token
 from conversa_calendar.accounts.tokens import revoke_token as revoke_token
-from conversa_calendar.domain import times
+from conversa_calendar.domain import names, times
 from conversa_calendar.kit import clock
 
 NAMES_SHOWN = 5
@@ -176,7 +176,7 @@ def switch_module(*, account: Account, is_enabled: bool) -> None:
 
 def set_account(*, account: Account, name: str, time_zone: str) -> None:
     check_zone(time_zone)
-    account.name, account.time_zone = _named(name), time_zone
+    account.name, account.time_zone = without_link(_named(name)), time_zone
     account.save(update_fields=["name", "time_zone"])
 
 
@@ -206,10 +206,18 @@ def _keep_an_administrator(member: Member, counts_vouched: bool) -> None:
         raise Refused(_("An account needs at least one administrator."))
 
 
+def without_link(name: str) -> str:
+    """A name that strangers may read in mails. Raises Refused."""
+    if names.has_link(name):
+        raise Refused(_("A name cannot hold a web address."))
+    return name
+
+
 def _named(name: str) -> str:
-    if not name.strip() or len(name) > 80:
+    plain = names.tidy(name, len(name))
+    if not plain or len(name) > 80:
         raise Refused(_("A name of 1 to 80 characters is needed."))
-    return name.strip()
+    return plain
 
 
 def _role_name(name: str, role: Role | None) -> str:

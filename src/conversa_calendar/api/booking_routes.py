@@ -16,7 +16,7 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.bookings import availability, pages, presenting, selectors, services
+from conversa_calendar.bookings import availability, caps, pages, presenting, selectors, services
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
 from conversa_calendar.calendars.selectors import NotFound
@@ -96,6 +96,8 @@ def explain_slots(
 def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     page = _page(request.caller, uuid)
     start = _instant("start", payload.get("start"))
+    if not caps.may_hold(page, address=f"token {request.caller.token.pk}"):
+        raise Problem(429, "rate_limited", "Too many holds; wait ten minutes.", retry_after_s=600)
     return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
 
 

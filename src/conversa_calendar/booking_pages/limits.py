@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from conversa_calendar.accounts.network import client_address
 from conversa_calendar.accounts.throttle import Leased, Limit
 
-VIEWS_A_MINUTE, SUBMITS_A_MINUTE, HOLDS_A_MINUTE = 120, 10, 6
+VIEWS_A_MINUTE, SUBMITS_A_MINUTE = 120, 10
 
 
 class Window:
@@ -20,7 +20,7 @@ class Window:
 
 
 views = Window(VIEWS_A_MINUTE, "views", block=10)
-submits, holds = Window(SUBMITS_A_MINUTE, "submits"), Window(HOLDS_A_MINUTE, "holds")
+submits = Window(SUBMITS_A_MINUTE, "submits")
 
 
 def address_of(request: HttpRequest) -> str:

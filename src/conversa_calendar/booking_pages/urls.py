@@ -6,6 +6,7 @@ from conversa_calendar.booking_pages import views
 
 urlpatterns = [
     path("book/embed.js", views.embed_script, name="book_embed"),
+    path("book/confirm/<path:token>", views.confirm, name="book_confirm"),
     path("book/<str:key>", views.page, name="book"),
     path("book/<str:key>/form", views.form, name="book_form"),
     path("booking/<path:token>", views.manage, name="booking_manage"),

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import dateformat, translation
 from django.utils.translation import gettext as _
@@ -22,13 +23,13 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits
-from conversa_calendar.bookings import addresses, availability, mails, selectors, services
+from conversa_calendar.bookings import addresses, availability, caps, mails, proof, selectors, services
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
 from conversa_calendar.bookings.services import Taken, Visitor
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
-from conversa_calendar.kit import clock
+from conversa_calendar.kit import clock, ids
 
 View = Callable[..., HttpResponse]
 DAYS_SHOWN = 14
@@ -124,7 +125,7 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "GET":
         if offered is not None and offered.booking_id is not None:
             return _taken(request, context, str(Taken()))
-        if offered is None and not limits.holds.is_over(limits.address_of(request)):
+        if offered is None and caps.may_hold(shown, address=limits.address_of(request)):
             try:
                 with tenant(account.pk):
                     context["v"]["hold"] = str(services.hold(shown, start, duration))
@@ -135,11 +136,43 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
         return _said(request, _("Please go back and send the form once more."), 422)
     _wait_for_a_person(request)
     try:
+        if offered is None and (answer := _weighed(request, account, shown, start, duration, zone)) is not None:
+            return answer
         booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), offered)
     except Taken as error:
         return _taken(request, context, str(error))
     except Invalid as error:
         return render(request, "booking_pages/form.html", context | {"error": error}, status=422)
+    return redirect("booking_manage", token=mails.manage_token(booking))
+
+
+@csrf_exempt  # the mailed link is the authority, and no foreign page knows it
+@require_http_methods(["GET", "POST"])
+@public
+@embeddable
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Behind the link that shows that mail reaches the visitor: the button books what the form said."""
+    account_id, asked_uuid = proof.read_token(token)
+    with tenant(account_id):
+        asked = proof.waiting(asked_uuid)
+    if asked is None:
+        return _said(request, _("This link has ended. Please choose a time once more."), 410)
+    account, uuid = _found(asked.page.key)
+    request.POST = QueryDict(urlencode(asked.fields))  # type: ignore[assignment, misc]
+    with tenant(account.pk):
+        shown = _shown(request, uuid)
+    zone, duration, start = _zone(request, shown), _duration(request, shown), _start(request)
+    context = _form_context(request, account, shown, zone, duration, start)
+    if request.method == "GET":
+        return render(request, "booking_pages/confirm.html", context)
+    try:
+        with tenant(account.pk):
+            addresses.verify(asked.email)
+        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), None)
+    except Taken as error:
+        return _taken(request, context, str(error))
+    except Invalid as error:
+        return _said(request, error.message, 422)
     return redirect("booking_manage", token=mails.manage_token(booking))
 
 
@@ -188,15 +221,7 @@ def _booked(
     questions: int,
     offered: BookingOffer | None,
 ) -> Booking:
-    repeats = request.POST.get("repeats", "1")
-    visitor = Visitor(
-        language=translation.get_language() or "",
-        repeats=int(repeats) if repeats.isdecimal() and len(repeats) < 3 else 1,
-        name=request.POST.get("name", ""),
-        email=request.POST.get("email", ""),
-        time_zone=zone,
-        answers=tuple(request.POST.get(f"answer{number}", "") for number in range(questions)),
-    )
+    visitor = _visitor(request, zone, questions)
     hold = request.POST.get("hold", "")
     key = f"offer {offered.uuid}" if offered is not None else hold
     with tenant(account.pk):
@@ -225,6 +250,42 @@ def _booked(
         if offered is not None:
             services.settle_offer(offered, booking)
         return booking
+
+
+def _visitor(request: HttpRequest, zone: str, questions: int) -> Visitor:
+    repeats = request.POST.get("repeats", "1")
+    return Visitor(
+        language=translation.get_language() or "",
+        repeats=int(repeats) if repeats.isdecimal() and len(repeats) < 3 else 1,
+        name=request.POST.get("name", ""),
+        email=request.POST.get("email", ""),
+        time_zone=zone,
+        answers=tuple(request.POST.get(f"answer{number}", "") for number in range(questions)),
+    )
+
+
+def _weighed(
+    request: HttpRequest, account: Account, shown: BookingPage, start: datetime, duration: int, zone: str
+) -> HttpResponse | None:
+    """Counts a booking; the page to show instead when it is one too many, or waits for a look into the mailbox. Raises
+    Invalid."""
+    visitor = _visitor(request, zone, len(shown.questions))
+    address, email = limits.address_of(request), visitor.email.strip()
+    with tenant(account.pk):
+        if services.repeated(shown, request.POST.get("hold", "")):
+            return None
+        services.check(shown, visitor)
+        if (over := caps.refusal(address=address, times=visitor.repeats)) is not None:
+            words = _("Too many bookings came from your network. Please try again in %(hours)s hours.")
+            return _said(request, words % {"hours": -(-over.wait_s // 3600)}, 429)
+        is_asked = caps.is_asked(shown, address=address, email=email, times=visitor.repeats)
+        if not is_asked or addresses.is_verified(email):
+            return None
+        fields = {name: value for name, value in request.POST.items() if isinstance(value, str)} | {"zone": zone}
+        fields["hold"] = fields.get("hold") or str(ids.new_uuid())
+        proof.ask(shown, fields, email=email, start=start, duration=duration, zone=zone)
+    words = _("Almost done: open the link in the mail that was just sent to %(email)s, within half an hour.")
+    return _said(request, words % {"email": email}, 200)
 
 
 def _offered(request: HttpRequest, account: Account, shown: BookingPage, start: datetime) -> BookingOffer | None:

@@ -36,8 +36,12 @@ def may_write(address: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(query, [name, clock.now().date()])
         count: int = cursor.fetchone()[0]
-    is_verified = AddressCount.objects.filter(fingerprint=name, is_verified=True).exists()
-    return count <= (VERIFIED_A_DAY if is_verified else UNVERIFIED_A_DAY)
+    return count <= (VERIFIED_A_DAY if is_verified(address) else UNVERIFIED_A_DAY)
+
+
+def is_verified(address: str) -> bool:
+    """Whether somebody opened a link that only a mail to it carried."""
+    return AddressCount.objects.filter(fingerprint=fingerprint(address), is_verified=True).exists()
 
 
 def verify(address: str) -> None:

@@ -16,7 +16,7 @@ from procrastinate.contrib.django import app
 
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer
 from conversa_calendar.calendars.models import Event, OutgoingMail
-from conversa_calendar.domain import ics, times
+from conversa_calendar.domain import ics, names, times
 from conversa_calendar.kit import clock, ids
 
 P = ParamSpec("P")
@@ -193,7 +193,7 @@ def _tell_host(booking: Booking) -> None:
         when_in_words(booking.starts_at, booking.ends_at, zone),
         f"{booking.name} <{booking.email}>",
     ]
-    lines += [f"{row['label']}: {row['answer']}" for row in booking.answers]
+    lines += [names.quoted(row["label"], row["answer"]) for row in booking.answers]
     if booking.state == "pending":
         lines += ["", _("It waits for your answer: %(url)s") % {"url": f"{settings.PUBLIC_URL}/bookings"}]
     subject = _("New booking: %(name)s") % {"name": " ".join(booking.name.split())}

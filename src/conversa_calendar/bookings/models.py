@@ -155,6 +155,16 @@ class BookingOffer(TenantModel):
     created_at = models.DateTimeField(default=clock.now)
 
 
+class BookingRequest(TenantModel):
+    """A form as a visitor sent it, until they show that mail to their address reaches them."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    page = tenant_key(BookingPage, related_name="+")
+    email = models.EmailField()
+    fields = models.JSONField()
+    expires_at = models.DateTimeField()
+
+
 class AddressCount(models.Model):
     """How often one address was written to on a day because of a stranger, over all accounts; account-neutral and
     without the address itself."""

@@ -23,6 +23,7 @@ from conversa_calendar.bookings.models import (
 )
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import names
 from conversa_calendar.kit import clock, ids
 
 FIELDS = (
@@ -146,7 +147,9 @@ def _take(page: BookingPage, values: dict[str, Any]) -> None:
 
 def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:
     if "title" in values:
-        page.title = str(values["title"]).strip()[:120]
+        page.title = names.tidy(str(values["title"]))
+        if names.has_link(page.title):
+            raise Invalid("title", _("A name cannot hold a web address."))
         if not page.title:
             raise Invalid("title", _("A page needs a title."))
     if "description" in values:

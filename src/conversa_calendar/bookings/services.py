@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.bookings import availability, mails
+from conversa_calendar.bookings import availability, caps, mails
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import (
     CANCELLED,
@@ -31,7 +31,7 @@ from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import busy_asked
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.domain import times
+from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content
 from conversa_calendar.kit import clock, ids
 
@@ -122,8 +122,10 @@ def repetitions(page: BookingPage, start: datetime, count: int) -> list[datetime
 
 def check(page: BookingPage, visitor: Visitor) -> list[dict[str, str]]:
     """The answers beside their questions. Raises Invalid for the first thing that is missing or wrong."""
-    if not visitor.name.strip():
+    if not names.tidy(visitor.name):
         raise Invalid("name", _("Please give your name."))
+    if names.has_link(visitor.name):
+        raise Invalid("name", _("A name cannot hold a web address."))
     try:
         validate_email(visitor.email.strip())
     except ValidationError:
@@ -183,6 +185,7 @@ def book(
         chosen = _choose(page, at, duration, same)
         booking = Booking(key=key[:200] if not made else "", group=group, answers=answers)
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
+        caps.count(page, booking.host)
     if group is None:
         mails.tell_visitor(made[0], "booked")
     else:
@@ -206,7 +209,7 @@ def _make(
     booking.page, booking.host = page, host.member
     booking.state = PENDING if page.needs_confirmation else CONFIRMED
     booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
-    booking.name, booking.email = visitor.name.strip()[:120], visitor.email.strip()
+    booking.name, booking.email = names.tidy(visitor.name), visitor.email.strip()
     booking.time_zone, booking.language = visitor.time_zone, visitor.language
     booking.flag = UNCHECKED if any(one.is_stale for one in chosen) else ""
     booking.remind_at = next_reminder(booking)
@@ -517,7 +520,7 @@ def _content(page: BookingPage, booking: Booking, chosen: list[Host]) -> Content
         for host in chosen[1:]
         if host.member.user.email.lower() != booking.email.lower()
     ]
-    lines = [f"{row['label']}: {row['answer']}" for row in booking.answers]
+    lines = [names.quoted(row["label"], row["answer"]) for row in booking.answers]
     kind, value = page.location.get("kind", ""), page.location.get("value", "")
     is_meet = kind == "meet" and chosen[0].calendar.is_mirrored
     return Content(
@@ -533,7 +536,7 @@ def _content(page: BookingPage, booking: Booking, chosen: list[Host]) -> Content
 
 
 def _answer(number: int, question: dict[str, Any], answer: str) -> dict[str, str]:
-    text = answer.strip()[:2000]
+    text = names.lines(answer, 2000) if question["kind"] == "text" else names.tidy(answer, 2000)
     field = f"answer{number}"
     if question["required"] and not text:
         raise Invalid(field, _("“%(question)s” needs an answer.") % {"question": question["label"]})

@@ -8,9 +8,9 @@ from django.core import signing
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import PRESENT, Member
-from conversa_calendar.calendars import wording
+from conversa_calendar.calendars import outgoing, wording
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
-from conversa_calendar.domain import ics
+from conversa_calendar.domain import ics, names
 from conversa_calendar.domain.event import Content
 
 SALT = "guest-answer"
@@ -31,9 +31,10 @@ def tell(
     was = {guest.email.lower(): guest for guest in before.attendees} if before else {}
     now = {guest.email.lower(): guest for guest in after.attendees} if after else {}
     inside = _members() if notify == "external" else set()
-    for email in sorted(now.keys() | was.keys()):
-        if email in inside or (actor is not None and email == actor.user.email):
-            continue
+    told = [email for email in sorted(now.keys() | was.keys()) if email not in inside]
+    told = [email for email in told if actor is None or email != actor.user.email]
+    outgoing.afford(told)
+    for email in told:
         if email not in now:
             _queue(event, before or after, email, "CANCEL", actor)  # type: ignore[arg-type]
         else:
@@ -91,4 +92,4 @@ def _members() -> set[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+    return names.tidy(text, 200)

@@ -6,6 +6,7 @@ it for queries. Occurrences are derived from content and can be rebuilt at any t
 
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,6 +14,7 @@ from django.db import models
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
 from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import names
 from conversa_calendar.kit import clock, ids
 
 TRASH_DAYS = 30
@@ -254,7 +256,8 @@ class Change(TenantModel):
 
 
 class OutgoingMail(TenantModel):
-    """A mail that a committed change owes somebody; sent once, after the commit."""
+    """A mail that a committed change owes somebody; sent once, after the commit. One that exceeds the account's budget of
+    mails to strangers waits until `not_before`."""
 
     to = models.EmailField()
     reply_to = models.EmailField(blank=True)
@@ -266,6 +269,25 @@ class OutgoingMail(TenantModel):
     claimed_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["not_before"],
+                condition=models.Q(sent_at=None, not_before__isnull=False),
+                name="mail_waiting",
+            )
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Every mail comes through here: it is counted against the account's budget, and its subject is one line."""
+        from conversa_calendar.calendars import outgoing
+
+        if self._state.adding:
+            self.subject = names.tidy(self.subject, 300)
+            self.not_before = outgoing.due_at(self.to)
+        super().save(*args, **kwargs)
 
 
 class Preference(TenantModel):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.calendars.links import ADDRESS_MAX, is_web_address
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.domain import times
+from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content, GuestsCan, Reminder, Reminders
 from conversa_calendar.domain.times import Day, Moment, Timed
 from conversa_calendar.kit import ids
@@ -143,9 +143,17 @@ def _attendees(rows: Any, content: Content) -> tuple[Attendee, ...]:
             if name in row and row[name] is not None:
                 if not isinstance(row[name], kind):
                     raise Invalid("attendees", _("A guest's %(field)s has the wrong kind.") % {"field": name})
-                values[name] = row[name]
+                values[name] = _guest_name(row[name]) if name == "name" else row[name]
         found.append(msgspec.structs.replace(guest, **values))
     return tuple(found)
+
+
+def _guest_name(text: str) -> str:
+    """A guest's name as the other guests may read it in their mail."""
+    try:
+        return names.name(text)
+    except names.HasLink:
+        raise Invalid("attendees", _("A name cannot hold a web address.")) from None
 
 
 def _reminders(value: Any) -> Reminders:

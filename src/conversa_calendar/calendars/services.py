@@ -126,6 +126,7 @@ def _claim(account_id: int) -> OutgoingMail | None:
     now = clock.now()
     with tenant(account_id):
         rows = OutgoingMail.objects.filter(sent_at=None, failures__lt=MAIL_ATTEMPTS_MAX).order_by("id")
+        rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now))
         for mail in rows.filter(Q(claimed_at=None) | Q(failures__gt=0)).select_for_update(skip_locked=True)[:20]:
             pause_s = backoff.delay_s(mail.failures, base_s=30) if mail.failures else 0
             if mail.claimed_at is None or (now - mail.claimed_at).total_seconds() > pause_s:

@@ -2,6 +2,7 @@
 
 from procrastinate.contrib.django import app
 
+from conversa_calendar.accounts.models import Account
 from conversa_calendar.calendars import ringing, services
 
 
@@ -18,3 +19,11 @@ def ring(timestamp: int) -> None:
 @app.task(queue="upkeep", queueing_lock="forget_rings")
 def forget_rings(timestamp: int) -> None:
     ringing.forget_old()
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(queue="upkeep", queueing_lock="waiting_mail")
+def send_waiting_mail(timestamp: int) -> None:
+    """Sends what had to wait for another day's budget."""
+    for account_id in Account.objects.values_list("pk", flat=True):
+        services.send_mail(account_id)

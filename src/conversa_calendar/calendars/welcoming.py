@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts import joining
 from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import INVITATION_LIFE, Member
+from conversa_calendar.calendars import outgoing
 from conversa_calendar.calendars.models import OutgoingMail
 
 
@@ -23,6 +24,7 @@ def invite_again(*, member: Member, actor: Member, origin: str) -> None:
 
 
 def _mail(member: Member, token: str, actor: Member, origin: str) -> None:
+    outgoing.afford([member.user.email])
     days = INVITATION_LIFE.days
     account = " ".join(actor.account.name.split())
     lines = [

@@ -17,7 +17,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings.models import BookingPage
-from conversa_calendar.calendars import access, acts, selectors
+from conversa_calendar.calendars import access, acts, outgoing, selectors
 from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
@@ -289,6 +289,11 @@ def invite(request: MemberRequest) -> HttpResponse:
     member = Member.objects.select_related("user").filter(uuid=request.POST.get("member", "")).first()
     if member is None:
         messages.error(request, _("Choose a member to invite."))
+        return redirect("connections")
+    try:
+        outgoing.afford([member.user.email])
+    except Invalid as error:
+        messages.error(request, error.message)
         return redirect("connections")
     _invitation, secret = consent.invite(member=member, invited_by=request.member)
     address = f"{sign_in.origin(request)}{reverse('accept_invitation', args=[secret])}"

@@ -17,15 +17,16 @@ from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import acts, invitations, preferences, ringing, welcoming, wording
+from conversa_calendar.calendars import acts, invitations, outgoing, preferences, ringing, welcoming, wording
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars.acts import Act
-from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import grant_views, sessions
 from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
+from conversa_calendar.kit import clock
 from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
 
@@ -55,6 +56,8 @@ def overview(request: MemberRequest) -> HttpResponse:
             "connections": Connection.objects.count(),
             "calendars": Mirror.objects.filter(is_selected=True).count(),
         },
+        "budget": outgoing.budget() if is_manager else None,
+        "waiting": OutgoingMail.objects.filter(sent_at=None, not_before__gt=clock.now()).count(),
         "secret": request.session.pop("token_secret", ""),
     }
     context |= grant_views.context(request) if is_manager else {}

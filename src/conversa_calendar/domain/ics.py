@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 from icalendar.prop import vRecur
 
-from conversa_calendar.domain import times
+from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Day, Moment
 
@@ -75,12 +75,12 @@ def _value(moment: Moment) -> object:
 def _add_people(event: Event, content: Content, organizer: tuple[str, str]) -> None:
     if organizer[0]:
         person = vCalAddress(f"mailto:{organizer[0]}")
-        person.params["CN"] = vText(organizer[1] or organizer[0])
+        person.params["CN"] = vText(names.tidy(organizer[1]) or organizer[0])
         event["organizer"] = person
     answers = {"accepted": "ACCEPTED", "declined": "DECLINED", "tentative": "TENTATIVE"}
     for guest in content.attendees:
         person = vCalAddress(f"mailto:{guest.email}")
-        person.params["CN"] = vText(guest.name or guest.email)
+        person.params["CN"] = vText(names.tidy(guest.name) or guest.email)
         person.params["PARTSTAT"] = answers.get(guest.response, "NEEDS-ACTION")
         person.params["ROLE"] = "OPT-PARTICIPANT" if guest.optional else "REQ-PARTICIPANT"
         person.params["RSVP"] = "TRUE"

@@ -1,0 +1,67 @@
+"""How much may be booked and held, and from when on a visitor is asked to show that a mail reaches them.
+
+Each line of the table has its reason. Thresholds ask: the visitor opens a link in a mail and presses a button, without
+script. Caps refuse until the window ends. What members book through the API counts for pages and hosts too.
+"""
+
+from django.utils.translation import gettext as _
+
+from conversa_calendar.accounts import network
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.throttle import Count, Limit
+from conversa_calendar.bookings.models import BookingPage
+from conversa_calendar.calendars.validation import Invalid
+
+HOUR_S, DAY_S = 3600, 24 * 3600
+BY_ADDRESS = Limit("bookings, visitor's address", 20, DAY_S)
+"""A family, or an assistant who books for others."""
+BY_NETWORK = Limit("bookings, visitor's network", 60, DAY_S)
+"""An office or a school behind one line."""
+BY_PAGE = Limit("bookings, page", 400, DAY_S)
+"""A busy team's busiest day; more is a program."""
+BY_HOST = Limit("bookings, host", 100, DAY_S)
+"""More talks than anybody has in a week."""
+ASK_ADDRESS = Limit("bookings before asking, visitor's address", 3, HOUR_S)
+ASK_NETWORK = Limit("bookings before asking, visitor's network", 8, HOUR_S)
+ASK_PAGE = Limit("bookings before asking, page", 30, HOUR_S)
+ASK_DOMAIN = Limit("bookings before asking, page and mail domain", 15, HOUR_S)
+"""A made-up domain has endless addresses; a common one is used by many people, who are only asked."""
+HOLDS_ADDRESS = Limit("holds, visitor's address", 8, 600)
+"""Somebody who compares times; each hold lasts ten minutes."""
+HOLDS_NETWORK = Limit("holds, visitor's network", 20, 600)
+HOLDS_PAGE = Limit("holds, page", 60, 600)
+"""However many addresses take part, a page is never emptied by holds alone."""
+
+
+def may_hold(page: BookingPage, *, address: str) -> bool:
+    """Counts a hold; whether it may be made. `address`: where the visitor comes from."""
+    whose = ((HOLDS_ADDRESS, address), (HOLDS_NETWORK, network.network_of(address)), (HOLDS_PAGE, page.pk))
+    return not any(limit.hit(of).is_over for limit, of in whose)
+
+
+def refusal(*, address: str, times: int) -> Count | None:
+    """Counts the booking of `times` times; the count that forbids it, when one does."""
+    for limit, of in ((BY_ADDRESS, address), (BY_NETWORK, network.network_of(address))):
+        count = limit.hit(of, cost=times)
+        if count.is_over:
+            return count
+    return None
+
+
+def is_asked(page: BookingPage, *, address: str, email: str, times: int) -> bool:
+    """Counts a booking; whether so many came that the visitor shows first that a mail reaches them."""
+    domain = email.rpartition("@")[2].lower()
+    whose = (
+        (ASK_ADDRESS, (address,)),
+        (ASK_NETWORK, (network.network_of(address),)),
+        (ASK_PAGE, (page.pk,)),
+        (ASK_DOMAIN, (page.pk, domain)),
+    )
+    counts = [limit.hit(*of, cost=times) for limit, of in whose]
+    return any(count.is_over for count in counts)
+
+
+def count(page: BookingPage, host: Member) -> None:
+    """Counts a booking that is about to be made, by whomever. Raises Invalid when page or host have had their share."""
+    if BY_PAGE.hit(page.pk).is_over or BY_HOST.hit(host.pk).is_over:
+        raise Invalid("start", _("No more bookings can be taken today. Please try again tomorrow."))
