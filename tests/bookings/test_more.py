@@ -85,13 +85,14 @@ def test_repetitions_stay_at_the_same_time_of_the_clock(cast: Cast) -> None:
 
 def test_guests_are_invited_without_a_word_that_the_visitor_typed(cast: Cast) -> None:
     page = make_page(cast.alice, questions=[{"label": "Topic", "kind": "text", "required": False}])
-    manage = form(page, name="Win at https://bad.example", answer0="visit https://bad.example")["Location"]
+    manage = form(page, name="Winning Bad", answer0="visit https://bad.example")["Location"]
     assert Client().post(manage, {"what": "guests", "guests": f"{GUEST}, second@else.example"}).status_code == 302
     with tenant(cast.account.pk):
         booking = Booking.objects.get()
         assert booking.guests == [GUEST, "second@else.example"] and booking.event is not None
         assert {row.email for row in booking.event.content.attendees} >= {VISITOR["email"], GUEST}
         invitation = OutgoingMail.objects.get(to=GUEST)
+        assert "Winning" not in invitation.body + invitation.ics
         assert "bad.example" not in invitation.body + invitation.ics.replace("\r\n ", "") + invitation.subject
         assert "/booking/" not in invitation.body, "the private link is the visitor's"
     assert Client().post(manage, {"what": "guests", "guests": "nonsense"}).status_code == 409
@@ -208,11 +209,11 @@ def test_e85_an_address_that_never_answers_gets_little_mail_over_all_accounts(ca
     assert mail is not None
     link = re.search(r"http://testserver(/booking/\S+)", mail.body)
     assert link is not None and Client().get(link.group(1).partition("?")[0]).status_code == 200
-    assert form(theirs, f"start={text(soon() + timedelta(hours=5))}").status_code == 422, (
+    assert form(theirs, f"start={text(soon() + timedelta(hours=6))}").status_code == 422, (
         "the page's own link proves nothing"
     )
     assert Client().get(link.group(1)).status_code == 200
-    assert form(theirs, f"start={text(soon() + timedelta(hours=5))}").status_code == 302, "the mail was read"
+    assert form(theirs, f"start={text(soon() + timedelta(hours=7))}").status_code == 302, "the mail was read"
 
 
 def test_e85_guests_count_too(cast: Cast) -> None:

@@ -363,6 +363,7 @@ def test_e77_signed_in_pages_are_not_kept_and_have_no_other_names(cast: Cast) ->
 def test_e78_reset_links_come_from_the_settings(cast: Cast) -> None:
     from django.core import mail
 
+    mail.outbox = []
     assert Client().post("/password/reset", {"email": "alice@acme.example"}, HTTP_HOST="testserver").status_code == 302
     assert mail.outbox and all("http://testserver/" in message.body for message in mail.outbox)
 

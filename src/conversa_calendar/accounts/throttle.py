@@ -55,7 +55,12 @@ class Limit:
     def hit(self, *of: object, cost: int = 1) -> Count:
         """Counts `cost` for what `of` names, and answers what stands now."""
         now = clock.now()
-        values = {"key": _key(self.name, of), "cost": cost, "now": now, "ends": now + timedelta(seconds=self.per_s)}
+        values: dict[str, str | int | datetime] = {
+            "key": _key(self.name, of),
+            "cost": cost,
+            "now": now,
+            "ends": now + timedelta(seconds=self.per_s),
+        }
         with _connection().cursor() as cursor:
             cursor.execute(_HIT, values)
             count, ends_at = cursor.fetchone()

@@ -158,7 +158,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if asked is None:
         return _said(request, _("This link has ended. Please choose a time once more."), 410)
     account, uuid = _found(asked.page.key)
-    request.POST = QueryDict(urlencode(asked.fields))  # type: ignore[assignment, misc]
+    request.POST = QueryDict(urlencode(asked.fields))
     with tenant(account.pk):
         shown = _shown(request, uuid)
     zone, duration, start = _zone(request, shown), _duration(request, shown), _start(request)
@@ -275,10 +275,11 @@ def _weighed(
         if services.repeated(shown, request.POST.get("hold", "")):
             return None
         services.check(shown, visitor)
+        services.repetitions(shown, start, visitor.repeats)
         if (over := caps.refusal(address=address, times=visitor.repeats)) is not None:
             words = _("Too many bookings came from your network. Please try again in %(hours)s hours.")
             return _said(request, words % {"hours": -(-over.wait_s // 3600)}, 429)
-        is_asked = caps.is_asked(shown, address=address, email=email, times=visitor.repeats)
+        is_asked = caps.is_asked(shown, address=address, email=email)
         if not is_asked or addresses.is_verified(email):
             return None
         fields = {name: value for name, value in request.POST.items() if isinstance(value, str)} | {"zone": zone}

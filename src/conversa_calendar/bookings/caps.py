@@ -48,8 +48,9 @@ def refusal(*, address: str, times: int) -> Count | None:
     return None
 
 
-def is_asked(page: BookingPage, *, address: str, email: str, times: int) -> bool:
-    """Counts a booking; whether so many came that the visitor shows first that a mail reaches them."""
+def is_asked(page: BookingPage, *, address: str, email: str) -> bool:
+    """Counts a request, one mail however many weeks it repeats; whether so many came that the visitor first
+    shows that a mail reaches them."""
     domain = email.rpartition("@")[2].lower()
     whose = (
         (ASK_ADDRESS, (address,)),
@@ -57,7 +58,7 @@ def is_asked(page: BookingPage, *, address: str, email: str, times: int) -> bool
         (ASK_PAGE, (page.pk,)),
         (ASK_DOMAIN, (page.pk, domain)),
     )
-    counts = [limit.hit(*of, cost=times) for limit, of in whose]
+    counts = [limit.hit(*of) for limit, of in whose]
     return any(count.is_over for count in counts)
 
 
