@@ -8,13 +8,12 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from conversa_calendar.accounts import grants, tenancy
+from conversa_calendar.accounts import grants, tenancy, throttle
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.accounts.throttle import Leased, Limit
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
@@ -93,12 +92,12 @@ class Limiter:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._leases: dict[int, Leased] = {}
+        self._leases: dict[int, throttle.Leased] = {}
 
     def check(self, token_id: int) -> None:
         """Counts a call. Raises Problem 429 when it is one too many."""
-        limit = Limit("API calls of a token", self.most, 60)
-        leased = self._leases.setdefault(self.most, Leased(limit, BLOCK))
+        limit = throttle.Limit("API calls of a token", self.most, 60)
+        leased = self._leases.setdefault(self.most, throttle.Leased(limit, BLOCK))
         count = leased.hit(token_id)
         if count.is_over:
             words = f"Too many requests; wait {count.wait_s} seconds."

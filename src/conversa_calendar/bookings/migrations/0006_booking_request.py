@@ -8,7 +8,7 @@ from conversa_calendar.accounts.row_security import ProtectTenantTables
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_counters"), ("bookings", "0005_told_uid")]
+    dependencies = [("accounts", "0006_counters"), ("bookings", "0005_told_uid")]
     operations = [
         migrations.CreateModel(
             name="BookingRequest",
