@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversa_calendar.domain import recurrence, times
+from conversa_calendar.domain import cuts, recurrence, times
 from conversa_calendar.domain.times import Day, Timed
 
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -67,8 +67,8 @@ def test_trim_and_remainder_are_a_partition(cut: int, zone: str) -> None:
     start = Timed(datetime(2026, 3, 20, 2, 30), zone)
     lines = ("RRULE:FREQ=DAILY;COUNT=12", "EXDATE;TZID=UTC:20260101T000000")
     every = list(recurrence.expand(start, lines, datetime.min, datetime(2027, 1, 1)))
-    before = recurrence.trim(start, lines, every[cut])
-    after = recurrence.remainder(start, lines, every[cut])
+    before = cuts.trim(start, lines, every[cut])
+    after = cuts.remainder(start, lines, every[cut])
     first = list(recurrence.expand(start, before, datetime.min, datetime(2027, 1, 1)))
     second = list(recurrence.expand(every[cut], after, datetime.min, datetime(2027, 1, 1)))
     assert [times.civil(m) for m in first + second] == [times.civil(m) for m in every]
@@ -123,7 +123,7 @@ def test_original_keys_read_back() -> None:
 def test_the_end_of_a_rule_fits_its_start(start: times.Moment, until: str, fitting: str) -> None:
     """A series that became timed, or all day, ends on the day on which it ended before."""
     lines = (f"RRULE:FREQ=DAILY;UNTIL={until}", "EXDATE;VALUE=DATE:20260320")
-    fitted = recurrence.fitting(start, lines)
+    fitted = cuts.fitting(start, lines)
     assert fitted == (f"RRULE:FREQ=DAILY;UNTIL={fitting}", lines[1])
     span = (datetime(2026, 3, 1), datetime(2026, 4, 1))
     assert recurrence.civil_starts(start, lines[:1], *span) == recurrence.civil_starts(start, fitted[:1], *span)

@@ -27,9 +27,10 @@ from conversa_calendar.calendars.models import (
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
+from conversa_calendar.domain import cuts, recurrence, times
 from conversa_calendar.domain import event as domain
-from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content, Facts, Person, changed_units
+from conversa_calendar.engine.merge import carry_over
 from conversa_calendar.kit import clock
 
 NOTIFY = ("none", "external", "all")
@@ -93,10 +94,16 @@ def edit(
     """Changes a single event, an override or a whole series; saved without a change, one that the provider would not
     take is tried again. `side` says in its history where it was done. Raises Changed, Invalid."""
     event = _locked(event, if_match)
+    before = event.content
+    after = _changed(before, change(before), event.calendar, is_override=event.kind == "override")
+    return _put(event, before, after, actor=actor, notify=notify, cause=cause, side=side)
+
+
+def _put(
+    event: Event, before: Content, after: Content, *, actor: Member | None, notify: str, cause: str, side: str
+) -> Event:
+    """Stores what an edit of a locked event comes to, with all that follows from it."""
     calendar = event.calendar
-    before, after = event.content, change(event.content)
-    check_content(after, calendar, is_override=event.kind == "override")
-    after = _fitted(after)
     if not changed_units(before, after):
         if side == "local" and event.sync_state in NOT_TAKEN:
             event.notify = _notify(notify)
@@ -138,7 +145,7 @@ def edit_occurrence(
     after = change(before)
     if msgspec.structs.replace(after, recurrence=()) != after:
         raise Invalid("recurrence", _("One occurrence cannot repeat by itself."))
-    check_content(after, calendar, is_override=True)
+    after = _changed(before, after, calendar, is_override=True)
     if not changed_units(before, after):
         return series
     override = _override(series, key, after, sorted(changed_units(before, after)), actor)
@@ -158,17 +165,18 @@ def edit_following(
     occurrence it is an edit of all. Raises Changed, Invalid."""
     series = _locked(series, if_match)
     calendar, master = series.calendar, series.content
-    at = _occurrence(series, key)
     if key == times.original_key(master.start):
         return edit(series, change, actor=actor, notify=notify)
-    lines = recurrence.remainder(master.start, master.recurrence, at.start)
-    tail = change(msgspec.structs.replace(at, recurrence=lines, conference=_renewed(at)))
-    check_content(tail, calendar)
-    tail = _fitted(tail)
+    at, lines = _standing_occurrence(series, key), _rest_of(master, key)
+    shown = msgspec.structs.replace(_occurrence(series, key), recurrence=lines, conference=_renewed(at))
+    typed = change(shown)
+    check_content(typed, calendar, before=shown)
+    tail = _continued(at, shown, typed)
     moved = [
         o for o in Event.objects.filter(series=series, deleted_at=None).order_by("pk") if is_from(o.original_key, key)
     ]
-    trimmed = msgspec.structs.replace(master, recurrence=recurrence.trim(master.start, master.recurrence, at.start))
+    moved = [o for o in moved if o.original_key != key or _still_differs(o, shown, typed)]
+    trimmed = msgspec.structs.replace(master, recurrence=cuts.trim(master.start, master.recurrence, at.start))
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
     following.account_id, following.facts_json = series.account_id, series.facts_json
     following.private_for = series.private_for
@@ -228,7 +236,7 @@ def delete_following(
     """Ends a series before an occurrence; at the first one the whole series goes. Raises Changed, Invalid."""
     series = _locked(series, if_match)
     master = series.content
-    at = _occurrence(series, key)
+    at = _standing_occurrence(series, key)
     if key == times.original_key(master.start):
         delete(series, actor=actor, notify=notify)
         return
@@ -237,8 +245,8 @@ def delete_following(
     for override in Event.objects.filter(series=series, deleted_at=None).order_by("pk"):
         if is_from(override.original_key, key):
             remove(override, by="cut")
-    lines = recurrence.trim(master.start, master.recurrence, at.start)
-    edit(series, lambda content: msgspec.structs.replace(content, recurrence=lines), actor=actor, notify=notify)
+    after = msgspec.structs.replace(master, recurrence=cuts.trim(master.start, master.recurrence, at.start))
+    _put(series, master, after, actor=actor, notify=notify, cause="edited", side="local")
 
 
 def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
@@ -277,7 +285,7 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
         raise Invalid("calendar", _("“%(name)s” cannot be written to.") % {"name": target.name})
     if source.is_mirrored and not event.facts.is_own_copy:
         raise Invalid("calendar", _("Somebody else organises this event; only they can move it."))
-    check_content(event.content, target)
+    check_content(event.content, target, before=event.content)
     event_moving.send(Event, event=event, source=source, target=target)
     for one in [event, *Event.objects.filter(series=event, deleted_at=None).order_by("pk")]:
         _keep_reader(one, source, target)
@@ -416,9 +424,56 @@ def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = Fa
     occurrences.rebuild(event, calendar.time_zone)
 
 
+def _changed(before: Content, typed: Content, calendar: Calendar, *, is_override: bool) -> Content:
+    """What somebody's edit comes to: only what differs is checked and kept, the rest stays to the letter. Raises
+    Invalid."""
+    check_content(typed, calendar, is_override=is_override, before=before)
+    units = changed_units(before, typed)
+    after = domain.with_units(before, typed, units)
+    if "when" not in units:
+        return after
+    if before.recurrence and after.recurrence == before.recurrence and after.start != before.start:
+        after = msgspec.structs.replace(after, recurrence=_moved_along(before, after.start))
+    return _fitted(after)
+
+
+def _moved_along(before: Content, start: times.Moment) -> tuple[str, ...]:
+    try:
+        return cuts.following(before.start, before.recurrence, start)
+    except recurrence.BadRule as error:
+        raise Invalid("start", str(error)) from error
+
+
+def _rest_of(master: Content, key: str) -> tuple[str, ...]:
+    """The rules of a series from an occurrence's original start on, wherever that occurrence was moved to."""
+    try:
+        return cuts.remainder(master.start, master.recurrence, times.moment_of_key(key, master.start))
+    except recurrence.BadRule as error:
+        raise Invalid("scope", str(error)) from error
+
+
+def _continued(at: Content, shown: Content, typed: Content) -> Content:
+    """The series that goes on from an occurrence: as its series says (`at`), with what was typed at what was `shown`."""
+    base = msgspec.structs.replace(at, recurrence=shown.recurrence, conference=shown.conference)
+    tail = carry_over(shown, typed, base)
+    if (typed.start, typed.end) != (shown.start, shown.end):
+        tail = msgspec.structs.replace(tail, start=typed.start, end=typed.end)
+    lines = typed.recurrence if typed.recurrence != shown.recurrence else _moved_along(base, tail.start)
+    return _fitted(msgspec.structs.replace(tail, recurrence=lines))
+
+
+def _still_differs(override: Event, shown: Content, typed: Content) -> bool:
+    """Whether an override at which this and following were changed overrides anything that was not typed there; what was
+    typed is the series' own from now on. One that does not goes."""
+    override.overridden = [name for name in override.overridden if name not in changed_units(shown, typed)]
+    if not override.overridden:
+        remove(override, by="cut")
+    return bool(override.overridden)
+
+
 def _fitted(content: Content) -> Content:
     """The rules in the form that the start needs, as after all day became timed."""
-    return msgspec.structs.replace(content, recurrence=recurrence.fitting(content.start, content.recurrence))
+    return msgspec.structs.replace(content, recurrence=cuts.fitting(content.start, content.recurrence))
 
 
 def _derive(event: Event, calendar: Calendar, content: Content) -> None:
@@ -434,6 +489,14 @@ def _occurrence(series: Event, key: str) -> Content:
     try:
         override = Event.objects.filter(series=series, original_key=key, deleted_at=None).first()
         return override.content if override else occurrences.occurrence_content(series.content, key)
+    except ValueError as error:
+        raise Invalid("occurrence", _("This series has no occurrence at that time.")) from error
+
+
+def _standing_occurrence(series: Event, key: str) -> Content:
+    """An occurrence as its series alone has it, though it was moved or changed by itself."""
+    try:
+        return occurrences.occurrence_content(series.content, key)
     except ValueError as error:
         raise Invalid("occurrence", _("This series has no occurrence at that time.")) from error
 

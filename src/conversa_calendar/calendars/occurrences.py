@@ -13,6 +13,8 @@ from conversa_calendar.kit import clock
 
 BACK = timedelta(days=366)
 AHEAD = timedelta(days=731)
+NEAR = timedelta(days=31), timedelta(days=120)
+"""Of a series with more occurrences than can be kept, those from so long ago to so long ahead."""
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +40,18 @@ def spans(content: Content, kind: str, zone: str, overridden: frozenset[str], no
     if kind != "series":
         yield _span(content, content.start, content.end, "", zone)
         return
-    yield from series_spans(content, zone, overridden, now - BACK, now + AHEAD)
+    yield from series_spans(content, zone, overridden, *window(content, now))
+
+
+def window(content: Content, now: datetime) -> tuple[datetime, datetime]:
+    """The time of which a series' occurrences are kept as rows."""
+    since, until = now - BACK, now + AHEAD
+    if not recurrence.is_crowded(content.recurrence):
+        return since, until
+    starts = recurrence.civil_starts(
+        content.start, content.recurrence, _civil(content.start, since), _civil(content.start, until)
+    )
+    return (now - NEAR[0], now + NEAR[1]) if len(starts) >= recurrence.OCCURRENCES_MAX else (since, until)
 
 
 def series_spans(
@@ -54,14 +67,16 @@ def series_spans(
             if key not in overridden:
                 yield _span(content, start, times.shift(start, length), key, zone)
         return
-    for key, at in timed_starts(content, overridden, since, until):
-        yield Span(key, at, at + length, None, None, is_busy)
+    for key, at, ends in timed_spans(content, overridden, since, until):
+        yield Span(key, at, ends, None, None, is_busy)
 
 
-def timed_starts(
+def timed_spans(
     content: Content, overridden: frozenset[str], since: datetime, until: datetime
-) -> Iterator[tuple[str, datetime]]:
-    """Key and start of each occurrence of a timed series that begins within [since, until), overridden ones left out."""
+) -> Iterator[tuple[str, datetime, datetime]]:
+    """Key, start and end of each occurrence of a timed series that begins within [since, until), overridden ones left
+    out."""
+    length, own = times.duration(content.start, content.end), _own_lengths(content)
     start = content.start
     assert isinstance(start, Timed)
     zone = times.zone_of(start.zone)
@@ -69,7 +84,7 @@ def timed_starts(
         at = local.replace(tzinfo=zone).astimezone(UTC)
         key = times.key_of_instant(at)
         if key not in overridden:
-            yield key, at
+            yield key, at, at + own.get(local, length)
 
 
 def occurrence_content(master: Content, key: str) -> Content:
@@ -82,8 +97,18 @@ def occurrence_content(master: Content, key: str) -> Content:
 def content_at(master: Content, key: str) -> Content:
     """The same for a key that was read from an occurrence's row, which is not looked up in the rules once more."""
     start = times.moment_of_key(key, master.start)
-    end = times.shift(start, times.duration(master.start, master.end))
-    return msgspec.structs.replace(master, start=start, end=end, recurrence=())
+    length = _own_lengths(master).get(times.civil(start), times.duration(master.start, master.end))
+    return msgspec.structs.replace(master, start=start, end=times.shift(start, length), recurrence=())
+
+
+def key_within(master: Content, key: str) -> str:
+    """The key by which a series itself names an occurrence that came as a date for a series of times, or as a time for one
+    of days: the one of that day."""
+    if isinstance(master.start, Day) or "T" in key:
+        return key[:8] if isinstance(master.start, Day) else key
+    day = datetime.strptime(key, "%Y%m%d")
+    found = recurrence.expand(master.start, master.recurrence, day, day + timedelta(days=1))
+    return next((times.original_key(at) for at in found), key)
 
 
 def rebuild(event: Event, zone: str) -> None:
@@ -130,6 +155,13 @@ def _span(content: Content, start: Moment, end: Moment, key: str, zone: str) -> 
         end_date=end.date if isinstance(end, Day) and is_day else None,
         is_busy=content.is_busy,
     )
+
+
+def _own_lengths(content: Content) -> dict[datetime, timedelta]:
+    """The lengths of those occurrences that bring their own; almost no series has any."""
+    if not any("/" in line for line in content.recurrence):
+        return {}
+    return recurrence.lengths(content.start, content.recurrence)
 
 
 def _civil(like: Moment, at: datetime) -> datetime:

@@ -33,8 +33,16 @@ FIELDS = {
 }
 
 
-def moment(value: Any, field: str, zone: str) -> Moment:
-    """A start or end of the interface. Raises Invalid."""
+class GuestChange(msgspec.Struct, frozen=True):
+    """Guests added or changed, and the addresses of those taken out; everybody else stays as they are."""
+
+    given: tuple[dict[str, Any], ...] = ()
+    removed: frozenset[str] = frozenset()
+
+
+def moment(value: Any, field: str, zone: str, known: Moment | None = None) -> Moment:
+    """A start or end of the interface; a zone that nobody else would be allowed passes where it is the one that is `known`.
+    Raises Invalid."""
     if not isinstance(value, dict):
         raise Invalid(field, _("A time looks like {“date_time”, “time_zone”} or {“date”}."))
     try:
@@ -44,7 +52,7 @@ def moment(value: Any, field: str, zone: str) -> Moment:
     except ValueError:
         raise Invalid(field, _("This is not a date or time.")) from None
     name = str(value.get("time_zone") or zone)
-    if not times.is_zone(name):
+    if not times.is_zone(name) and (not isinstance(known, Timed) or known.zone != name):
         raise Invalid(field, _("“%(zone)s” is not a time zone.") % {"zone": name[:64]})
     if at.tzinfo is None:
         return Timed(at.replace(microsecond=0), name)
@@ -68,7 +76,7 @@ def change(body: dict[str, Any], calendar: Calendar) -> Callable[[Content], Cont
         values: dict[str, Any] = {name: _text(body[name], name) for name in TEXTS if name in body}
         for name in ("start", "end"):
             if name in body:
-                values[name] = moment(body[name], name, calendar.time_zone)
+                values[name] = moment(body[name], name, calendar.time_zone, getattr(content, name))
         if "start" in values and "end" not in values:
             values["end"] = times.shift(values["start"], times.duration(content.start, content.end))
         if "recurrence" in body:
@@ -128,6 +136,8 @@ def _strings(value: Any, field: str) -> list[str]:
 
 def _attendees(rows: Any, content: Content) -> tuple[Attendee, ...]:
     """Guests by address; what the caller does not say about a known guest stays."""
+    if isinstance(rows, GuestChange):
+        return _changed_guests(rows, content)
     if not isinstance(rows, list):
         raise Invalid("attendees", _("Guests are a list."))
     known = {guest.email.lower(): guest for guest in content.attendees}
@@ -154,6 +164,13 @@ def _guest_name(text: str) -> str:
         return names.name(text)
     except names.HasLink:
         raise Invalid("attendees", _("A name cannot hold a web address.")) from None
+
+
+def _changed_guests(change: GuestChange, content: Content) -> tuple[Attendee, ...]:
+    kept = [guest for guest in content.attendees if guest.email.lower() not in change.removed]
+    given = {guest.email.lower(): guest for guest in _attendees(list(change.given), content)}
+    stays = [given.pop(guest.email.lower(), guest) for guest in kept]
+    return (*stays, *given.values())
 
 
 def _reminders(value: Any) -> Reminders:

@@ -7,17 +7,18 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from conversa_calendar.domain import times
+from conversa_calendar.domain import rules, times
 from conversa_calendar.domain.times import Moment, Timed
 
-DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+DAYS = rules.DAYS
 MONTHLY_ON_DAY = 0
 _KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "WKST"}
 
 
 class Repeat(msgspec.Struct, frozen=True):
     """`freq` is RFC 5545's; `days` are weekdays, Monday 0, of a weekly one; `monthly` is 0 for the day of the month or
-    which weekday of it: 1 to 4, -1 for the last. It ends after `count` times, with the day `until`, or never."""
+    which weekday of it: 1 to 4, -1 for the last. It ends after `count` times, with the day `until`, or never. `week_start`
+    decides which weeks a rule of every other week means."""
 
     freq: str
     every: int = 1
@@ -25,15 +26,16 @@ class Repeat(msgspec.Struct, frozen=True):
     monthly: int = MONTHLY_ON_DAY
     count: int = 0
     until: date | None = None
+    week_start: int = 0
 
 
 def repeat_of(start: Moment, lines: tuple[str, ...]) -> Repeat | None:
     """The fields of a rule; None when they cannot show all of it."""
     if len(lines) != 1 or not lines[0].upper().startswith("RRULE:"):
         return None
-    pairs = [part.partition("=") for part in lines[0][6:].upper().split(";") if part]
-    parts = {name: value for name, _sign, value in pairs}
     try:
+        rules.read(lines[0].partition(":")[2])  # what yields nothing is not shown as something that does
+        parts = rules.parts_of(lines[0].partition(":")[2].upper())
         found = _read(start, parts)
     except (ValueError, KeyError, IndexError):
         return None
@@ -50,6 +52,8 @@ def lines_of(start: Moment, repeat: Repeat) -> tuple[str, ...]:
         parts.append("BYDAY=" + ",".join(DAYS[day] for day in repeat.days))
     if repeat.freq == "MONTHLY" and repeat.monthly != MONTHLY_ON_DAY:
         parts.append(f"BYDAY={repeat.monthly}{DAYS[at.weekday()]}")
+    if repeat.week_start and repeat.freq == "WEEKLY":
+        parts.append(f"WKST={DAYS[repeat.week_start]}")
     if repeat.count:
         parts.append(f"COUNT={repeat.count}")
     elif repeat.until:
@@ -94,7 +98,8 @@ def _read(start: Moment, parts: dict[str, str]) -> Repeat | None:
         return None
     if freq in {"DAILY", "WEEKLY"} and "BYMONTHDAY" in parts:
         return None
-    return Repeat(freq, every, days, monthly, count, until)
+    week_start = DAYS.index(parts.get("WKST", "MO"))
+    return Repeat(freq, every, days, monthly, count, until, week_start if freq == "WEEKLY" else 0)
 
 
 def _until_day(text: str, start: Moment) -> date:

@@ -1,14 +1,22 @@
 """Civil dates, times in a zone, and the instants they denote.
 
 An event is meant in civil time: `Timed` keeps the wall-clock time and the IANA zone as truth, `Day` a date that is
-never converted through UTC. Instants are derived. Zone rules come from the pinned `tzdata` wheel.
+never converted through UTC. Instants are derived. Zone rules come from the pinned `tzdata` wheel. Names of other systems are
+read by CLDR's table; names that nobody knows, by the offset that came with them.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import msgspec
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+ZONES = frozenset(resources.files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
+"""The zones that people may choose: those of the IANA database, without names that only some systems know."""
+_FORMER = {"US/Pacific-New": "America/Los_Angeles"}
+"""Names that the database once had."""
 
 
 class Day(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="date"):
@@ -31,19 +39,44 @@ Moment = Day | Timed
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo | timezone:
     """The zone of a name; a fixed offset such as `+02:00` is understood, anything unknown reads as UTC."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return _fixed_offset(name)
+    known = known_zone(name)
+    return ZoneInfo(known) if known in ZONES else _fixed_offset(known)
 
 
 def is_zone(name: str) -> bool:
-    """Whether `name` is a zone of the IANA database."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
+    """Whether `name` is a zone of the IANA database, which is what people may choose and providers understand."""
+    return name in ZONES
+
+
+def is_known(name: str) -> bool:
+    """Whether `zone_of` knows what the name means."""
+    return known_zone(name) in ZONES or _offset(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def known_zone(name: str) -> str:
+    """The IANA name for one that another system uses, such as “Eastern Standard Time”; other names as they are."""
+    if name in ZONES:
+        return name
+    plain = name.strip().strip('"').removeprefix("/")
+    return WINDOWS_TO_OLSON.get(plain) or _FORMER.get(plain) or (plain if plain in ZONES else name)
+
+
+def zone_received(name: str, at: datetime) -> str:
+    """The zone in which a received time is meant: by its name, else by the offset that it came with (`+05:30`)."""
+    if is_known(name):
+        return known_zone(name)
+    return _offset_text(at.utcoffset()) if at.tzinfo else name
+
+
+def sendable_zone(name: str) -> str:
+    """A name of the IANA database for a zone: of an offset of whole hours the one without summer time, else UTC."""
+    known, offset = known_zone(name), _offset(name)
+    if known in ZONES:
+        return known
+    hours = int(offset.total_seconds()) // 3600 if offset is not None and not offset % timedelta(hours=1) else 0
+    fixed = f"Etc/GMT{-hours:+d}"
+    return fixed if fixed in ZONES and hours else "UTC"
 
 
 def timed(instant: datetime, zone: str) -> Timed:
@@ -148,8 +181,18 @@ def is_same_instant(one: Moment, other: Moment) -> bool:
 
 
 def _fixed_offset(name: str) -> timezone:
-    text = name.removeprefix("GMT").removeprefix("UTC")
+    return timezone(_offset(name) or timedelta())
+
+
+def _offset(name: str) -> timedelta | None:
+    """The offset that a name such as `GMT+02:00` says; None when it says none."""
     try:
-        return timezone(datetime.strptime(text, "%z").utcoffset() or timedelta())
+        return datetime.strptime(name.removeprefix("GMT").removeprefix("UTC"), "%z").utcoffset()
     except ValueError:
-        return UTC
+        return None
+
+
+def _offset_text(offset: timedelta | None) -> str:
+    minutes = int((offset or timedelta()).total_seconds()) // 60
+    sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)
+    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from conversa_calendar.domain.event import UNITS, Attendee, Content, unit, with_units
+from conversa_calendar.domain.event import UNITS, Attendee, Content, changed_units, unit, with_units
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -55,6 +55,14 @@ def merge(base: Content, local: Content, remote: Content, *, is_when_announced: 
         to_remote=_differing(remote, content),
         conflicts=tuple(conflicts),
     )
+
+
+def carry_over(shown: Content, typed: Content, target: Content) -> Content:
+    """What a person changed from `shown` to `typed`, done to another content, such as one occurrence's edit to the rest of
+    its series: guests one by one, every other unit but `when`, which is not the same elsewhere."""
+    units = [name for name in changed_units(shown, typed) if name not in {"when", "attendees"}]
+    guests, _contested = merge_attendees(shown.attendees, target.attendees, typed.attendees)
+    return msgspec.structs.replace(with_units(target, typed, units), attendees=guests)
 
 
 def merge_attendees(

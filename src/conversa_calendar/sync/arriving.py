@@ -12,7 +12,6 @@ from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
 from conversa_calendar.engine.decide import Decision, Side, decide
@@ -150,17 +149,16 @@ def _overrides(
             parked.append(remote)
             continue
         series_id, master = masters[remote.series_id]
-        content, overridden = _override_content(remote, master)
+        key = occurrences.key_within(master, remote.original_key)
+        content, overridden = _override_content(remote, key, master)
         event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
-        made.append(NewEvent(remote, content, "override", event_id, series_id, remote.original_key, tuple(overridden)))
+        made.append(NewEvent(remote, content, "override", event_id, series_id, key, tuple(overridden)))
     return made, parked
 
 
-def _override_content(remote: RemoteEvent, master: Content) -> tuple[Content, list[str]]:
+def _override_content(remote: RemoteEvent, key: str, master: Content) -> tuple[Content, list[str]]:
     """An override's content and what it overrides; a cancelled one is its occurrence with status cancelled."""
-    start = times.moment_of_key(remote.original_key, master.start)
-    end = times.shift(start, times.duration(master.start, master.end))
-    plain = msgspec.structs.replace(master, start=start, end=end, recurrence=())
+    plain = occurrences.content_at(master, key)
     if remote.content is None:
         return msgspec.structs.replace(plain, status="cancelled"), ["status"]
     return remote.content, sorted(changed_units(plain, remote.content))

@@ -15,7 +15,6 @@ from django.db import connection
 from conversa_calendar.calendars import occurrences
 from conversa_calendar.calendars.models import LONG_SPAN
 from conversa_calendar.domain import event as domain
-from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock, ids
@@ -144,12 +143,10 @@ def _occurrence_lines(new: NewEvent, zone: str, overridden: frozenset[str], now:
     """An event's occurrences in COPY's text format; nothing in them needs escaping."""
     if new.kind == "series" and isinstance(new.content.start, Timed):
         flags = f"\\N\t\\N\t{'t' if new.content.is_busy else 'f'}"
-        since, until = now - occurrences.BACK, now + occurrences.AHEAD
-        length = times.duration(new.content.start, new.content.end)
-        is_long = "t" if length > LONG_SPAN else "f"
+        since, until = occurrences.window(new.content, now)
         return "".join(
-            f"{new.id}\t{key}\t{at}\t{at + length}\t{flags}\t{is_long}\n"
-            for key, at in occurrences.timed_starts(new.content, overridden, since, until)
+            f"{new.id}\t{key}\t{at}\t{ends}\t{flags}\t{'t' if ends - at > LONG_SPAN else 'f'}\n"
+            for key, at, ends in occurrences.timed_spans(new.content, overridden, since, until)
         )
     lines = []
     for span in occurrences.spans(new.content, new.kind, zone, overridden, now):

@@ -88,7 +88,7 @@ class GoogleCalendar:
         query |= {"timeMax": _text(until)} if until else {}
         answer = self._call("GET", f"/calendars/{_part(calendar_id)}/events", query)
         try:
-            listing = wire.listing_decoder.decode(answer.body)
+            listing = wire.listing(answer.body)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise protocol.Transient("Google's list could not be read.", reason="nonsense") from error
         if not listing.next_page_token and not listing.next_sync_token and not (since or until):

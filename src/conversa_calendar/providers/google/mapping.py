@@ -4,6 +4,7 @@ Reading is lenient: absent means default, unknown strings are kept, Google's own
 descriptions. Writing sends only the units that changed (patch semantics: objects merge, arrays replace, null deletes).
 """
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from conversa_calendar.domain import times
+from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import (
     Attachment,
     Attendee,
@@ -31,11 +32,14 @@ TAG = "conversa.event"
 REVISION = "conversa.rev"
 
 _CONFERENCE_BLOCK = re.compile(r"\n*-::~:~::~[^\n]*::-.*?-::~:~::~[^\n]*::-\n*", re.DOTALL)
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _SUFFIX = re.compile(r"_(\d{8}(?:T\d{6}Z)?)$")
 
 
 def read(raw: bytes, calendar_zone: str) -> RemoteEvent | Unreadable:
-    """One item of a listing. Never raises: what cannot be understood comes back as Unreadable."""
+    """One item of a listing. Never raises: what cannot be understood comes back as Unreadable. NUL, which no database
+    keeps and nobody sees, is left out of every text."""
+    raw = _NUL.sub(rb"\1", raw) if b"\\u0000" in raw else raw
     try:
         item = wire.event_decoder.decode(raw)
         return _read(item, raw, calendar_zone)
@@ -113,6 +117,8 @@ def _is_masked(item: wire.Event) -> bool:
 def _content(item: wire.Event, calendar_zone: str) -> Content:
     assert item.start is not None
     start = _moment(item.start, calendar_zone)
+    if reason := recurrence.excess(item.recurrence or ()):
+        raise ValueError(reason)
     end = _moment(item.end, calendar_zone) if item.end and (item.end.date or item.end.date_time) else start
     return Content(
         start=start,
@@ -137,6 +143,7 @@ def _moment(value: wire.When, calendar_zone: str) -> Moment:
         return Day(date.fromisoformat(value.date[:10]))
     at = datetime.fromisoformat(value.date_time or "")
     zone = value.time_zone or calendar_zone
+    zone = times.zone_received(zone, at)
     if at.tzinfo is None:
         return Timed(at.replace(microsecond=0), zone)
     return times.timed(at, zone)
@@ -231,7 +238,7 @@ def _write_moment(moment: Moment) -> dict[str, Any]:
             return {"date": moment.date.isoformat(), "dateTime": None, "timeZone": None}
         case Timed():
             at = moment.local.replace(tzinfo=times.zone_of(moment.zone), fold=moment.fold)
-            zone = moment.zone if times.is_zone(moment.zone) else "UTC"
+            zone = times.sendable_zone(moment.zone)
             return {"dateTime": at.isoformat(), "timeZone": zone, "date": None}
 
 
@@ -265,7 +272,8 @@ def _write_attendees(content: Content) -> dict[str, Any]:
 
 
 def _write_attendee(guest: Attendee) -> dict[str, Any]:
-    row: dict[str, Any] = {"email": guest.email, "responseStatus": guest.response}
+    name = "email" if "@" in guest.email else "id"  # one that Google knows by a profile has no address
+    row: dict[str, Any] = {name: guest.email, "responseStatus": guest.response}
     if guest.name:
         row["displayName"] = guest.name
     if guest.optional:
@@ -296,8 +304,10 @@ _WRITERS = {
 
 
 def _id_of(raw: bytes) -> str:
+    """The id of an item that could not be read, by a decoder that also takes half of a character."""
     try:
-        found = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
         return ""
-    return str(found.get("id", "")) if isinstance(found, dict) else ""
+    name = str(found.get("id", "")) if isinstance(found, dict) else ""
+    return name.encode(errors="replace").decode()

@@ -1,5 +1,7 @@
 """Google's resources as typed structs; unknown members are ignored here and kept in the raw item."""
 
+import json
+
 import msgspec
 
 
@@ -151,3 +153,24 @@ class FreeBusy(msgspec.Struct, frozen=True):
 
 event_decoder = msgspec.json.Decoder(Event)
 listing_decoder = msgspec.json.Decoder(Listing)
+
+
+def listing(body: bytes) -> Listing:
+    """One page of a listing. A single item that holds half of a character, or bytes that are no text, does not make the
+    others unreadable: it stays as it is among them. Raises msgspec.DecodeError, msgspec.ValidationError."""
+    try:
+        return listing_decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _item_by_item(body)
+
+
+def _item_by_item(body: bytes) -> Listing:
+    try:
+        page = json.loads(body.decode(errors="replace"))
+        items = tuple(msgspec.Raw(json.dumps(item).encode()) for item in page.pop("items", []))
+        rest = json.dumps(page)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+    return msgspec.structs.replace(listing_decoder.decode(rest), items=items)
