@@ -161,7 +161,7 @@ def test_a_moved_weekly_series_follows_its_new_day(cast: Cast) -> None:
         cast.alice.browser(), made["id"], start_date="2026-12-03", end_date="2026-12-03", scope="all", notify="none"
     )
     assert answer.status_code == 204
-    assert cast.alice.get(f"events/{made['id']}")["recurrence"] == ["RRULE:FREQ=WEEKLY"]
+    assert cast.alice.get(f"events/{made['id']}")["recurrence"] == ["RRULE:FREQ=WEEKLY;BYDAY=TH"]
 
 
 @pytest.mark.parametrize("scope", ["this", "all"])

@@ -27,7 +27,7 @@ from conversa_calendar.calendars.models import (
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.signals import calendar_changed, event_moving
 from conversa_calendar.calendars.validation import Invalid, check_content
-from conversa_calendar.domain import cuts, recurrence, times
+from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, Facts, Person, changed_units
 from conversa_calendar.engine.merge import carry_over
@@ -440,7 +440,7 @@ def _changed(before: Content, typed: Content, calendar: Calendar, *, is_override
 def _moved_along(before: Content, start: times.Moment) -> tuple[str, ...]:
     try:
         return cuts.following(before.start, before.recurrence, start)
-    except recurrence.BadRule as error:
+    except rules.BadRule as error:
         raise Invalid("start", str(error)) from error
 
 
@@ -448,7 +448,7 @@ def _rest_of(master: Content, key: str) -> tuple[str, ...]:
     """The rules of a series from an occurrence's original start on, wherever that occurrence was moved to."""
     try:
         return cuts.remainder(master.start, master.recurrence, times.moment_of_key(key, master.start))
-    except recurrence.BadRule as error:
+    except rules.BadRule as error:
         raise Invalid("scope", str(error)) from error
 
 

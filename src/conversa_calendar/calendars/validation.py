@@ -5,7 +5,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars.models import Calendar
-from conversa_calendar.domain import recurrence, times
+from conversa_calendar.domain import recurrence, rules, times
 from conversa_calendar.domain.event import UNITS, Attendee, Content, changed_units
 from conversa_calendar.domain.times import Moment, Timed
 
@@ -64,7 +64,7 @@ def _check_when(content: Content, before: Content | None, is_override: bool) -> 
     if content.recurrence:
         try:
             recurrence.check(content.start, content.recurrence)
-        except recurrence.BadRule as error:
+        except rules.BadRule as error:
             raise Invalid("recurrence", str(error)) from error
 
 

@@ -22,6 +22,7 @@ OWN_RULE = "own"
 UNITS = {"weeks": 10080, "days": 1440, "hours": 60, "minutes": 1}
 """Lead times of reminders, in minutes, the longest first."""
 MAY = ("invite_others", "modify", "see_others")
+VISIBILITIES = ("default", "public", "private", "confidential")
 
 
 def civil_now(member: Member) -> datetime:
@@ -76,7 +77,7 @@ def new_values(member: Member, writable: list[Calendar], query: QueryDict) -> di
 
 def values(event: Event, content: Content, key: str) -> dict[str, Any]:
     """A form that shows an event, or one occurrence of a series."""
-    start, end = times.civil(content.start), times.civil(content.end)
+    start, end = times.civil(content.start), times.civil(_in_zone_of(content.start, content.end))
     if content.is_all_day:
         end -= timedelta(days=1)
     is_past = event.ends_at < clock.now() and not event.is_series
@@ -91,6 +92,7 @@ def values(event: Event, content: Content, key: str) -> dict[str, Any]:
             "summary": content.summary,
             "description": content.description,
             "location": content.location,
+            "location_lines": min(content.location.count("\n") + 1, 6),
             "all_day": content.is_all_day,
             "zone": content.start.zone if isinstance(content.start, Timed) else event.calendar.time_zone,
             "guests": ", ".join(guest.email for guest in content.attendees if not guest.optional),
@@ -130,13 +132,12 @@ def body(form: QueryDict, calendar: Calendar, known: Content | None = None) -> d
     found: dict[str, Any] = {
         name: form.get(name, "").replace("\r\n", "\n") for name in ("summary", "description", "location")
     }
-    found["start"] = _moment(form, "start", zone)
-    found["end"] = _moment(form, "end", zone)
+    found["start"] = moment(form, "start", zone)
+    found["end"] = moment(form, "end", zone)
     found["attendees"] = [
-        {"email": address.strip(), "optional": is_optional}
+        {"email": address, "optional": is_optional}
         for name, is_optional in (("guests", False), ("optional", True))
-        for address in form.get(name, "").replace(";", ",").split(",")
-        if address.strip()
+        for address in addresses(form.get(name, ""))
     ]
     found |= {name: form[name] for name in ("transparency", "visibility", "color") if name in form}
     if "repeat" in form:
@@ -170,6 +171,7 @@ def rules(form: QueryDict, start: Moment, known: Content | None = None) -> tuple
         monthly if kind == "MONTHLY" and form.get("repeat_monthly") == "weekday" else repeats.MONTHLY_ON_DAY,
         _number(form.get("repeat_count", ""), 1, 2000) if ends == "after" else 0,
         _day(form.get("repeat_until", "")) if ends == "on" else None,
+        _number(form.get("repeat_week_start", "0"), 0, 6) if kind == "WEEKLY" else 0,
     )
     if repeat.until is not None and repeat.until < at.date():
         raise Invalid("recurrence", _("A series cannot end before it begins."))
@@ -178,6 +180,27 @@ def rules(form: QueryDict, start: Moment, known: Content | None = None) -> tuple
         if repeat == msgspec.structs.replace(former, days=() if former.days == own_day else former.days):
             return known.recurrence
     return repeats.lines_of(start, repeat)
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses of a list of guests as typed."""
+    return [address.strip().lower() for address in text.replace(";", ",").split(",") if address.strip()]
+
+
+def moment(form: QueryDict, side: str, zone: str) -> dict[str, str]:
+    """The start or the end as typed, for `parsing`."""
+    day = form.get(f"{side}_date", "")
+    if not form.get("all_day"):
+        return {"date_time": f"{day}T{form.get(f'{side}_time', '') or '00:00'}:00", "time_zone": zone}
+    return {"date": f"{_day(day) + timedelta(days=1):%Y-%m-%d}" if side == "end" else day}
+
+
+def civil(text: str) -> datetime:
+    """A typed time. Raises Invalid."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("start", _("This is not a date or time.")) from None
 
 
 def phrase_query(found: Phrase) -> dict[str, str]:
@@ -218,6 +241,7 @@ def _repeat_values(repeat: Repeat | None, start: datetime) -> dict[str, Any]:
         "repeat": found.freq,
         "repeat_every": found.every,
         "repeat_from": start.weekday(),
+        "repeat_week_start": found.week_start,
         "repeat_days": list(found.days or (start.weekday(),)),
         "repeat_monthly": "weekday" if found.monthly else "day",
         "repeat_ends": "after" if found.count else "on" if found.until else "never",
@@ -247,11 +271,11 @@ def _reminders(form: QueryDict) -> dict[str, Any]:
     return {"use_default": False, "overrides": overrides}
 
 
-def _moment(form: QueryDict, side: str, zone: str) -> dict[str, str]:
-    day = form.get(f"{side}_date", "")
-    if not form.get("all_day"):
-        return {"date_time": f"{day}T{form.get(f'{side}_time', '') or '00:00'}:00", "time_zone": zone}
-    return {"date": f"{_day(day) + timedelta(days=1):%Y-%m-%d}" if side == "end" else day}
+def _in_zone_of(start: Moment, end: Moment) -> Moment:
+    """The end as its form shows it, which has one zone for both."""
+    if isinstance(start, Timed) and isinstance(end, Timed) and start.zone != end.zone:
+        return times.timed(times.instant(end), start.zone)
+    return end
 
 
 def _day(text: str) -> date:

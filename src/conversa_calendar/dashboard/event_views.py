@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import available_timezones
 
 import msgspec
 import nh3
@@ -21,11 +20,11 @@ from conversa_calendar.calendars.acts import Act, Asked, Changed, NotAllowed, Pa
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.dashboard import event_forms, feed, team
+from conversa_calendar.dashboard import event_forms, feed, form_changes, team
 from conversa_calendar.dashboard.guards import MemberRequest, page, refused, viewer
 from conversa_calendar.domain import phrase, recurrence, times
 from conversa_calendar.domain.event import Content
-from conversa_calendar.domain.recurrence import BadRule
+from conversa_calendar.domain.rules import BadRule
 from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import why
@@ -137,8 +136,12 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     key = (request.POST or request.GET).get("occurrence", "")
     writable = acts.writable_calendars(viewer(request))
     if request.method == "GET":
-        return _form(request, event, writable, event_forms.values(event, selectors.content_at(event, key), key))
+        content = selectors.content_at(event, key)
+        values = event_forms.values(event, content, key)
+        return _form(request, event, writable, values | {"shown": form_changes.shown(values, content)})
+    touched: frozenset[str] = frozenset()
     try:
+        touched = form_changes.touched(request.POST)
         return _save(request, event, key)
     except Changed as conflict:
         now, calendar, level = selectors.event(viewer(request), conflict.current.uuid)
@@ -147,6 +150,8 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
             "key": key,
             "now": presenting.event(now, calendar, viewer(request), level),
             "mine": request.POST.dict(),
+            "fields": list(request.POST.lists()),
+            "touched": touched,
         }
         return render(request, "dashboard/conflict.html", context, status=409)
     except (Invalid, NotFound) as error:
@@ -233,7 +238,7 @@ def _save(request: MemberRequest, event: Event, key: str) -> HttpResponse:
     scope = post.get("scope", "this") if event.kind == "series" else ""
 
     def body(calendar: Calendar) -> dict[str, Any]:
-        found = event_forms.body(post, calendar, known)
+        found = form_changes.body(post, calendar, known)
         if scope == "this" or event.kind == "override":
             found.pop("recurrence", None)
         return found
@@ -270,6 +275,8 @@ def _apply(
 
 def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -> acts.Edit:
     """An edit of all that was typed at one occurrence: its new times move the whole series by as much."""
+    if not {"start", "end"} & set(body):
+        return parsing.change(body, calendar)
     at = selectors.content_at(event, key)
     moved = parsing.change({n: v for n, v in body.items() if n in {"start", "end"}}, calendar)(at)
     by = times.civil(moved.start) - times.civil(at.start)
@@ -277,8 +284,11 @@ def _for_all(body: dict[str, Any], calendar: Calendar, event: Event, key: str) -
     rest = parsing.change({n: v for n, v in body.items() if n not in {"start", "end"}}, calendar)
 
     def apply(content: Content) -> Content:
-        start = times.at_civil(moved.start, times.civil(content.start) + by)
-        return rest(msgspec.structs.replace(content, start=start, end=times.shift(start, length)))
+        if moved.start == at.start and type(content.start) is type(at.start):
+            start = content.start
+        else:
+            start = times.at_civil(moved.start, times.civil(content.start) + by)
+        return rest(msgspec.structs.replace(content, start=start, end=times.shift_like(start, length, moved.end)))
 
     return apply
 
@@ -300,7 +310,7 @@ def _form(
         "weekdays": [(day, date_format(wording.MONDAY + timedelta(days=day), "D")) for day in range(7)],
         "colors": feed.EVENT_COLORS,
         "colleagues": team.colleagues(),
-        "zones": sorted(available_timezones()),
+        "zones": sorted(times.ZONES),
         "is_occurrence": event is not None and event.kind == "override",
         "is_past": bool(event and event.ends_at < clock.now() and not event.is_series),
         "has_guests": bool(values.get("guests") or values.get("optional")),

@@ -168,6 +168,14 @@ def shift(moment: Moment, by: timedelta) -> Moment:
             return Day(moment.date + timedelta(days=by.days))
 
 
+def shift_like(start: Moment, by: timedelta, like: Moment) -> Moment:
+    """The end so long after a start, in the zone of another end."""
+    end = shift(start, by)
+    if isinstance(end, Timed) and isinstance(like, Timed) and end.zone != like.zone:
+        return timed(instant(end), like.zone)
+    return end
+
+
 def civil_zone(moment: Moment, otherwise: str) -> str:
     """The zone in which a moment is meant; `otherwise` for a day."""
     return moment.zone if isinstance(moment, Timed) else otherwise
