@@ -202,10 +202,7 @@ def _cannot_move() -> BadRule:
 
 
 def _readable(text: str) -> Rule | None:
-    try:
-        return rules.read(text)
-    except BadRule:
-        return None
+    return rules.read(text) if rules.is_readable(text) else None
 
 
 def _date_lines(

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from conversa_calendar.domain import rules, times
+from conversa_calendar.domain import recurrence, rules, times
 from conversa_calendar.domain.times import Moment, Timed
 
 DAYS = rules.DAYS
@@ -103,13 +103,11 @@ def _read(start: Moment, parts: dict[str, str]) -> Repeat | None:
 
 
 def _until_day(text: str, start: Moment) -> date:
-    """The last day, in the series' own zone."""
-    if "T" not in text:
-        return datetime.strptime(text, "%Y%m%d").date()
-    at = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S")
-    if text.endswith("Z") and isinstance(start, Timed):
-        return times.civil(times.timed(at.replace(tzinfo=times.zone_of("UTC")), start.zone)).date()
-    return at.date()
+    """The last day on which the series may happen, in its own zone."""
+    last = recurrence.until_civil(text, start)
+    if isinstance(start, Timed) and last.time() < start.local.time():
+        last -= timedelta(days=1)
+    return last.date()
 
 
 def _until(start: Moment, day: date) -> str:

@@ -87,6 +87,14 @@ def read(text: str) -> Rule:
     return msgspec.convert(values, Rule)
 
 
+def is_readable(text: str) -> bool:
+    try:
+        read(text)
+    except BadRule:
+        return False
+    return True
+
+
 def starts(rule: Rule, first: datetime, last: datetime, since: datetime, budget: Budget) -> Iterator[datetime]:
     """The times of a rule in order, from the series' start `first` to `last`, both included. Those before `since` may be
     left out, where that saves work; counted ones are all given."""
