@@ -115,23 +115,24 @@ def test_a_rule_that_cannot_be_is_refused_with_the_reason(cast: Cast, fields: di
     assert browser.post("/events/new", _form(cast, **fields)).status_code == 422
 
 
-def _posted(browser: Client, uuid: str, **changes: Any) -> Any:
-    """The event's own form, sent back as a browser does, with changes."""
-    page = browser.get(f"/events/{uuid}/edit").content.decode()
+def _posted(browser: Client, uuid: str, *, page: str = "", address: str = "", **changes: Any) -> Any:
+    """The event's own form, or another `page`, sent back as a browser does, with changes."""
+    page = page or browser.get(f"/events/{uuid}/edit").content.decode()
     fields: dict[str, Any] = {}
     for tag in re.findall(r"<input[^>]*>", page):
         name = re.search(r'name="([^"]*)"', tag)
         value = re.search(r'value="([^"]*)"', tag)
         if not name or (re.search(r'type="(checkbox|radio)"', tag) and "checked" not in tag):
             continue
-        fields.setdefault(name[1], []).append(unescape(value[1]) if value else "on")
+        text = unescape(value[1]).replace("\r", "").replace("\n", "") if value else "on"  # as browsers do in one line
+        fields.setdefault(name[1], []).append(text)
     for name, body in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', page, re.S):
         options = re.findall(r'<option value="([^"]*)"( selected)?', body)
         fields.setdefault(name, []).append(next((v for v, chosen in options if chosen), options[0][0]))
     for name, text in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', page, re.S):
-        fields[name] = [unescape(text)]
+        fields[name] = [unescape(text).replace("\r\n", "\n").replace("\n", "\r\n")]
     fields.pop("csrfmiddlewaretoken", None)
-    return browser.post(f"/events/{uuid}/edit", fields | changes)
+    return browser.post(address or f"/events/{uuid}/edit", fields | changes)
 
 
 def test_saving_an_untouched_form_changes_nothing(cast: Cast) -> None:
