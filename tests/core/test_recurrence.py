@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversa_calendar.domain import cuts, recurrence, times
+from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain.times import Day, Timed
+from conversa_calendar.providers.google import mapping
 
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 ZONES = ["UTC", "Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -127,3 +128,54 @@ def test_the_end_of_a_rule_fits_its_start(start: times.Moment, until: str, fitti
     assert fitted == (f"RRULE:FREQ=DAILY;UNTIL={fitting}", lines[1])
     span = (datetime(2026, 3, 1), datetime(2026, 4, 1))
     assert recurrence.civil_starts(start, lines[:1], *span) == recurrence.civil_starts(start, fitted[:1], *span)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;BYSETPOS=2",
+        "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=31",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=9",
+        "FREQ=HOURLY;INTERVAL=7;BYHOUR=3;BYMONTH=6;BYMONTHDAY=31;COUNT=500",
+        "FREQ=DAILY;INTERVAL=999999",
+        "FREQ=WEEKLY;COUNT=999999",
+    ],
+)
+def test_no_rule_costs_more_than_its_budget(rule: str) -> None:
+    start, budget = datetime(2026, 3, 1, 9), rules.Budget()
+    for number, _at in enumerate(rules.starts(rules.read(rule), start, datetime.max, start, budget)):
+        assert number < rules.WORK_MAX
+    assert budget.left >= -366
+    lines = [f"RRULE:{rule}"] * 1000
+    assert len(recurrence.civil_starts(Timed(start, "UTC"), lines, datetime.min, datetime.max)) <= 4000
+    assert recurrence.excess(lines)
+
+
+def test_a_guest_whom_google_knows_by_a_profile_is_written_back_as_that() -> None:
+    raw = (
+        b'{"id": "e", "start": {"date": "2026-12-01"}, "attendees": [{"id": "1154321"}, {"email": "lee@example.com"}]}'
+    )
+    content = mapping.content_of(raw, "UTC")
+    assert content is not None
+    rows = mapping.body(content, ["attendees"])["attendees"]
+    assert [{name: row[name] for name in row if name in {"id", "email"}} for row in rows] == [
+        {"id": "1154321"},
+        {"email": "lee@example.com"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "sent"), [("-08:00", "Etc/GMT+8"), ("+05:30", "UTC"), ("Eastern Standard Time", "America/New_York")]
+)
+def test_an_offset_is_sent_as_a_zone_that_google_knows(zone: str, sent: str) -> None:
+    assert times.sendable_zone(zone) == sent
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_a_rule_that_ended_before_the_cut_does_not_come_alive_again(cut: int) -> None:
+    start = Timed(datetime(2026, 3, 1, 9), "Europe/Lisbon")
+    lines = ("RRULE:FREQ=DAILY;COUNT=3", "RDATE:20260310T090000Z,20260320T090000Z,20260401T080000Z")
+    every = list(recurrence.expand(start, lines, datetime.min, datetime(2027, 1, 1)))
+    before, after = cuts.trim(start, lines, every[cut]), cuts.remainder(start, lines, every[cut])
+    window = (datetime.min, datetime(2027, 1, 1))
+    assert [*recurrence.expand(start, before, *window), *recurrence.expand(every[cut], after, *window)] == every

@@ -6,7 +6,9 @@ makes it differ from its rule. EXRULE, which most of them do not know any more, 
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+import msgspec
 from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 from icalendar.prop import vRecur
 
@@ -17,6 +19,16 @@ from conversa_calendar.domain.times import Day, Moment, Timed
 EXCLUDED_MAX = 500
 """So many dates that an EXRULE leaves out are written, from the start of the series on."""
 EXCLUDED_AHEAD = timedelta(days=366 * 5)
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """What all events of one message share."""
+
+    uid: str
+    organizer: tuple[str, str]
+    sequence: int
+    method: str
+    stamp: datetime
 
 
 def build(
@@ -34,8 +46,8 @@ def build(
     """An event as a scheduling message. `organizer` is (address, name); `original_key` names an override, whose series
     starts at `series_start`; `overrides` are the changed occurrences of a series, by original key, that go with it."""
     calendar = _calendar(method)
-    organised = {"uid": uid, "organizer": organizer, "sequence": sequence, "method": method, "stamp": stamp}
-    event = _event(content, **organised)
+    message = _Message(uid, organizer, sequence, method, stamp)
+    event = _event(content, message)
     if original_key:
         _name_occurrence(event, original_key, series_start or content.start)
     cancelled = [key for key, changed in overrides if changed.status == "cancelled"]
@@ -43,7 +55,7 @@ def build(
     calendar.add_component(event)
     for key, changed in overrides:
         if key not in cancelled:
-            override = _event(changed, **organised)
+            override = _event(changed, message)
             _name_occurrence(override, key, content.start)
             calendar.add_component(override)
     return _text(calendar)
@@ -73,27 +85,25 @@ def _text(calendar: Calendar) -> str:
 
 
 def _first_day(calendar: Calendar) -> date:
-    starts = [event["dtstart"].dt for event in calendar.walk("VEVENT")]
+    starts: list[Any] = [event.decoded("dtstart") for event in calendar.walk("VEVENT")]
     return min(date(at.year, at.month, at.day) for at in starts)
 
 
-def _event(
-    content: Content, *, uid: str, organizer: tuple[str, str], sequence: int, method: str, stamp: datetime
-) -> Event:
+def _event(content: Content, message: _Message) -> Event:
     event = Event()
-    event.add("uid", uid)
-    event.add("dtstamp", stamp.astimezone(UTC))
-    event.add("sequence", sequence)
+    event.add("uid", message.uid)
+    event.add("dtstamp", message.stamp.astimezone(UTC))
+    event.add("sequence", message.sequence)
     event.add("summary", content.summary)
     event.add("dtstart", _value(content.start))
     event.add("dtend", _value(content.end))
-    event.add("status", "CANCELLED" if method == "CANCEL" else content.status.upper())
+    event.add("status", "CANCELLED" if message.method == "CANCEL" else content.status.upper())
     for name in ("description", "location"):
         if getattr(content, name):
             event.add(name, getattr(content, name))
     if content.conference.uri:
         event.add("url", content.conference.uri)
-    _add_people(event, content, organizer)
+    _add_people(event, content, message.organizer)
     for reminder in content.reminders.overrides:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")

@@ -17,6 +17,8 @@ FREQUENCIES = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 """MINUTELY and SECONDLY are left out: no calendar shows them, and no provider of ours takes them."""
 WORK_MAX = 40_000
 """So many days (for hourly rules, hours) are looked at for one question about a series, some 110 years."""
+PERIOD_WORK = 2
+"""What a period costs beside its days."""
 DIGITS_MAX = 6
 HOUR = timedelta(hours=1)
 
@@ -232,7 +234,7 @@ def _periods(rule: Rule, first: datetime, last: datetime, since: datetime, budge
         for number in numbers_from(skipped):
             begin, end = _period(rule, first, number * rule.interval)
             length = (end - begin).days
-            if begin > last.date() or not budget.spend(length):
+            if begin > last.date() or not budget.spend(length + PERIOD_WORK):
                 return
             days = [begin + timedelta(days=n) for n in range(length)]
             found = [datetime.combine(day, at) for day in days if fits(day) for at in hours]
