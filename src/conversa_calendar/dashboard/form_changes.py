@@ -64,7 +64,9 @@ def shown(values: dict[str, Any], content: Content) -> str:
 
 
 def touched(form: QueryDict) -> frozenset[str]:
-    """The names of the fields that somebody changed."""
+    """The names of the fields that somebody changed; all of those that are there, when they come from no form of ours."""
+    if "shown" not in form:
+        return frozenset(form)
     fields = _shown(form).fields
     names = [*TEXTS, *WHEN, "guests", "optional", "meet"]
     names += REPEAT if "repeat" in form else ()
@@ -76,6 +78,8 @@ def touched(form: QueryDict) -> frozenset[str]:
 def body(form: QueryDict, calendar: Calendar, known: Content) -> dict[str, Any]:
     """The changed fields as the body that `parsing` understands; `known` is what the event or series holds. Raises
     Invalid."""
+    if "shown" not in form:
+        return event_forms.body(form, calendar, known)
     changed = touched(form)
     full = event_forms.body(form, calendar)
     found = {name: full[name] for name in TEXTS if name in changed}
