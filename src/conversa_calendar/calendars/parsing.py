@@ -153,7 +153,8 @@ def _attendees(rows: Any, content: Content) -> tuple[Attendee, ...]:
             if name in row and row[name] is not None:
                 if not isinstance(row[name], kind):
                     raise Invalid("attendees", _("A guest's %(field)s has the wrong kind.") % {"field": name})
-                values[name] = _guest_name(row[name]) if name == "name" else row[name]
+                is_new_name = name == "name" and row[name] != guest.name
+                values[name] = _guest_name(row[name]) if is_new_name else row[name]
         found.append(msgspec.structs.replace(guest, **values))
     return tuple(found)
 
