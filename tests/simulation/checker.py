@@ -61,6 +61,10 @@ class Outcome:
     states: list[str] = field(default_factory=list)
     arrived_late: set[str] = field(default_factory=set)
     """Names of events whose creation arrived at Google after it had been given up."""
+    known: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The ids here of events before they were moved at Google, by desk and name."""
+    is_calm: bool = False
+    """Whether nothing went wrong, so that nothing may be taken back either."""
 
 
 def violations(outcome: Outcome) -> list[str]:
@@ -72,6 +76,7 @@ def violations(outcome: Outcome) -> list[str]:
         *_lost(outcome),
         *_trashed(outcome),
         *_deleted(outcome),
+        *_identities(outcome),
     ]
     if outcome.mails:
         found.append(f"I-22 mails nobody asked for: {len(outcome.mails)}")
@@ -383,6 +388,23 @@ def _standing(outcome: Outcome) -> dict[tuple[str, str, str], str]:
             for field_ in ("summary", "location"):
                 found[name, key, field_] = item.get(field_, "")
             found[name, key, "start"] = _instant(item["start"])
+    return found
+
+
+def _identities(outcome: Outcome) -> list[str]:
+    """I-28: an event that is moved at Google stays the one it is, and when nothing goes wrong is not deleted meanwhile."""
+    found = []
+    for (desk, name), event in outcome.known.items():
+        if _did(outcome, name, "delete", "hide", "take_out", "restore", "split", "rekey", "duplicate"):
+            continue
+        if name in outcome.set_aside | outcome.refused | outcome.arrived_late:
+            continue
+        items = [item for (place, _calendar), found_ in outcome.here.items() if place == desk for item in found_]
+        shown = {item["series"] or item["id"] for item in items if item["description"] == name}
+        if shown - {event}:  # where it went need not be mirrored by everybody
+            found.append(f"I-28 {name} was {event} at {desk} and is {', '.join(sorted(shown))}")
+        if outcome.is_calm and name in outcome.gone:
+            found.append(f"I-28 {name}, moved at Google, was deleted here for a while")
     return found
 
 

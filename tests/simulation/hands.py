@@ -76,6 +76,8 @@ class Hands:
     """Names of events that cannot be read, by Google's id."""
     barred: set[str] = field(default_factory=set)
     """Calendars that nobody works in."""
+    known: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The ids here of events before they were moved at Google, by desk and name."""
     count: int = 0
     talked_of: str = ""
     desk: Desk = field(init=False)
@@ -187,6 +189,14 @@ class Hands:
             return None
         item, key = self.dice.choice(rows)
         return calendar, item, key
+
+    def _remember(self, name: str) -> None:
+        """Which event this is at each desk that shows it once."""
+        for desk in self.desks:
+            items = [item for calendar in desk.calendars for item in desk.shows(calendar)]
+            found = {item["series"] or item["id"] for item in items if item["description"] == name}
+            if len(found) == 1:
+                self.known.setdefault((desk.name, name), found.pop())
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.desk.actor.call(method, path, body)

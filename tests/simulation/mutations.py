@@ -27,9 +27,11 @@ from conversa_calendar.sync import (
     planning,
     pulling,
     pushing,
+    removing,
     running,
     selection,
     settling,
+    whereabouts,
 )
 from conversa_calendar.sync import session as session_module
 from conversa_calendar.sync.models import Link
@@ -235,7 +237,7 @@ def failed_run_counts_as_done() -> list[Patch]:
 
 
 def unsent_edit_dropped() -> list[Patch]:
-    original = linking.delete_here
+    original = removing.delete_here
 
     def deleted(session: Any, event: Any, link: Any) -> None:
         base = linking.base_of(link)
@@ -243,7 +245,11 @@ def unsent_edit_dropped() -> list[Patch]:
             editing.store(event, session.calendar, base)
         original(session, event, link)
 
-    return [(linking, "delete_here", deleted)]
+    return [(removing, "delete_here", deleted)]
+
+
+def arrivals_not_waited_for() -> list[Patch]:
+    return [(whereabouts, "awaited", lambda session, links: set()), (removing, "moved_twin", lambda event: None)]
 
 
 def changes_by_updated() -> list[Patch]:

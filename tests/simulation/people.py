@@ -273,6 +273,7 @@ class People(Hands):
         if side == "here":
             done = self._call("PATCH", f"events/{item['id']}", {"calendar": self.desk.calendars[target]})
         else:
+            self._remember(str(item["description"]))
             path = f"calendars/{quote(calendar)}/events/{item['id']}/move?destination={quote(target)}"
             done = self._as(self.ana, "POST", path)
         if done is not None:

@@ -132,6 +132,13 @@ BUGS = (
         seed=2,
     ),
     Bug(
+        "an event moved at Google is another",
+        mutations.arrivals_not_waited_for,
+        "fast",
+        draw={"steps": 40, "kinds": frozenset({"create", "move"})},
+        seed=1,
+    ),
+    Bug(
         "changes are told by their date",
         mutations.changes_by_updated,
         draw=_drawn(kinds=frozenset({"create", "remind"})),

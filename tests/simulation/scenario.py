@@ -134,6 +134,7 @@ class Scenario:
         self.counts.update(self.wire.struck)
         self.counts.update(stage.struck)
         self.counts["operations"] = len(self.people.ops)
+        self.counts["moved at Google"] = sum(op.what == "move" and op.side == "there" for op in self.people.ops)
         self.counts["boundaries"] = stage.boundaries
         return Report(self.config, [*late, *checker.violations(outcome)], stage.trace, self.counts)
 
@@ -449,6 +450,8 @@ class Scenario:
             refused,
             [*states, *(f"never after “{what}”" for what in self.restless)],
             self.wire.arrived_late,
+            {} if self.config.has_upheavals else people.known,
+            self.config.mode == "fast",
         )
 
     def _out_of_sight(self) -> set[str]:

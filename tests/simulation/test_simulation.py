@@ -1,5 +1,6 @@
 """The simulation in CI: seeds that once found a bug, fresh ones, kills at boundaries, planted bugs, replays, quiet days."""
 
+import os
 import subprocess
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ RECORDED = (
 FRESH_S = 60.0
 PLANTED_BUDGET = 24
 REPLAYS = 10
+MOVES = int(os.environ.get("MOVES", "20"))
 SWEEPS = 5
 STRIDE = 12
 
@@ -80,6 +82,18 @@ def test_a_worker_killed_at_one_boundary_after_another(seed: int) -> None:
     for boundary in range(seed, boundaries, max(STRIDE, boundaries // 6)):
         report = scenario.play(replace(clean, kill_at=boundary))
         assert report.violations == [], f"killed at boundary {boundary}"
+
+
+@pytest.mark.parametrize("mode", ["fast", "safety"])
+def test_events_moved_at_google_again_and_again_stay_the_ones_they_are(mode: str) -> None:
+    """`MOVES=1000` for the long run."""
+    moves, seed, kinds = 0, 0, frozenset({"create", "create_series", "edit", "edit_occurrence", "move"})
+    while moves < MOVES:
+        config = replace(Config.drawn(seed, mode), kinds=kinds, eager=frozenset({"move"}), has_upheavals=False)
+        report = scenario.play(config)
+        assert report.violations == [], shrinking.spelled(config)
+        moves += report.counts["moved at Google"]
+        seed += 1
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

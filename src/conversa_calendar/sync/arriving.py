@@ -1,7 +1,6 @@
 """What is new at the provider comes in: masters before overrides, those that are here already met by their identity,
 overrides of series that nobody has seen yet kept until they come."""
 
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import RemoteEvent, Unreadable
-from conversa_calendar.sync import bulk, linking
+from conversa_calendar.sync import bulk, leases, linking, removing
 from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import NO_MASTER, Link, Mirror
 from conversa_calendar.sync.session import Session
@@ -29,6 +28,8 @@ _ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
 
 def create(session: Session, remotes: list[RemoteEvent]) -> int:
     """Creates events for remote ones that have no link: masters before overrides."""
+    if any(remote.content is not None and not remote.original_key for remote in remotes):
+        leases.let_arrive(session.account_id)  # one of them may be what a removal elsewhere is about to miss
     remotes = _adopted(session, _staying(session, remotes))
     roots = [remote for remote in remotes if not remote.original_key]
     living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]
@@ -70,7 +71,17 @@ def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
     former place: of two that were made at the same moment and are organised where they stand, the one changed later is
     the one that lives."""
     known = _elsewhere(session, {remote.series_id or remote.id for remote in remotes})
-    return [remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))]
+    staying = [
+        remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))
+    ]
+    session.has_twins_in |= {known[remote.id].mirror_id for remote in staying if _is_twin(remote, known.get(remote.id))}
+    return staying
+
+
+def _is_twin(remote: RemoteEvent, elsewhere: Link | None) -> bool:
+    """Whether what arrives stands in another calendar, too, that organises it as well: it was moved from there."""
+    is_both_own = elsewhere is not None and elsewhere.event is not None and elsewhere.event.facts.is_own_copy
+    return is_both_own and remote.facts.is_own_copy and remote.content is not None
 
 
 def _elsewhere(session: Session, names: set[str]) -> dict[str, Link]:
@@ -184,17 +195,16 @@ def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
 
     Ours by derived id (after a restored backup), or moved here from another mirrored calendar at the provider.
     """
+    roots = [remote for remote in remotes if remote.content is not None and not remote.original_key]
     tags = {remote.tag for remote in remotes if remote.tag and remote.content is not None}
-    uids = {remote.facts.ical_uid for remote in remotes if remote.content is not None and not remote.original_key}
-    candidates = _adoptable(session, tags, uids)
+    candidates = _adoptable(session, tags, {remote.facts.ical_uid for remote in roots})
     if not candidates:
         return remotes
-    rest = []
-    for remote in remotes:
-        event = candidates.get(remote.tag) or candidates.get(f"uid:{remote.facts.ical_uid}")
-        is_ours = event is not None and remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
-        is_moved = event is not None and event.deleted_by == "remote" and event.ical_uid == remote.facts.ical_uid
-        if event is None or remote.content is None or remote.original_key or not (is_ours or is_moved):
+    rest = [remote for remote in remotes if remote.content is None or remote.original_key]
+    for remote in roots:
+        names = (remote.tag, f"id:{remote.id}", f"uid:{remote.facts.ical_uid}")
+        event = next((candidates[name] for name in names if name in candidates), None)
+        if event is None or not (_is_ours(event, remote) or _is_moved(session, event, remote)):
             rest.append(remote)
             continue
         _adopt(session, event, remote)
@@ -202,12 +212,25 @@ def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
     return rest
 
 
+def _is_ours(event: Event, remote: RemoteEvent) -> bool:
+    return event.deleted_at is None and remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
+
+
+def _is_moved(session: Session, event: Event, remote: RemoteEvent) -> bool:
+    """Whether an event that is gone from another calendar goes on as this one. What a listing of everything shows need not
+    have come since: there it has to have the id as well, and to be organised by each calendar in turn."""
+    if event.deleted_by != "remote" or event.ical_uid != remote.facts.ical_uid:
+        return False
+    is_both_own = event.facts.is_own_copy and remote.facts.is_own_copy
+    return session.mirror.listing == "changes" or (is_both_own and event.remote_id == remote.id)
+
+
 def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Event]:
     wanted = Q()
     if tags:
         wanted |= Q(uuid__in=[tag for tag in tags if len(tag) == 36], calendar=session.calendar, deleted_at=None)
-    if session.mirror.listing == "changes" and uids:
-        recently = clock.now() - timedelta(days=30)
+    if uids:
+        recently = clock.now() - removing.MOVED_WITHIN
         wanted |= Q(ical_uid__in=uids - {""}, deleted_by="remote", deleted_at__gt=recently, series=None) & ~Q(
             calendar=session.calendar
         )
@@ -227,7 +250,7 @@ def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Ev
         if event.pk not in linked:
             found[str(event.uuid)] = event
             if event.deleted_by == "remote":
-                found[f"uid:{event.ical_uid}"] = event
+                found[f"uid:{event.ical_uid}"] = found[f"id:{event.remote_id}"] = event
     return found
 
 
@@ -250,7 +273,7 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     event.revision += 1
     history.record(event, side="remote", cause="moved", note=session.calendar.name)
     linking.merge_remote(session, event, link, remote)
-    linking.bring_along(event, exceptions, session.calendar)
+    removing.bring_along(event, exceptions, session.calendar)
     occurrences.rebuild(event, session.calendar.time_zone)
     history.announce(session.calendar, [(event.uuid, "restored")])
 

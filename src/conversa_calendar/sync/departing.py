@@ -9,7 +9,7 @@ from conversa_calendar.engine import guard
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import leases, linking, notices
+from conversa_calendar.sync import leases, linking, notices, removing, whereabouts
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import Session
 
@@ -25,28 +25,35 @@ def mark_unseen(session: Session) -> None:
     rows = rows.exclude(event=None).filter(intent__isnull=True, moving_from="").exclude(raw="")
     coming = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).exclude(moving_from="")
     rows = rows.exclude(series_remote_id__in=coming.values("remote_id"))
-    if rows.update(remote_deleted_at=clock.now(), is_held=False):
+    if rows.update(remote_deleted_at=clock.now(), asked_at=None, is_held=False):
         session.has_deletions = True
 
 
 def carry_out_deletions(session: Session) -> None:
-    """Deletes here what was deleted at the provider, once the guard finds it plausible; else holds it for a person."""
+    """Deletes here what was deleted at the provider, once the calendars were read to which it may have been moved, and
+    once the guard finds what is left plausible; else holds it for a person."""
     with tenant(session.account_id):
-        candidates = list(_candidates(session))
+        candidates = _candidates(session)
     if not candidates:
         return
     confirmed = [link for link in candidates if link.is_approved]
-    open_ones = [link for link in candidates if not link.is_approved]
-    if open_ones and not _is_plausible(session, open_ones):
-        _hold(session, open_ones)
-        open_ones = []
-    confirmed += [link for link in open_ones[:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
+    doubted = [link for link in candidates if not link.is_approved]
+    whereabouts.ask(session, doubted)
+    with tenant(session.account_id):
+        waiting = whereabouts.awaited(session, doubted)
+        known = [link for link in doubted if link.pk not in waiting]
+        moved = [link for link in known if link.event is not None and removing.moved_twin(link.event) is not None]
+    gone = [link for link in known if link not in moved]
+    if gone and not _is_plausible(session, gone):
+        _hold(session, gone)
+        gone = []
+    confirmed += [link for link in [*moved, *gone][:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
     with tenant(session.account_id):
         leases.confirm(session.lease)
         for link in confirmed:
             if link.event is not None:
                 event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event.pk)
-                linking.delete_here(session, event, link)
+                removing.delete_here(session, event, link)
         if confirmed:
             Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
 

@@ -22,6 +22,10 @@ LEASE_S = 90.0
 PRESENCE = 51_277
 """The class of the advisory locks by which workers show that they live."""
 PRESENCE_CHECK_S = 5.0
+ARRIVALS = 51_278
+"""The class of the advisory locks that keep arrivals and removals of an account apart."""
+WAITED_FOR_S = 120.0
+"""So long a removal waits for calendars to be read."""
 _FREE = f"""(leased_until IS NULL OR leased_until < now() OR (lease_owner IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = {PRESENCE} AND objid = lease_owner AND granted)))"""
 """A lease is free when it ended, or when the worker that took it is gone: its session lock went with it."""
@@ -75,6 +79,8 @@ class Lease:
     """Units that are not on the run's row yet."""
     has_written: bool = False
     started_s: float = 0.0
+    began_at: datetime | None = None
+    """When the run began, in the database's time."""
     unseen: int = 0
     """Units used since it was last looked what the others use."""
 
@@ -123,17 +129,17 @@ def take(mirror_id: int) -> Lease | None:
         WHERE mirror_id = %s AND is_active AND {_FREE}
           AND (next_attempt_at IS NULL OR next_attempt_at <= now())
         RETURNING account_id, fence, wanted, pull_wanted, pull_wanted > pull_done OR coalesce(next_check_at <= now(), true),
-                  wanted - done > pull_wanted - pull_done, pull_wanted > pull_done, grant_id, {_USED}
+                  wanted - done > pull_wanted - pull_done, pull_wanted > pull_done, grant_id, now(), {_USED}
     """
     with connection.cursor() as cursor:
         cursor.execute(query, [LEASE_S, _owner, mirror_id])
         row = cursor.fetchone()
     if row is None:
         return None
-    account_id, fence, wanted, pull_wanted, is_pull_due, has_edits, has_news, grant_id, used = row
+    account_id, fence, wanted, pull_wanted, is_pull_due, has_edits, has_news, grant_id, began_at, used = row
     cause = Rank.EDIT if has_edits else Rank.NEWS if has_news else Rank.TIMER
     lease = Lease(mirror_id, account_id, fence, wanted, pull_wanted, is_pull_due, started_s + LEASE_S, cause, cause)
-    lease.started_s = started_s
+    lease.started_s, lease.began_at = started_s, began_at
     lease.grant_id, (lease.project_used, lease.user_used) = grant_id, used
     return lease
 
@@ -175,6 +181,7 @@ def release(
         UPDATE sync_mirrorrun SET leased_until = NULL{_charge(lease)}{wrote},
             done = CASE WHEN %(is_done)s THEN greatest(done, %(wanted)s) ELSE done END,
             pull_done = CASE WHEN %(has_pulled)s THEN greatest(pull_done, %(pull_wanted)s) ELSE pull_done END,
+            read_at = CASE WHEN %(has_pulled)s THEN %(began_at)s ELSE read_at END,
             next_attempt_at = CASE WHEN %(wait_s)s::float IS NULL THEN NULL
                                    ELSE now() + make_interval(secs => %(wait_s)s::float) END,
             next_check_at = CASE WHEN %(check_s)s::float IS NULL THEN next_check_at
@@ -190,12 +197,49 @@ def release(
         "wait_s": wait_s,
         "check_s": next_check_s,
         "ran_s": clock.steady_s() - lease.started_s,
+        "began_at": lease.began_at,
         **_spending(lease),
     }
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def now() -> datetime:
+    """The database's time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        [(at,)] = cursor.fetchall()
+    found: datetime = at
+    return found
+
+
+def unread(mirror_ids: list[int], since: datetime) -> list[int]:
+    """Those of these mirrors of which no complete listing was begun after `since`; none once that is too long ago."""
+    query = """
+        SELECT mirror_id FROM sync_mirrorrun WHERE mirror_id = ANY(%s) AND is_active
+          AND (read_at IS NULL OR read_at <= %s) AND now() < %s + make_interval(secs => %s) ORDER BY mirror_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [mirror_ids, since, since, WAITED_FOR_S])
+        return [mirror_id for (mirror_id,) in cursor.fetchall()]
+
+
+def let_arrive(account_id: int) -> None:
+    """Until the transaction ends, no removal of the account is carried out that has not seen what it stores. Waits for one
+    that is under way."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [ARRIVALS, account_id % 2**31])
+
+
+def keep_arrivals_out(account_id: int) -> bool:
+    """Whether nothing arrives in any mirror of the account until the transaction ends. It never waits, as it may hold what
+    an arrival waits for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [ARRIVALS, account_id % 2**31])
+        [(is_alone,)] = cursor.fetchall()
+    return bool(is_alone)
 
 
 def looks_again_at(mirror_id: int) -> datetime | None:

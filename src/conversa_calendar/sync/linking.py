@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Q
 
 from conversa_calendar.calendars import editing, history, occurrences
-from conversa_calendar.calendars.models import UNSENT, Calendar, Event, Occurrence
+from conversa_calendar.calendars.models import UNSENT, Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain import recurrence, times
@@ -18,13 +17,12 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import leases, triggers
-from conversa_calendar.sync.models import Link, Mirror, MirrorRun
+from conversa_calendar.sync import leases
+from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.session import Session
 
 ANNOUNCED = "booking"
 DAY = timedelta(days=1)
-MOVE_SEEN_WITHIN = DAY
 
 
 def base_of(link: Link) -> Content | None:
@@ -96,7 +94,7 @@ def merge_remote(
         _meet_deletion(session, event, link, remote, base, theirs)
         return
     merged = engine.merge(base, before, theirs, is_when_announced=is_announced(event))
-    to_remote = _sendable(event, remote.facts, merged.to_remote)
+    to_remote = sendable(event, remote.facts, merged.to_remote)
     lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
     is_first = event.kind == "override" and not link.raw and not is_listed
     if is_first and not to_remote and not _has_landed(base, attempts, theirs):
@@ -172,7 +170,7 @@ def take_back(session: Session, event: Event, link: Link) -> None:
     base = base_of(link)
     if event.deleted_at is not None and not link.raw:
         Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
-        _settled(event)
+        settled(event)
         return
     if event.deleted_at is not None and event.series is None:
         known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
@@ -267,8 +265,8 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
         if has_occurrence(series.content, override.original_key):
             continue
         editing.remove(override, by="cut")
-        _settled(override)
-        history.record(override, side="remote", cause="no longer fits", lost=_own_units(override))
+        settled(override)
+        history.record(override, side="remote", cause="no longer fits", lost=own_units(override))
     gone = linked.filter(series_remote_id=master.remote_id, event__series=series, event__deleted_at__isnull=False)
     for link in gone.exclude(raw="").select_related("event__author").order_by("pk"):
         former = link.event
@@ -286,10 +284,17 @@ def _lead_back(session: Session, series: Event, master: Link) -> None:
     occurrences.rebuild(series, session.calendar.time_zone)
 
 
+def doubt(session: Session, link: Link) -> None:
+    """Its calendar shows it no more: what became of it is found out before anything is concluded. The caller saves."""
+    if link.remote_deleted_at is None:
+        link.remote_deleted_at, link.asked_at = clock.now(), None
+    session.has_deletions = True
+
+
 def _ask_about(session: Session, link: Link) -> None:
     """Whether it is still there is asked before anything more is believed of it."""
-    link.remote_deleted_at, link.seen_generation = clock.now(), 0
-    link.save(update_fields=["remote_deleted_at", "seen_generation"])
+    link.remote_deleted_at, link.asked_at, link.seen_generation = clock.now(), None, 0
+    link.save(update_fields=["remote_deleted_at", "asked_at", "seen_generation"])
     session.has_deletions = True
     leases.want([session.mirror.pk], is_pull=True)
 
@@ -329,10 +334,10 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
     remember(link, remote, session.mirror.time_zone)
     link.save()
     if event.deleted_at is not None or event.is_cancelled_occurrence:
-        _settled(event)
+        settled(event)
         return
     after = msgspec.structs.replace(before, status="cancelled")
-    lost = _own_units(event) if event.has_unsent else {}
+    lost = own_units(event) if event.has_unsent else {}
     event.is_unsettled = False
     event.revision += 1
     event.overridden = ["status"]
@@ -342,139 +347,7 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
     session.changed = True
 
 
-def delete_here(session: Session, event: Event, link: Link) -> None:
-    """Carries out a deletion seen at the provider: the event goes to the trash, an unsent edit with it."""
-    remote_side = Side.DELETED
-    local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.has_unsent else Side.SAME
-    decision = decide(local_side, remote_side)
-    twin = _moved_twin(event) if decision is not Decision.FORGET else None
-    if twin is not None and not _is_at_rest(twin):
-        link.remote_deleted_at = link.remote_deleted_at or clock.now()
-        Link.objects.filter(pk=link.pk).update(remote_deleted_at=link.remote_deleted_at, intent=None)
-        session.has_waiting = True  # a worker is at its new calendar: looked at again soon
-        return
-    Link.objects.filter(pk=link.pk).update(
-        tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False
-    )
-    if decision is Decision.FORGET:
-        Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
-        return
-    if twin is not None:
-        _follow_to(session, event, link, twin)
-        return
-    note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
-    if event.is_series:
-        members = Event.objects.filter(series=event, deleted_at=None)
-        Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
-        for override in members.filter(sync_state__in=UNSENT).order_by("pk"):
-            history.record(override, side="remote", cause="deleted", lost=_own_units(override), note="unsent edit kept")
-    editing.remove(event, by="remote")
-    if event.series is not None and event.series.deleted_at is None:
-        occurrences.rebuild(event.series, session.calendar.time_zone)
-    history.record(event, side="remote", cause="deleted", note=note)
-    history.announce(session.calendar, [(event.uuid, "deleted")])
-    session.changed = True
-    event_followed.send(sender=Event, event=event)
-
-
-def _moved_twin(event: Event) -> Event | None:
-    """The event that this one became, when it was moved at the provider and its new calendar was pulled first: the same
-    id and iCalUID, organised by each calendar in turn (a guest's copy is never organised by its own calendar), younger
-    and touched by nobody since, so that nothing is lost when it gives way, and not itself about to go."""
-    if event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
-        return None
-    rows = Event.objects.filter(
-        ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None
-    ).order_by("pk")
-    leaving = Link.objects.filter(remote_deleted_at__isnull=False, tombstoned_at=None).exclude(event=None)
-    rows = rows.filter(pk__gt=event.pk, revision=1, is_unsettled=False).exclude(pk__in=leaving.values("event"))
-    lately = rows.filter(created_at__gt=clock.now() - MOVE_SEEN_WITHIN).exclude(calendar=event.calendar_id)
-    return next((twin for twin in lately.select_related("calendar") if twin.facts.is_own_copy), None)
-
-
-def _is_at_rest(twin: Event) -> bool:
-    """Whether nobody works on the twin's mirror; nobody will before this transaction ends, as its run is locked."""
-    mirrors = Link.objects.filter(event=twin, tombstoned_at=None).values_list("mirror_id", flat=True)
-    runs = MirrorRun.objects.select_for_update().filter(mirror_id__in=list(mirrors)).order_by("mirror_id")
-    return all(run.leased_until is None for run in runs)
-
-
-def _follow_to(session: Session, event: Event, link: Link, twin: Event) -> None:
-    """The event goes on where its twin stands, with what was edited here and not sent yet; the twin's own identity, a
-    moment old, gives way."""
-    uuid, source, calendar = twin.uuid, event.calendar, twin.calendar
-    content, to_remote, lost = _with_unsent(event, link, twin)
-    former = list(Event.objects.filter(series=event, deleted_at=None).order_by("pk"))
-    bring_along(twin, former, calendar)
-    Link.objects.filter(event=twin).update(event=event)
-    Event.objects.filter(series=twin).update(series=event)
-    Occurrence.objects.filter(event=twin).delete()
-    event.calendar, event.facts_json, event.event_type, event.kind = (
-        calendar,
-        twin.facts_json,
-        twin.event_type,
-        twin.kind,
-    )
-    event.__dict__.pop("facts", None)
-    Event.objects.filter(pk=twin.pk).delete()
-    event.revision += 1
-    event.is_unsettled = bool(to_remote)
-    if not event.is_unsettled:
-        event.notify = "none"
-    settle_state(event)
-    editing.store(event, calendar, content)
-    history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
-    history.announce(source, [(event.uuid, "deleted")])
-    history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
-    if Event.objects.filter(Q(pk=event.pk) | Q(series=event), is_unsettled=True).exists():
-        triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
-    session.changed = True
-    event_followed.send(sender=Event, event=event)
-
-
-def _with_unsent(event: Event, link: Link, twin: Event) -> tuple[Content, tuple[str, ...], dict[str, Any]]:
-    """The twin's content with what was edited here and not sent yet, the units that are to be sent there, and what does
-    not stand: all of it where the calendar takes no changes, the times of a series, as its exceptions go by those there."""
-    theirs, ours, base = twin.content, event.content, base_of(link)
-    if not event.has_unsent:
-        return theirs, (), {}
-    if base is None or twin.calendar.is_read_only:
-        return theirs, (), {name: readable(ours, name) for name in changed_units(base or theirs, ours)}
-    base = engine.resolve_lost_write(base, attempts_of(link), theirs)
-    found = engine.merge(base, ours, theirs, is_when_announced=is_announced(event))
-    lost = {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in found.conflicts}
-    merged = found.content
-    if (theirs.recurrence or ours.recurrence) and domain.unit(merged, "when") != domain.unit(theirs, "when"):
-        merged, lost["when"] = domain.with_units(merged, theirs, ["when"]), readable(ours, "when")
-    return merged, _sendable(event, twin.facts, changed_units(theirs, merged)), lost
-
-
-def bring_along(series: Event, former: Sequence[Event], calendar: Calendar) -> None:
-    """What becomes of the exceptions that a series had before it was moved at the provider. Those known there come from
-    there. One with an edit that was never sent goes along and is sent; where its new place has one of its own, or will not
-    take it, the edit is kept in the history."""
-    there = {one.original_key: one for one in Event.objects.filter(series=series, deleted_at=None)}
-    for override in former:
-        Link.objects.filter(event=override, tombstoned_at=None).update(tombstoned_at=clock.now(), intent=None)
-        is_unsent, other = override.sync_state in UNSENT, there.get(override.original_key)
-        can_go = other is None and not calendar.is_read_only and has_occurrence(series.content, override.original_key)
-        if is_unsent and can_go:
-            override.series, override.calendar, override.deleted_at, override.deleted_by = series, calendar, None, ""
-            override.is_unsettled, override.sync_state, override.sync_message = True, "pending", ""
-            override.revision += 1
-            editing.store(override, calendar, override.content)
-            continue
-        if is_unsent:
-            lost = _own_units(override)
-            if other is not None:
-                differing = changed_units(other.content, override.content)
-                lost = {name: readable(override.content, name) for name in differing}
-            history.record(other or override, side="remote", cause="edited", lost=lost)
-        editing.remove(override, by="moved")
-        _settled(override)
-
-
-def _own_units(override: Event) -> dict[str, Any]:
+def own_units(override: Event) -> dict[str, Any]:
     """What an exception has otherwise than its series."""
     return {name: readable(override.content, name) for name in override.overridden}
 
@@ -533,7 +406,7 @@ def _meet_deletion(
     Event.objects.filter(pk=event.pk).update(is_unsettled=True)
 
 
-def _sendable(event: Event, facts: domain.Facts, units: tuple[str, ...]) -> tuple[str, ...]:
+def sendable(event: Event, facts: domain.Facts, units: tuple[str, ...]) -> tuple[str, ...]:
     """Units that may go to this copy: all on an own copy, personal ones and the own answer elsewhere."""
     if facts.is_own_copy or event.content.guests_can.modify:
         return tuple(name for name in units if not (name == "conference" and not _is_conference_wish(event)))
@@ -571,7 +444,7 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
     if was_series and not after.recurrence:
         for override in Event.objects.filter(series=event, deleted_at=None).order_by("pk"):
             if override.sync_state in UNSENT:
-                history.record(override, side="remote", cause="no longer fits", lost=_own_units(override))
+                history.record(override, side="remote", cause="no longer fits", lost=own_units(override))
             editing.remove(override, by="remote")
     if before == after:
         event.content_json = domain.encode(after)
@@ -582,5 +455,5 @@ def _save(session: Session, event: Event, before: Content, after: Content) -> No
         Occurrence.objects.filter(event_id=event.series_id, original_key=event.original_key).delete()
 
 
-def _settled(event: Event) -> None:
+def settled(event: Event) -> None:
     Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")

@@ -83,6 +83,8 @@ class MirrorRun(models.Model):
     units_before = models.IntegerField(default=0, db_default=0)
     wrote_at = models.DateTimeField(null=True)
     """When the latest run began that wrote to Google, which Google has to notify."""
+    read_at = models.DateTimeField(null=True)
+    """When the latest run began that listed everything that had changed."""
 
     class Meta:
         indexes = [
@@ -115,6 +117,8 @@ class Link(TenantModel):
     seen_generation = models.IntegerField(default=0)
     intent = models.JSONField(null=True)
     remote_deleted_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    """Since when the calendars are read to which the event may have been moved, in the database's time."""
     is_held = models.BooleanField(default=False)
     is_approved = models.BooleanField(default=False)
     tombstoned_at = models.DateTimeField(null=True)
@@ -141,6 +145,11 @@ class Link(TenantModel):
             ),
             models.Index(fields=["mirror"], condition=models.Q(remote_deleted_at__isnull=False), name="link_deleted"),
             models.Index(fields=["mirror"], condition=models.Q(wants_delete=True), name="link_wants_delete"),
+            models.Index(
+                fields=["account"],
+                condition=models.Q(asked_at__isnull=False, tombstoned_at=None),
+                name="link_asked",
+            ),
             models.Index(fields=["mirror"], condition=models.Q(is_held=True), name="link_held"),
         ]
 

@@ -12,7 +12,7 @@ from conversa_calendar.sync import leases, triggers
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.session import WRITER_ACCESS
 
-UNDECIDED = {"remote_deleted_at": None, "is_held": False, "is_approved": False}
+UNDECIDED = {"remote_deleted_at": None, "asked_at": None, "is_held": False, "is_approved": False}
 
 
 def follow(event: Event, source: Calendar, target: Calendar) -> None:

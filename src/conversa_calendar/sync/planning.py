@@ -115,8 +115,9 @@ def _plan(session: Session, event: Event) -> Action | None:
 
 
 def _is_on_its_way(session: Session, series: Event) -> bool:
-    """Whether a series is not here yet, as when its move was refused; its exceptions come with it."""
-    return Link.objects.filter(mirror=session.mirror, event=series, tombstoned_at=None).exclude(moving_from="").exists()
+    """Whether a series is not here yet, as when its move was refused, or may be here no more; its exceptions go with it."""
+    rows = Link.objects.filter(mirror=session.mirror, event=series, tombstoned_at=None)
+    return rows.filter(~Q(moving_from="") | Q(remote_deleted_at__isnull=False)).exists()
 
 
 def _plan_create(session: Session, event: Event, link: Link | None = None) -> Action | None:

@@ -361,9 +361,8 @@ def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
     if link.moving_from:
         return  # gone from where it is being moved to: the move, which looks at every place, finds out
     link.etag = remote.etag
-    link.remote_deleted_at = link.remote_deleted_at or clock.now()
-    link.save(update_fields=["etag", "remote_deleted_at", "seen_generation"])
-    session.has_deletions = True
+    linking.doubt(session, link)
+    link.save(update_fields=["etag", "remote_deleted_at", "asked_at", "seen_generation"])
 
 
 def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:

@@ -15,7 +15,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import leases, linking, planning, settling
+from conversa_calendar.sync import leases, linking, planning, removing, settling
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.planning import Action
@@ -129,7 +129,7 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         )
         link.intent = None
         if remote.is_cancelled and not remote.original_key:
-            linking.delete_here(session, event, link)
+            removing.delete_here(session, event, link)
         elif remote.is_cancelled:
             linking.cancel_occurrence(session, event, link, remote)
         else:
@@ -183,7 +183,7 @@ def _after_gone(session: Session, action: Action, error: protocol.ProviderError)
             _send_again(session, action)
         else:
             event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=action.event.pk)
-            linking.delete_here(session, event, action.link)
+            removing.delete_here(session, event, action.link)
         return planning.next_action(session)
 
 

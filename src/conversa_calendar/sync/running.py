@@ -27,6 +27,7 @@ from conversa_calendar.sync import (
     pulling,
     pushing,
     session,
+    whereabouts,
 )
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.leases import FenceLost, Lease
@@ -155,7 +156,11 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
     waits += [current.rests_s] if current.rests_s else []
     if waits:
         check_s = min([*waits, check_s or CHECK_ACTIVE_S])
-    return Ended(leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s))
+    ended = Ended(leases.release(current.lease, has_pulled=has_pulled, is_done=True, next_check_s=check_s))
+    whereabouts.wake_former(current)
+    if has_pulled:
+        whereabouts.wake_waiting(current)
+    return ended
 
 
 def _healthy(current: Session) -> dict[str, object]:

@@ -57,6 +57,10 @@ class Session:
     has_waiting: bool = False
     """A deletion waits for a worker that is at another calendar."""
     has_channel: bool = False
+    is_awaited: bool = False
+    """Whether a removal seen in another calendar waits until this one was read."""
+    has_twins_in: set[int] = field(default_factory=set)
+    """Mirrors of calendars in which something stands that arrived here."""
     has_parked: bool = False
     """Whether occurrences wait for their series."""
     may_backfill: bool = True
@@ -138,6 +142,7 @@ def load(lease: Lease) -> Session:
         has_deletions=mirror.has_deletions,
         has_held=mirror.has_held,
         has_channel=mirror.has_channel,
+        is_awaited=mirror.is_awaited,
         has_parked=mirror.has_parked,
         slowed_until=mirror.slowed_until,
         writes_paused_until=mirror.writes_paused_until,
@@ -168,6 +173,7 @@ def _rows() -> QuerySet[Any]:
         has_leftovers=Exists(links.filter(wants_delete=True)),
         has_deletions=Exists(deleted),
         has_held=Exists(links.filter(is_held=True)),
+        is_awaited=Exists(Link.objects.filter(account=OuterRef("account"), asked_at__isnull=False, tombstoned_at=None)),
         has_channel=Exists(living),
         has_parked=Exists(links.filter(event=None, parked=NO_MASTER)),
     )

@@ -10,7 +10,7 @@ from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import merge as engine
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync import arriving, leases, linking
+from conversa_calendar.sync import arriving, leases, linking, removing
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.planning import Action
 from conversa_calendar.sync.session import Session
@@ -129,7 +129,7 @@ def resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
             link.intent = None
             link.etag = answer.etag
             link.save(update_fields=["intent", "etag", "moving_from"])
-            linking.delete_here(session, event, link)
+            removing.delete_here(session, event, link)
         return
     linking.arrive(link)
     attempts = linking.attempts_of(link) if intent.get("kind") != "delete" else []
