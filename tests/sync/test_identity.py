@@ -17,12 +17,13 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import following
 from conversa_calendar.bookings.models import Booking, BookingClaim
 from conversa_calendar.calendars.models import Event, History, OutgoingMail
-from conversa_calendar.connections import gateway
+from conversa_calendar.connections import discovery, gateway
+from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.sync import leases, running, triggers
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from tests.support.google import Google, InProcess, at
-from tests.sync.conftest import Scene
+from tests.sync.conftest import ANA, Scene
 
 MOVES = int(os.environ.get("MOVES", "40"))
 ROUNDS_MAX = 40
@@ -237,6 +238,43 @@ def test_an_arrival_has_its_former_calendar_read_at_once(scene: Scene) -> None:
     scene.google.settle()
     [item] = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
     assert (item["id"], item["calendar"]) == (made["id"], str(target.calendar.uuid))
+
+
+def test_the_trash_offers_the_event_that_lives_elsewhere_instead_of_a_second_one(scene: Scene) -> None:
+    """Its new calendar was mirrored only after the event had gone to the trash."""
+    made = scene.create("Travels")
+    remote_id = scene.remote_id(made["id"])
+    target = scene.ana.call("POST", "calendars", {"summary": "B", "timeZone": "UTC"})["id"]
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target}")
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        Event.objects.update(deleted_at=clock.now() - timedelta(days=31))  # too long ago to be taken for the same
+    discovery.refresh(scene.alice.account_id, scene.connection.pk)
+    mirror = scene.google.mirror(scene.alice, scene.connection, target)
+    with tenant(scene.alice.account_id):
+        Event.objects.filter(uuid=made["id"]).update(deleted_at=clock.now())
+    answer = scene.alice.call("POST", f"trash/{made['id']}/restore")
+    assert answer.status_code == 422 and f"“{mirror.calendar.name}”" in answer.json()["detail"]
+    scene.google.check()
+    assert len(scene.ana.list(target)) == 1 and scene.ana.list() == []
+
+
+def test_an_event_that_comes_and_goes_back_before_its_former_calendar_is_read_leaves_nothing_in_the_trash(
+    scene: Scene,
+) -> None:
+    target = scene.another_calendar()
+    made = scene.create("Travels")
+    remote_id = scene.remote_id(made["id"])
+    scene.ana.call("POST", f"calendars/primary/events/{remote_id}/move?destination={target.remote_id}")
+    MirrorRun.objects.update(next_check_at=None)
+    running.run(target.pk)
+    scene.ana.call("POST", f"calendars/{target.remote_id}/events/{remote_id}/move?destination={ANA}")
+    MirrorRun.objects.filter(mirror_id=target.pk).update(next_check_at=None)
+    running.run(target.pk)
+    scene.google.check()
+    assert [item["id"] for item in scene.here()] == [made["id"]]
+    assert scene.alice.get("trash")["items"] == []
+    scene.assert_equal()
 
 
 def test_an_event_moved_at_google_into_a_calendar_that_is_listed_anew_keeps_its_identity(scene: Scene) -> None:

@@ -10,8 +10,6 @@ from conversa_calendar.kit import clock
 
 NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
-DELETION_AFTER = timedelta(seconds=120)
-"""A deletion may be half of a move to another calendar of the account, whose other half is still to come."""
 
 
 def follow(event: Event) -> None:
@@ -28,8 +26,7 @@ def follow(event: Event) -> None:
     elif booking.state in {PENDING, CONFIRMED}:
         _still_there(booking, event)
     if mails.is_notice_needed(booking):
-        wait = DELETION_AFTER if booking.state == CANCELLED else NOTICE_AFTER
-        booking.notice_due_at = booking.notice_due_at or clock.now() + wait
+        booking.notice_due_at = booking.notice_due_at or clock.now() + NOTICE_AFTER
     elif booking.notice_due_at is not None:
         booking.notice_due_at = None
     booking.save()

@@ -25,7 +25,7 @@ from conversa_calendar.calendars.models import (
     Occurrence,
 )
 from conversa_calendar.calendars.selectors import NotFound
-from conversa_calendar.calendars.signals import calendar_changed, event_moving
+from conversa_calendar.calendars.signals import calendar_changed, event_moving, event_restoring
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain import event as domain
@@ -257,6 +257,8 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
         return event
     if event.calendar.deleted_at is not None:
         raise Invalid("calendar", _("The event's calendar is gone; it cannot be restored there."))
+    if actor is not None:
+        event_restoring.send(Event, event=event, actor=actor)
     together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)
     together = together.order_by("pk")
     for one in [event, *together]:

@@ -8,6 +8,9 @@ calendar_changed = Signal()
 event_moving = Signal()
 """Sent before an event changes calendars, in the same transaction. `event`, `source`, `target`."""
 
+event_restoring = Signal()
+"""Sent before a person takes an event out of the trash, in the same transaction. `event`, `actor`."""
+
 event_followed = Signal()
 """Sent inside the transaction in which sync brought a change from a provider. `event`: the Event as it is now."""
 

@@ -11,12 +11,18 @@ from conversa_calendar.accounts.signals import member_left, member_returned, mod
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.calendars.signals import busy_asked, calendar_changed, event_moving, staleness_asked
+from conversa_calendar.calendars.signals import (
+    busy_asked,
+    calendar_changed,
+    event_moving,
+    event_restoring,
+    staleness_asked,
+)
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import busy, moving, selection, triggers
+from conversa_calendar.sync import busy, moving, removing, selection, triggers
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.notices import STALE_AFTER
 
@@ -32,6 +38,11 @@ def push_soon(sender: type[Calendar], calendar: Calendar, event: Event, **kwargs
 @receiver(event_moving)
 def follow_move(sender: type[Event], event: Event, source: Calendar, target: Calendar, **kwargs: Any) -> None:
     moving.follow(event, source, target)
+
+
+@receiver(event_restoring)
+def offer_living_twin(sender: type[Event], event: Event, actor: Member, **kwargs: Any) -> None:
+    removing.check_restorable(event, actor)
 
 
 @receiver(busy_asked)

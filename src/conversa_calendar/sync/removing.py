@@ -5,10 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import editing, history, occurrences
+from conversa_calendar.accounts.models import Member
+from conversa_calendar.calendars import access, editing, history, occurrences
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import UNSENT, Calendar, Event, History, Occurrence
 from conversa_calendar.calendars.signals import event_followed
+from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
@@ -99,6 +103,21 @@ def former_self(event: Event) -> Event | None:
     """The event that this one was moved from and went back to before anybody saw that it had left."""
     elders = _selves(event).filter(pk__lt=event.pk)
     return next((elder for elder in elders if elder.facts.is_own_copy and _can_be_moved(event)), None)
+
+
+def check_restorable(event: Event, actor: Member) -> None:
+    """An event that was deleted at the provider and stands elsewhere there need not be made a second time. Raises Invalid."""
+    selves = _selves(event) if event.deleted_by == "remote" and _can_be_moved(event) else ()
+    for living in selves:
+        if not living.facts.is_own_copy:
+            continue
+        if living.calendar_id in access.levels(Viewer(actor)):
+            raise Invalid(
+                "calendar",
+                _("This event was moved at Google and stands in “%(name)s” now. Open it there; it was not made anew.")
+                % {"name": living.calendar.name},
+            )
+        raise Invalid("calendar", _("This event was moved at Google to another calendar; it was not made anew."))
 
 
 def _can_be_moved(event: Event) -> bool:
