@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars.models import History
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync import leases, pulling, running
@@ -236,3 +237,19 @@ def test_what_changed_between_a_broken_listing_and_its_end_is_not_missed(scene: 
 def _refuse(scene: Scene, method: str) -> None:
     effect = {"status": 403, "reason": "forbiddenForNonOrganizer"}
     scene.google.control("faults", {"match": {"method": method}, "effect": effect, "times": 1})
+
+
+@pytest.mark.parametrize("disposition", ["keep", "remove"])
+def test_an_edit_that_was_not_sent_when_its_calendar_was_left_is_told_and_offered(
+    scene: Scene, disposition: str
+) -> None:
+    _insert(scene, "Theirs")
+    scene.google.check()
+    [event] = scene.here()
+    scene.patch(event["id"], {"location": "Typed here"}, settle=False)
+    body = {"mirrored": False, "disposition": disposition}
+    told = scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
+    assert told["unsent"] == 1
+    with tenant(scene.alice.account_id):
+        [entry] = History.objects.filter(event__uuid=event["id"], cause="not sent")
+        assert entry.lost == {"location": "Typed here"}

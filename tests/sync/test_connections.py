@@ -242,6 +242,57 @@ def test_disconnect_in_three_ways(scene: Scene, how: str, left_here: int, left_t
     assert scene.google.world.mails == []
 
 
+def test_purge_leaves_what_people_changed_at_google_and_says_so_before(scene: Scene) -> None:
+    scene.create("untouched")
+    made = scene.create("Planning")
+    scene.ana.patch(scene.remote_id(made["id"]), description="Agenda of eleven points")
+    series = scene.create("Weekly", recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"])
+    [one, *_rest] = scene.ana.call("GET", f"calendars/primary/events/{scene.remote_id(series['id'])}/instances")[
+        "items"
+    ]
+    scene.ana.patch(one["id"], location="Lima")
+    scene.google.check()
+    preview = scene.alice.get(f"connections/{scene.connection.uuid}/disconnect-preview")["purge"]
+    assert preview["unchanged"] == 1
+    assert {row["summary"] for row in preview["changed"]} == {"Planning", "Weekly"}
+    assert _disconnect(scene, "purge")["counts"]["purged"] == 1
+    ana = scene.google.person(ANA)
+    assert {row["summary"] for row in ana.list()} == {"Planning", "Weekly"}
+
+
+@pytest.mark.parametrize(("how", "left_here"), [("keep", 2), ("remove", 1), ("purge", 1)])
+def test_a_disconnect_is_done_here_at_once_while_google_is_down(scene: Scene, how: str, left_here: int) -> None:
+    scene.create("mine")
+    scene.ana.insert(summary="theirs", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.check()
+    channels.ensure(scene.mirror.pk)
+    scene.google.control("faults", {"match": {"path": "*"}, "effect": {"status": 503}, "times": 1000})
+    receipt = _disconnect(scene, how)
+    assert receipt["revocation"] == "revocation pending" and receipt["finished_at"] is None
+    with tenant(scene.alice.account_id):
+        assert Event.objects.filter(deleted_at=None).count() == left_here
+        assert not Mirror.objects.filter(is_selected=True).exists()
+        Disconnect.objects.update(next_attempt_at=clock.now())
+        record = Disconnect.objects.get()
+    scene.google.control("faults", {}, "DELETE")
+    disconnecting.advance(scene.alice.account_id, record.pk)
+    with tenant(scene.alice.account_id):
+        assert Disconnect.objects.get().revocation == "revoked" and not Connection.objects.exists()
+        assert Event.objects.filter(deleted_at=None).count() == left_here
+    assert len(scene.google.person(ANA).list()) == (1 if how == "purge" else 2)
+
+
+def test_a_calendar_that_is_not_mirrored_any_more_is_not_watched_either(scene: Scene) -> None:
+    channels.ensure(scene.mirror.pk)
+    assert PushChannel.objects.get().state == "live"
+    body = {"mirrored": False, "disposition": "keep"}
+    scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
+    [mirror_id] = channels.left_over(clock.now())
+    channels.close(mirror_id)
+    assert PushChannel.objects.get().state == "stopped" and channels.left_over(clock.now()) == []
+    assert all(channel.stopped_at is not None for channel in scene.google.world.channels.values())
+
+
 def test_disconnect_finishes_when_google_is_back(scene: Scene) -> None:
     scene.google.control("faults", {"match": {"path": "/revoke"}, "effect": {"code": "G34"}, "times": 1})
     assert _disconnect(scene, "keep")["revocation"] == "revocation pending"

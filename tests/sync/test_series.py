@@ -232,6 +232,20 @@ def test_override_of_an_unseen_series_stands_alone_until_its_series_comes(scene:
     scene.assert_equal()
 
 
+def test_an_invitation_to_one_occurrence_of_somebodys_series_is_seen_at_once(scene: Scene) -> None:
+    """It was invisible, and its time offered, until the weekly check."""
+    boss = scene.google.person("boss@acme.example")
+    series = boss.insert(summary="s", start=at("2026-12-01T09:00:00"), end=at("2026-12-01T10:00:00"), recurrence=WEEKLY)
+    boss.patch(f"{series['id']}_20261208T120000Z", attendees=[{"email": scene.ana.email}])
+    scene.google.check()
+    [alone] = scene.here()
+    assert alone["summary"] == "s" and alone["start"]["date_time"].startswith("2026-12-08")
+    boss.patch(series["id"], attendees=[{"email": scene.ana.email}])
+    scene.google.check()
+    assert len(scene.here()) == 8
+    scene.assert_equal()
+
+
 @pytest.mark.parametrize("page", ["short", "empty_first"])
 def test_pages_of_every_shape_are_followed(scene: Scene, page: str) -> None:
     scene.google.world.behaviours.page = page

@@ -19,7 +19,7 @@ from conversa_calendar.kit import clock, ids
 
 TRASH_DAYS = 30
 HISTORY_DAYS = 400
-ORDINARY_TYPES = {"", "default", "fromGmail"}
+ORDINARY_TYPES = {"", "default"}
 """Kinds of events that people may change outside of Google too; others are out of office, birthdays, ones not yet invented."""
 BUSY_BLOCK = "busyBlock"
 """The kind of an event that stands for busy time of which nothing more may be seen."""

@@ -404,7 +404,10 @@ def _act(request: MemberRequest, mirror: Mirror, action: str) -> None:
         case "mode":
             selection.set_mode(mirror, request.POST.get("mode", ""))
         case "deselect":
-            selection.deselect(mirror, request.POST.get("disposition", ""))
+            counts = selection.deselect(mirror, request.POST.get("disposition", ""))
+            if counts["unsent"]:
+                text = _("%(count)s changes had not reached Google yet; they stand in the history of their events.")
+                messages.warning(request, text % {"count": counts["unsent"]})
         case "held":
             count = held.decide(mirror, request.POST.get("decision", ""), request.member)
             messages.success(request, _("Decided for %(count)s events.") % {"count": count})

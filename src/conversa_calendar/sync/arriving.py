@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history, occurrences
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.selectors import NotFound
@@ -15,6 +16,7 @@ from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
+from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import RemoteEvent, Unreadable
 from conversa_calendar.sync import bulk, leases, linking, removing
@@ -22,6 +24,8 @@ from conversa_calendar.sync.bulk import NewEvent
 from conversa_calendar.sync.models import NO_MASTER, Link, Mirror
 from conversa_calendar.sync.session import Session
 
+SERIES_ASKED_MAX = 20
+"""So many series are asked for after one listing."""
 _ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
 """An occurrence whose series was not visible, shown as an event of its own."""
 
@@ -54,6 +58,7 @@ def create(session: Session, remotes: list[RemoteEvent]) -> int:
     bulk.insert_events(session, [*new, *made], taken)
     bulk.insert_links(session, [bulk.link_row(remote, None, NO_MASTER) for remote in parked])
     session.has_parked = session.has_parked or bool(parked)
+    session.lonely |= {remote.series_id for remote in parked}
     _join(session, {item.remote.id for item in new if item.kind == "series"})
     known_ids = {event.pk for event in masters.values()}
     bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
@@ -422,9 +427,38 @@ def adopt_orphans(session: Session) -> None:
     standing = Q(tombstoned_at=None) | Q(seen_generation=session.mirror.generation)
     listed = Link.objects.filter(standing, mirror=session.mirror).exclude(event=None, parked="", wants_delete=False)
     series = listed.values("remote_id")  # also one that could not be read yet
-    for link in list(parked.exclude(series_remote_id__in=series).order_by("pk")):
+    _let_stand_alone(session, parked.exclude(series_remote_id__in=series))
+
+
+def ask_for_series(session: Session) -> None:
+    """After a listing of changes: series that did not come with their occurrences are asked for. An occurrence whose
+    series is not to be seen, as of an invitation to that one alone, stands by itself from now on; a full listing finds
+    what was not asked for."""
+    names, session.lonely = sorted(session.lonely)[:SERIES_ASKED_MAX], set()
+    for name in names:
+        with tenant(session.account_id):
+            if Link.objects.filter(mirror=session.mirror, remote_id=name).exists():
+                continue
+        try:
+            series = session.read(name)
+        except (protocol.NotFound, protocol.Gone, protocol.Forbidden):
+            series = None
+        except protocol.BadData:
+            continue
+        with tenant(session.account_id):
+            leases.confirm(session.lease)
+            rows = Link.objects.filter(mirror=session.mirror, event=None, parked=NO_MASTER, series_remote_id=name)
+            if series is None:
+                _let_stand_alone(session, rows)
+            elif rows.exists() and not Link.objects.filter(mirror=session.mirror, remote_id=name).exists():
+                create(session, [series])
+
+
+def _let_stand_alone(session: Session, waiting: QuerySet[Link]) -> None:
+    """Occurrences that waited for their series become events of their own."""
+    for link in list(waiting.order_by("pk")):
         remote = mapping.read(link.raw.encode(), link.zone)
         if isinstance(remote, RemoteEvent) and remote.content is not None:
             Link.objects.filter(pk=link.pk).delete()
-            new = NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])
-            bulk.insert_events(session, [new], {})
+            bulk.insert_events(session, [NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])], {})
+            session.changed = True

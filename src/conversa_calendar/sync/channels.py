@@ -153,6 +153,29 @@ def renewable(now: datetime) -> list[int]:
     return [mirror_id for mirror_id, channel in latest.items() if _renewed_at(channel) <= now]
 
 
+def close(mirror_id: int) -> None:
+    """Stops the channels of a calendar that is not mirrored any more. What Google does not answer is tried again."""
+    run = MirrorRun.objects.filter(mirror_id=mirror_id, is_active=False).first()
+    if run is None:
+        return
+    with tenant(run.account_id):
+        mirror = Mirror.objects.select_related("connection").filter(pk=mirror_id, is_selected=False).first()
+    if mirror is None or mirror.connection is None or mirror.connection.state != ACTIVE or halting.is_halted():
+        return
+    for channel in PushChannel.objects.filter(mirror_id=mirror_id).exclude(state="stopped").order_by("pk"):
+        try:
+            _stop(mirror.account_id, mirror.connection, channel)
+        except protocol.ProviderError as error:
+            log.info("channel %s: not stopped yet: %s", channel.pk, error.reason)
+
+
+def left_over(now: datetime) -> list[int]:
+    """Mirrors at rest that have a channel still."""
+    living = PushChannel.objects.filter(state="live", expires_at__gt=now).values("mirror_id")
+    rows = MirrorRun.objects.filter(is_active=False, mirror_id__in=living).order_by("mirror_id")
+    return list(rows.values_list("mirror_id", flat=True))
+
+
 def stop_all(account_id: int, connection: Connection) -> int:
     """Stops every channel of a connection, before its tokens go; a channel Google no longer knows counts as stopped.
     Raises ProviderError when Google cannot be asked."""

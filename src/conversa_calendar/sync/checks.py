@@ -4,12 +4,12 @@ It runs weekly, after every dead cursor, and on demand. It uses the pull's own f
 repairs by the same rules; the report counts what was found.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
 from conversa_calendar.accounts.models import Account
-from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.tenancy import in_tenant, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import (
     HISTORY_DAYS,
@@ -42,26 +42,36 @@ def deep_check(mirror_id: int) -> DeepCheck | None:
     if neutral is None:
         return None
     started_at = clock.now()
-    with tenant(neutral.account_id):
-        mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
-        if mirror.first_synced_at is None or not neutral.is_active:
-            return None
-        report = DeepCheck(mirror=mirror, started_at=started_at)
-        report.save()
-        Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
-        triggers.wake([mirror_id], is_pull=True)
+    report = in_tenant(neutral.account_id, lambda: _begin(mirror_id, started_at, is_active=neutral.is_active))
+    if report is None:
+        return None
     for _round in range(RUNS_MAX):
         if not running.run(mirror_id):
             break
-    with tenant(neutral.account_id):
-        mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
-        _report(mirror, report)
-        values: dict[str, object] = {"next_deep_at": clock.now() + timedelta(seconds=ids.jitter(EVERY_S))}
-        is_proven = mirror.cursor != "" and report.waiting == 0
-        if is_proven:
-            values["last_proven_at"] = started_at
-        Mirror.objects.filter(pk=mirror_id).update(**values)
-        history.wake("connections")
+    return in_tenant(neutral.account_id, lambda: _conclude(mirror_id, report.pk))
+
+
+def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepCheck | None:
+    """An open report of a mirror that lists everything next; None when it cannot run."""
+    mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
+    if mirror.first_synced_at is None or not is_active:
+        return None
+    report = DeepCheck(mirror=mirror, started_at=started_at)
+    report.save()
+    Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
+    triggers.wake([mirror_id], is_pull=True)
+    return report
+
+
+def _conclude(mirror_id: int, report_id: int) -> DeepCheck:
+    """The report, with what was found."""
+    mirror, report = Mirror.objects.select_related("calendar").get(pk=mirror_id), DeepCheck.objects.get(pk=report_id)
+    _report(mirror, report)
+    values: dict[str, object] = {"next_deep_at": clock.now() + timedelta(seconds=ids.jitter(EVERY_S))}
+    if mirror.cursor != "" and report.waiting == 0:
+        values["last_proven_at"] = report.started_at
+    Mirror.objects.filter(pk=mirror_id).update(**values)
+    history.wake("connections")
     return report
 
 

@@ -12,11 +12,12 @@ from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import Event, History
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import DISCONNECTING, Connection, Disconnect, Grant, GrantUse
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.event import changed_units
 from conversa_calendar.kit import backoff, clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Write
@@ -29,6 +30,10 @@ REVOKE_FOR = timedelta(hours=24)
 CLAIM = timedelta(minutes=2)
 """So long a step may take before another worker goes on with the disconnect."""
 PURGE_CHUNK = 50
+UNCHANGED, WITH_GUESTS, CHANGED = "unchanged", "with_guests", "changed"
+"""What becomes of events made here: those nobody wrote into since go with a purge, the others only where they are ticked."""
+FILLED_IN = {"conference"}
+"""What Google adds by itself to what was made here."""
 log = logging.getLogger(__name__)
 
 
@@ -39,8 +44,7 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     rows = Event.objects.filter(calendar__in=calendars, deleted_at=None, series=None)
     ours = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None).exclude(event=None)
     own = rows.filter(pk__in=ours.values("event_id"))
-    upcoming = own.filter(ends_at__gt=clock.now())
-    with_guests = [event for event in upcoming.select_related("calendar") if event.content.attendees]
+    groups = _purge_groups(mirrors, list(ours.filter(original_key="").select_related("event__calendar").order_by("pk")))
     levels = access.levels(viewer)
     return {
         "email": connection.email,
@@ -50,10 +54,9 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
         "created_here": own.count(),
         "unsent": Event.objects.filter(calendar__in=calendars, is_unsettled=True).count(),
         "purge": {
-            "unchanged": sum(1 for event in own if event not in with_guests),
-            "with_guests": [
-                {"id": str(event.uuid), "summary": _titled(event, viewer, levels)} for event in with_guests
-            ],
+            "unchanged": len(groups[UNCHANGED]),
+            "with_guests": _named(groups[WITH_GUESTS], viewer, levels),
+            "changed": _named(groups[CHANGED], viewer, levels),
         },
         "booking_pages": [],
         "bookings": [],
@@ -116,8 +119,12 @@ def advance(account_id: int, disconnect_id: int) -> None:
         try:
             _STEPS[record.step](account_id, record, connection)
         except protocol.GrantDead:
-            _next(account_id, record, _AFTER_DEAD_GRANT[record.step])
+            _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE.get(record.step, "revoking"))
         except protocol.ProviderError as error:
+            is_over = clock.now() - record.requested_at > REVOKE_FOR
+            if is_over and record.step in _GOES_ON_WITHOUT_GOOGLE:
+                _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE[record.step])
+                continue
             _later(account_id, record, error)
             return
 
@@ -152,7 +159,12 @@ def receipt(record: Disconnect) -> dict[str, Any]:
 
 
 def _stop(account_id: int, record: Disconnect, connection: Connection | None) -> None:
-    """Channels first: only the same grant can stop them."""
+    """Here everything ends at once, whether Google answers or not."""
+    _detach(account_id, record, "closing")
+
+
+def _close(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Channels go before the access: only the same grant can stop them."""
     if connection is not None:
         record.counts["channels"] = channels.stop_all(account_id, connection)
     _next(account_id, record, "purging" if record.disposition == "purge" else "detaching")
@@ -182,19 +194,27 @@ def _purge(account_id: int, record: Disconnect, connection: Connection | None) -
     _next(account_id, record, "detaching")
 
 
-def _detach(account_id: int, record: Disconnect, connection: Connection | None) -> None:
-    """Calendars become native, links and bases stay dormant for the day the account comes back."""
+def _leave(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    """Nothing hangs on the connection any more."""
+    _detach(account_id, record, "revoking")
+
+
+def _detach(account_id: int, record: Disconnect, step: str) -> None:
+    """Calendars become native, links and bases stay dormant for the day the account comes back. A second time it finds
+    nothing left to do."""
     with tenant(account_id):
         mirrors = Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar")
         for mirror in mirrors.order_by("pk"):
-            counts = selection.detach_calendar(mirror, "keep" if record.disposition == "keep" else "remove")
-            record.counts["kept"] += counts["kept"]
-            record.counts["removed"] += counts["removed"]
+            if mirror.calendar.is_mirrored:
+                counts = selection.detach_calendar(mirror, "keep" if record.disposition == "keep" else "remove")
+                for name in ("kept", "removed", "unsent"):
+                    record.counts[name] = record.counts.get(name, 0) + counts[name]
             mirror.is_selected, mirror.state, mirror.cursor = False, "paused", ""
-            mirror.connection = None
+            mirror.connection = None if step == "revoking" else mirror.connection
             mirror.save(update_fields=["is_selected", "state", "cursor", "connection"])
-        record.step, record.next_attempt_at = "revoking", clock.now() + CLAIM
-        record.save(update_fields=["counts", "step", "next_attempt_at"])
+        record.step, record.attempts, record.next_attempt_at = step, 0, clock.now() + CLAIM
+        record.save(update_fields=["counts", "step", "attempts", "next_attempt_at"])
+        history.wake("connections")
 
 
 def _revoke(account_id: int, record: Disconnect, connection: Connection | None) -> None:
@@ -236,8 +256,9 @@ def _forget(account_id: int, record: Disconnect, revocation: str) -> None:
         history.wake("connections")
 
 
-_STEPS = {"stopping": _stop, "purging": _purge, "detaching": _detach, "revoking": _revoke}
-_AFTER_DEAD_GRANT = {"stopping": "detaching", "purging": "detaching", "detaching": "revoking", "revoking": "revoking"}
+_STEPS = {"stopping": _stop, "closing": _close, "purging": _purge, "detaching": _leave, "revoking": _revoke}
+_GOES_ON_WITHOUT_GOOGLE = {"closing": "detaching", "purging": "detaching"}
+"""What comes after the steps for which Google is needed, when it refuses this grant for good or is away for too long."""
 
 
 def _next(account_id: int, record: Disconnect, step: str) -> None:
@@ -258,17 +279,42 @@ def _later(account_id: int, record: Disconnect, error: protocol.ProviderError) -
 def _purgeable(account_id: int, record: Disconnect, connection: Connection) -> list[tuple[str, Link]]:
     """The next links to delete at Google: ours, unchanged since, without guests unless ticked."""
     with tenant(account_id):
-        rows = Link.objects.filter(mirror__connection=connection, is_ours=True, tombstoned_at=None, original_key="")
-        chosen = []
-        for link in rows.exclude(event=None).select_related("event", "mirror").order_by("id"):
-            event = link.event
-            assert event is not None
-            base = linking.base_of(link)
-            is_unchanged = base is not None and not event.is_unsettled and event.deleted_at is None
-            is_ticked = str(event.uuid) in record.purge_events
-            is_guarded = bool(event.content.attendees) and event.ends_at > clock.now()
-            if is_unchanged and (is_ticked or not is_guarded):
-                chosen.append((link.mirror.remote_id, link))
-            if len(chosen) >= PURGE_CHUNK:
-                break
-        return chosen
+        mirrors = list(Mirror.objects.filter(connection=connection))
+        rows = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None, original_key="")
+        links = list(rows.exclude(event=None).select_related("event", "mirror").order_by("pk"))
+        groups = _purge_groups(mirrors, links)
+        ticked = [link for name in (WITH_GUESTS, CHANGED) for link in groups[name] if _is_ticked(record, link)]
+        return [(link.mirror.remote_id, link) for link in [*groups[UNCHANGED], *ticked][:PURGE_CHUNK]]
+
+
+def _is_ticked(record: Disconnect, link: Link) -> bool:
+    return link.event is not None and str(link.event.uuid) in record.purge_events
+
+
+def _named(links: list[Link], viewer: Viewer, levels: dict[int, str]) -> list[dict[str, str]]:
+    events = [link.event for link in links if link.event is not None]
+    return [{"id": str(event.uuid), "summary": _titled(event, viewer, levels)} for event in events]
+
+
+def _purge_groups(mirrors: list[Mirror], links: list[Link]) -> dict[str, list[Link]]:
+    """The links of events that were made here, by what a purge does with them. Somebody wrote into an event at Google when
+    its history, or that of one of its occurrences, tells of more than Google adds by itself; here, when it differs from
+    what both sides last agreed on."""
+    theirs = Link.objects.filter(mirror__in=mirrors, is_ours=False, tombstoned_at=None, event__kind="override")
+    touched: set[int] = set(theirs.values_list("event__series_id", flat=True))
+    entries = History.objects.filter(event__calendar__mirror__in=mirrors, side="remote")
+    for event_id, series_id, changes in entries.values_list("event_id", "event__series_id", "changes"):
+        if not changes or set(changes) - FILLED_IN:
+            touched.add(series_id or event_id)
+    groups: dict[str, list[Link]] = {UNCHANGED: [], WITH_GUESTS: [], CHANGED: []}
+    for link in links:
+        event, base = link.event, linking.base_of(link)
+        if event is None or event.deleted_at is not None or base is None:
+            continue
+        if event.pk in touched or set(changed_units(base, event.content)) - FILLED_IN:
+            groups[CHANGED].append(link)
+        elif event.content.attendees and event.ends_at > clock.now():
+            groups[WITH_GUESTS].append(link)
+        else:
+            groups[UNCHANGED].append(link)
+    return groups

@@ -56,22 +56,26 @@ def pull(session: Session) -> None:
     does not show what changed since, so it is followed by another. Raises ProviderError, AccessReduced, FenceLost."""
     is_resumed = bool(session.mirror.page)
     ahead: PageAhead | None = None
-    restarts = 0
+    restarts, seen = 0, set[str]()
     for written in range(PAGES_MAX):
         _begin(session)
         _choose_rank(session)
         query = _query(session.mirror)
         try:
             page = (ahead.take(query) if ahead else None) or session.provider.list_events(**query)
+            if page.next_page in seen:
+                raise protocol.PageExpired("Google's list goes in a circle.", reason="pageRepeats")
         except protocol.CursorExpired:
             _start_over(session)
             continue
         except (protocol.PageExpired, protocol.BadData) as error:
             restarts += 1
+            seen.clear()
             if restarts > RESTARTS_MAX:
                 raise protocol.Transient("Google refuses its own tokens.", reason="pageToken") from error
             _restart_listing(session)
             continue
+        seen = {*seen, page.next_page} if page.next_page else set()
         ahead = _read_ahead(session, page, query) if written >= AFTER_PAGES else None
         _apply_or_set_aside(session, page)
         if session.mirror.listing:
@@ -199,7 +203,10 @@ def _apply_page(session: Session, page: Page, apply_items: Callable[[Session, Pa
         if created:
             history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
     session.changed = False
-    if not page.next_page and mirror.listing == "" and page.next_cursor and session.has_deletions:
+    is_complete = not page.next_page and mirror.listing == "" and bool(page.next_cursor)
+    if is_complete and session.lonely:
+        arriving.ask_for_series(session)
+    if is_complete and session.has_deletions:
         departing.carry_out_deletions(session)
 
 

@@ -63,6 +63,8 @@ class Session:
     """Mirrors of calendars in which something stands that arrived here."""
     has_parked: bool = False
     """Whether occurrences wait for their series."""
+    lonely: set[str] = field(default_factory=set)
+    """Series that are not here, of which this run was shown an occurrence."""
     may_backfill: bool = True
     has_found: bool = False
     """Whether somebody at the provider had changed something."""

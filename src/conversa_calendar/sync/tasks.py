@@ -64,6 +64,11 @@ def disconnect(disconnect_id: int, account_id: int) -> None:
     disconnecting.advance(account_id, disconnect_id)
 
 
+@app.task(queue=UPKEEP_QUEUE)
+def close_channels(mirror_id: int) -> None:
+    channels.close(mirror_id)
+
+
 @app.task(queue=BACKFILL_QUEUE)
 def deep_check(mirror_id: int) -> None:
     checks.deep_check(mirror_id)
@@ -77,6 +82,8 @@ def dispatch(timestamp: int) -> None:
     for account_id, disconnect_id in disconnecting.unfinished(clock.now()):
         disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
     channels.listen()
+    for mirror_id in channels.left_over(clock.now()):
+        close_channels.defer(mirror_id=mirror_id)
     for mirror_id in channels.renewable(clock.now()):
         enqueue_run(mirror_id, Rank.TIMER)
     for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):

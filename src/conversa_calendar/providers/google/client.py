@@ -1,12 +1,13 @@
 """Calls to Calendar API v3 on behalf of one connected account."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import failures, mapping, wire
 from conversa_calendar.providers.google.transport import Request, Response, Transport
@@ -14,6 +15,8 @@ from conversa_calendar.providers.protocol import Busy, Page, RemoteCalendar, Rem
 
 PAGE_SIZE = 2500
 PAGES_MAX = 40
+WATCHED_AT_LEAST = timedelta(hours=1)
+"""So long a channel is relied on of which Google did not say how long it lives."""
 """A calendar list longer than this many pages is not believed."""
 
 T = TypeVar("T")
@@ -54,7 +57,7 @@ class GoogleCalendar:
     def list_calendars(self) -> Sequence[RemoteCalendar]:
         """Every calendar on the person's list, hidden ones included."""
         found: list[RemoteCalendar] = []
-        page = ""
+        page, seen = "", set[str]()
         for _ in range(PAGES_MAX):
             query = {"maxResults": "250", "showHidden": "true"} | ({"pageToken": page} if page else {})
             answer = self._get("/users/me/calendarList", query, wire.CalendarList)
@@ -62,6 +65,9 @@ class GoogleCalendar:
             page = answer.next_page_token or ""
             if not page:
                 return found
+            if page in seen:
+                break
+            seen.add(page)
         raise protocol.Transient("The calendar list does not end.", reason="endlessList")
 
     def create_calendar(self, name: str, time_zone: str, description: str = "") -> RemoteCalendar:
@@ -146,8 +152,8 @@ class GoogleCalendar:
         sent = {"id": channel_id, "type": "web_hook", "address": address, "token": token}
         path = f"/calendars/{_part(calendar_id)}/events/watch"
         channel = _decoded(self._call("POST", path, {}, msgspec.json.encode(sent)), wire.Channel, is_write=True)
-        expires_ms = int(channel.expiration or 0)
-        return Watch(channel.resource_id, datetime.fromtimestamp(expires_ms / 1000, UTC))
+        ends_at = datetime.fromtimestamp(int(channel.expiration) / 1000, UTC) if channel.expiration else None
+        return Watch(channel.resource_id, ends_at or clock.now() + WATCHED_AT_LEAST)
 
     def stop(self, channel_id: str, resource_id: str) -> None:
         """Stops a channel; one that is unknown already counts as stopped."""
