@@ -1,14 +1,20 @@
 """The awkward world: kinds of events that are not ours to change, calendars that show less than everything, and zones."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import selectors
-from conversa_calendar.calendars.models import Calendar
-from tests.support.google import at
+from conversa_calendar.calendars.models import Calendar, Event, Occurrence
+from conversa_calendar.connections import gateway
+from conversa_calendar.providers.google.transport import Request, Response
+from conversa_calendar.sync import running
+from conversa_calendar.sync.models import Link, MirrorRun
+from tests.support.google import InProcess, at
 from tests.sync.conftest import Scene
 
 TEAM = "c_team@group.calendar.google.com"
@@ -50,9 +56,6 @@ def test_a_kind_of_event_comes_in_as_what_it_is_and_is_never_written(scene: Scen
     [shown] = scene.here()
     assert shown["event_type"] == kind
     mark = scene.google.mark()
-    if kind == "fromGmail":
-        assert shown["editable"]["content"], "what came out of a mail is an ordinary event"
-        return
     assert not shown["editable"]["content"]
     answer = scene.alice.call("PATCH", f"events/{shown['id']}", {"summary": "Mine"})
     assert answer.status_code in {403, 422}, answer.content
@@ -172,3 +175,66 @@ def test_one_meeting_organised_here_and_answered_there_is_not_merged_into_one(sc
     other.delete(made["id"])
     scene.google.check()
     assert not [item for item in scene.alice.get(f"events?{SPAN}&limit=100")["items"] if item["summary"] == "Both"]
+
+
+def test_a_list_that_goes_in_a_circle_is_given_up_after_a_few_pages(scene: Scene) -> None:
+    """It was read until the quota was gone."""
+
+    class Circling(InProcess):
+        def send(self, request: Request) -> Response:
+            answer = super().send(request)
+            if request.method == "GET" and "/events?" in request.url:
+                body = json.loads(answer.body) | {"nextPageToken": "again"}
+                body.pop("nextSyncToken", None)
+                return Response(answer.status, answer.headers, json.dumps(body).encode())
+            return answer
+
+    schemas.found.clear()
+    gateway.use(Circling(scene.google.app.test_client()))
+    MirrorRun.objects.update(next_check_at=None)
+    mark = scene.google.mark()
+    running.run(scene.mirror.pk)
+    assert len(scene.google.journal(mark)) <= 8
+    assert scene.alice.get(f"mirrors/{scene.mirror.uuid}")["error"]["code"] == "pageToken"
+
+
+def test_a_known_event_that_cannot_be_read_any_more_says_so_until_it_can(scene: Scene) -> None:
+    made = scene.create("Travels")
+    remote_id = scene.remote_id(made["id"])
+    scene.ana.patch(remote_id, location="Lima")
+    known = scene.google.world.calendars[scene.ana.email].events[remote_id]
+    stored = known.data
+    stored["recurrence"] = 7
+    known.encoded.clear()
+    scene.google.check()
+    shown = scene.alice.get(f"events/{made['id']}")
+    assert shown["sync"]["state"] == "parked" and "cannot be read" in shown["sync"]["message"]
+    del stored["recurrence"]
+    scene.ana.patch(remote_id, location="Quito")
+    schemas.found.clear()
+    scene.google.check()
+    shown = scene.alice.get(f"events/{made['id']}")
+    assert (shown["sync"]["state"], shown["location"]) == ("synced", "Quito")
+    scene.assert_equal()
+
+
+def test_what_was_set_aside_is_named(scene: Scene) -> None:
+    there = scene.ana.insert(summary="Odd", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.world.calendars[scene.ana.email].events[there["id"]].data["recurrence"] = 7
+    scene.google.check()
+    schemas.found.clear()
+    [item] = scene.alice.get(f"mirrors/{scene.mirror.uuid}")["set_aside"]
+    assert (item["google_event_id"], item["summary"]) == (there["id"], "Odd") and item["reason"]
+
+
+def test_a_deep_check_reports_what_was_missing_here(scene: Scene) -> None:
+    """Google had never listed it."""
+    there = scene.ana.insert(summary="Missed", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    scene.google.check()
+    with tenant(scene.alice.account_id):
+        Link.objects.filter(remote_id=there["id"]).delete()
+        Occurrence.objects.filter(event__remote_id=there["id"]).delete()
+        Event.objects.filter(remote_id=there["id"]).delete()
+    report = scene.alice.post(f"mirrors/{scene.mirror.uuid}/check")
+    [found] = scene.here()
+    assert {"event": found["id"], "kind": "missing here"} in report["repaired"]

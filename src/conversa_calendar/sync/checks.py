@@ -158,8 +158,15 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
             standing.update(is_unsettled=True, sync_state="pending")
     changed = History.objects.filter(event__calendar=mirror.calendar, side="remote", at__gte=report.started_at)
     for entry in changed.select_related("event")[:1000]:
-        kind = {"deleted": "extra here", "edited": "different"}.get(entry.cause, entry.cause)
+        kind = {"deleted": "extra here", "edited": "different", "restored": "missing here"}.get(
+            entry.cause, entry.cause
+        )
         report.repaired = [*report.repaired, {"event": str(entry.event.uuid), "kind": kind}]
+    arrived = Link.objects.filter(
+        mirror=mirror, is_ours=False, tombstoned_at=None, event__created_at__gte=report.started_at
+    )
+    for uuid in arrived.values_list("event__uuid", flat=True)[:1000]:
+        report.repaired = [*report.repaired, {"event": str(uuid), "kind": "missing here"}]
     report.finished_at = clock.now()
     report.save()
 

@@ -301,7 +301,7 @@ def _purge_groups(mirrors: list[Mirror], links: list[Link]) -> dict[str, list[Li
     its history, or that of one of its occurrences, tells of more than Google adds by itself; here, when it differs from
     what both sides last agreed on."""
     theirs = Link.objects.filter(mirror__in=mirrors, is_ours=False, tombstoned_at=None, event__kind="override")
-    touched: set[int] = set(theirs.values_list("event__series_id", flat=True))
+    touched = {series for series in theirs.values_list("event__series_id", flat=True) if series is not None}
     entries = History.objects.filter(event__calendar__mirror__in=mirrors, side="remote")
     for event_id, series_id, changes in entries.values_list("event_id", "event__series_id", "changes"):
         if not changes or set(changes) - FILLED_IN:

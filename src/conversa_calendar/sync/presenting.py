@@ -1,5 +1,6 @@
 """Connections and mirrors as the API and the pages show them (the stable interface)."""
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,9 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync import selection
-from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.models import NO_MASTER, DeepCheck, Link, Mirror, MirrorRun, PushChannel
+
+SET_ASIDE_MAX = 50
 
 
 def key_missing() -> str:
@@ -68,12 +71,31 @@ def mirror(shown: Mirror) -> dict[str, Any]:
             "held": links.filter(is_held=True).count(),
             "parked": links.exclude(parked="").count() + rows.filter(sync_state="parked").count(),
         },
+        "set_aside": set_aside(shown),
         "last_sync_at": shown.last_sync_at,
         "next_check_at": run.next_check_at if run else None,
         "last_proven_equal_at": shown.last_proven_at,
         "channel": channel(shown),
         "error": error,
     }
+
+
+def set_aside(shown: Mirror) -> list[dict[str, str]]:
+    """Events of Google's that cannot be understood, by name and with the reason; those that only wait for their series
+    are none."""
+    rows = Link.objects.filter(mirror=shown).exclude(parked__in=["", NO_MASTER]).order_by("pk")[:SET_ASIDE_MAX]
+    return [{"google_event_id": row.remote_id, "summary": _summary(row.raw), "reason": row.parked} for row in rows]
+
+
+def _summary(raw: str) -> str:
+    """The title of something that may not even be an event."""
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return ""
+    if not isinstance(found, dict) or found.get("visibility") in {"private", "confidential"}:
+        return _("Busy")
+    return str(found.get("summary") or "")
 
 
 def channel(shown: Mirror) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers import protocol
@@ -260,9 +261,11 @@ def _apply_items(session: Session, page: Page) -> int:
     _apply_moved(session, [remote for remote in moved if not remote.original_key])
     _apply_moved(session, [remote for remote in moved if remote.original_key])  # as their series have left them
     for item in page.items:
-        if not isinstance(item, Unreadable) or not item.id or item.id in known:
+        if not isinstance(item, Unreadable) or not item.id:
             continue
-        if not arriving.is_on_its_way(session, item):
+        if item.id in known:
+            _say_outdated(session, item)
+        elif not arriving.is_on_its_way(session, item):
             _park(session, item)
     if seen and session.mirror.listing != "changes":
         Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
@@ -439,6 +442,24 @@ def _take_zone(session: Session, zone: str) -> None:
         session.mirror.time_zone = zone
         session.calendar.time_zone = zone
         Calendar.objects.filter(pk=session.calendar.pk).update(time_zone=zone)
+
+
+def _say_outdated(session: Session, item: Unreadable) -> None:
+    """What is known here has changed there and cannot be read any more: it stays as it was, and says so. The next listing
+    that shows it readable compares it."""
+    rows = Link.objects.filter(mirror=session.mirror, remote_id=item.id)
+    rows.update(seen_generation=session.mirror.generation, digest="")
+    link = rows.filter(tombstoned_at=None, event__deleted_at=None).exclude(event=None).select_related("event").first()
+    if link is None or link.event is None:
+        rows.filter(event=None).exclude(parked="").update(parked=item.reason[:200] or "unreadable")
+        return
+    event = link.event
+    message = _("It was changed at Google to something that cannot be read here; the last readable version is shown.")
+    if event.is_unsettled or event.sync_message == message:
+        return
+    Event.objects.filter(pk=event.pk).update(sync_state="parked", sync_message=message)
+    history.record(event, side="sync", cause="parked", note=message)
+    history.announce(session.calendar, [(event.uuid, "parked")])
 
 
 def _park(session: Session, item: Unreadable) -> None:
