@@ -13,7 +13,7 @@ from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import channels, disconnecting
+from conversa_calendar.sync import channels, checks, disconnecting
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 from tests.support.cast import Cast
 from tests.support.google import Google, InProcess, at
@@ -291,6 +291,19 @@ def test_a_calendar_that_is_not_mirrored_any_more_is_not_watched_either(scene: S
     channels.close(mirror_id)
     assert PushChannel.objects.get().state == "stopped" and channels.left_over(clock.now()) == []
     assert all(channel.stopped_at is not None for channel in scene.google.world.channels.values())
+
+
+@pytest.mark.parametrize(("renamed_here", "shown"), [(False, "Sales desk"), (True, "Ours")])
+def test_a_calendar_renamed_at_google_is_renamed_here_by_the_next_day(
+    scene: Scene, renamed_here: bool, shown: str
+) -> None:
+    mirror = scene.another_calendar("Sales")
+    if renamed_here:
+        scene.alice.patch(f"calendars/{mirror.calendar.uuid}", {"name": "Ours"})
+    scene.ana.call("PATCH", f"calendars/{mirror.remote_id}", {"summary": "Sales desk"})
+    checks.reread_calendar_lists()
+    found = scene.alice.get(f"calendars/{mirror.calendar.uuid}")
+    assert (found["name"], found["remote_name"]) == (shown, "Sales desk")
 
 
 def test_disconnect_finishes_when_google_is_back(scene: Scene) -> None:

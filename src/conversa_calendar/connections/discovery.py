@@ -4,6 +4,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import Connection, DiscoveredCalendar
+from conversa_calendar.connections.signals import calendars_listed
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock
 
@@ -23,4 +24,5 @@ def refresh(account_id: int, connection_id: int) -> None:
         gone = [row.pk for row in known.values()]
         DiscoveredCalendar.objects.filter(pk__in=gone, missing_since=None).update(missing_since=clock.now())
         Connection.objects.filter(pk=connection_id).update(listed_at=clock.now(), used_at=clock.now())
+        calendars_listed.send(sender=Connection, connection=connection)
         history.wake("connections")

@@ -7,3 +7,6 @@ connection_activated = Signal()
 
 connection_died = Signal()
 """`connection`: its grant is dead, found in this transaction."""
+
+calendars_listed = Signal()
+"""`connection`: its calendar list was read in this transaction."""

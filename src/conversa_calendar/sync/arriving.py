@@ -224,7 +224,11 @@ def _is_ours(event: Event, remote: RemoteEvent) -> bool:
 def _is_moved(session: Session, event: Event, remote: RemoteEvent) -> bool:
     """Whether an event that is gone from another calendar goes on as this one. What a listing of everything shows need not
     have come since: there it has to have the id as well, and to be organised by each calendar in turn."""
-    if event.deleted_by != "remote" or event.ical_uid != remote.facts.ical_uid:
+    if event.deleted_by != "remote":
+        return False
+    if not event.ical_uid:  # the answer to its creation never came
+        return remote.tag == str(event.uuid) and remote.id in _derived_ids(event)
+    if event.ical_uid != remote.facts.ical_uid:
         return False
     is_both_own = event.facts.is_own_copy and remote.facts.is_own_copy
     return session.mirror.listing == "changes" or (is_both_own and event.remote_id == remote.id)
@@ -232,10 +236,12 @@ def _is_moved(session: Session, event: Event, remote: RemoteEvent) -> bool:
 
 def _adoptable(session: Session, tags: set[str], uids: set[str]) -> dict[str, Event]:
     wanted = Q()
+    recently = clock.now() - removing.MOVED_WITHIN
     if tags:
-        wanted |= Q(uuid__in=[tag for tag in tags if len(tag) == 36], calendar=session.calendar, deleted_at=None)
+        ours = Q(uuid__in=[tag for tag in tags if len(tag) == 36])
+        wanted |= ours & Q(calendar=session.calendar, deleted_at=None)
+        wanted |= ours & Q(ical_uid="", deleted_by="remote", deleted_at__gt=recently, series=None)
     if uids:
-        recently = clock.now() - removing.MOVED_WITHIN
         wanted |= Q(ical_uid__in=uids - {""}, deleted_by="remote", deleted_at__gt=recently, series=None) & ~Q(
             calendar=session.calendar
         )

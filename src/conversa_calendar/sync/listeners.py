@@ -19,7 +19,7 @@ from conversa_calendar.calendars.signals import (
     staleness_asked,
 )
 from conversa_calendar.connections.models import ACTIVE, Connection
-from conversa_calendar.connections.signals import connection_activated, connection_died
+from conversa_calendar.connections.signals import calendars_listed, connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import busy, moving, removing, selection, triggers
@@ -75,6 +75,20 @@ def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: A
     mirrors.filter(dead).update(state="paused", **well)
     triggers.activate(chosen, is_active=True)
     triggers.wake(chosen, is_pull=True)
+
+
+@receiver(calendars_listed)
+def follow_names(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+    """A calendar renamed at Google takes its new name here, unless somebody gave it one of its own."""
+    names = dict(connection.discovered.filter(missing_since=None).values_list("remote_id", "name"))
+    for mirror in Mirror.objects.filter(connection=connection).select_related("calendar").order_by("pk"):
+        calendar, name = mirror.calendar, names.get(mirror.remote_id, "")[:200]
+        if not name or name == calendar.remote_name:
+            continue
+        calendar.name = name if calendar.name == calendar.remote_name else calendar.name
+        calendar.remote_name = name
+        calendar.save(update_fields=["name", "remote_name"])
+        history.announce(calendar, [(calendar.uuid, "updated")], kind="calendar")
 
 
 @receiver(connection_died)

@@ -121,13 +121,15 @@ def check_restorable(event: Event, actor: Member) -> None:
 
 
 def _can_be_moved(event: Event) -> bool:
-    return event.series_id is None and bool(event.ical_uid) and event.facts.is_own_copy
+    return event.series_id is None and event.facts.is_own_copy
 
 
 def _selves(event: Event) -> QuerySet[Event]:
     """What stands under the same id and iCalUID in other calendars, and is not about to go from there, too."""
     leaving = Link.objects.filter(remote_deleted_at__isnull=False, tombstoned_at=None).exclude(event=None)
-    rows = Event.objects.filter(ical_uid=event.ical_uid, remote_id=event.remote_id, series=None, deleted_at=None)
+    rows = Event.objects.filter(remote_id=_remote_id(event), series=None, deleted_at=None).exclude(remote_id="")
+    if event.ical_uid:  # else nobody has seen yet what became of its creation
+        rows = rows.filter(ical_uid=event.ical_uid)
     rows = rows.exclude(calendar=event.calendar_id).exclude(pk__in=leaving.values("event"))
     return rows.select_related("calendar").order_by("pk")
 
@@ -176,6 +178,12 @@ def _go_on_as(session: Session, event: Event, link: Link, twin: Event) -> None:
     event_followed.send(sender=Event, event=event)
 
 
+def _remote_id(event: Event) -> str:
+    """Its id there, also before the answer to its creation came."""
+    link = None if event.remote_id else Link.objects.filter(event=event).order_by("-pk").first()
+    return link.remote_id if link is not None else event.remote_id
+
+
 def _give_way(session: Session, event: Event, elder: Event) -> None:
     """What had come here and went back leaves no trace but in the history of the event that it was all the time."""
     members = [event, *Event.objects.filter(series=event).order_by("pk")]
@@ -196,12 +204,13 @@ def _give_way(session: Session, event: Event, elder: Event) -> None:
 def _with_unsent(event: Event, link: Link, twin: Event) -> tuple[Content, tuple[str, ...], dict[str, Any]]:
     """The twin's content with what was edited here and not sent yet, the units that are to be sent there, and what does
     not stand: all of it where the calendar takes no changes, the times of a series, as its exceptions go by those there."""
-    theirs, ours, base = twin.content, event.content, linking.base_of(link)
+    theirs, ours, sent = twin.content, event.content, linking.attempts_of(link)
+    base = linking.base_of(link) or next(iter(sent), None)
     if not event.has_unsent:
         return theirs, (), {}
     if base is None or twin.calendar.is_read_only:
         return theirs, (), {name: readable(ours, name) for name in changed_units(base or theirs, ours)}
-    base = engine.resolve_lost_write(base, linking.attempts_of(link), theirs)
+    base = engine.resolve_lost_write(base, sent, theirs)
     found = engine.merge(base, ours, theirs, is_when_announced=linking.is_announced(event))
     lost = {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in found.conflicts}
     merged = found.content

@@ -33,7 +33,7 @@ class Surroundings:
         """Mirrors of the calendars that a connected Google user may write to who sees this one, too; of an event that a
         visitor was told of, all. One that is organised elsewhere cannot be moved."""
         event = link.event
-        if event is None or event.series_id is not None or not event.ical_uid or not event.facts.is_own_copy:
+        if event is None or event.series_id is not None or not event.facts.is_own_copy:
             return []
         is_announced = linking.is_announced(event)
         if is_announced not in self.places:
