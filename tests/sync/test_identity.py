@@ -294,3 +294,12 @@ def test_an_event_moved_at_google_into_a_calendar_that_is_listed_anew_keeps_its_
     [item] = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
     assert (item["id"], item["calendar"]) == (made["id"], str(target.calendar.uuid))
     assert scene.alice.get("trash")["items"] == []
+
+
+def test_the_disconnect_preview_names_booking_pages_and_bookings(booked: Booked) -> None:
+    connection = booked.scene.connection
+    preview = booked.scene.alice.get(f"connections/{connection.uuid}/disconnect-preview")
+    assert [row["name"] for row in preview["booking_pages"]] == ["Call"]
+    assert [(row["id"], row["name"]) for row in preview["bookings"]] == [(booked.booking["id"], "Call: Vera Visitor")]
+    page = booked.scene.alice.browser().get(f"/connections/{connection.uuid}/disconnect").content.decode()
+    assert "Call: Vera Visitor" in page

@@ -21,3 +21,7 @@ busy_asked = Signal()
 staleness_asked = Signal()
 """Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those whose events may be out of date
 because their provider cannot be read."""
+
+dependants_asked = Signal()
+"""Sent inside a tenant scope: `calendars` (ids). A receiver answers {kind: [{"id", "name"}, …]} of what people would miss
+if these calendars went."""

@@ -12,7 +12,8 @@ from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import Event, History
+from conversa_calendar.calendars.models import Calendar, Event, History
+from conversa_calendar.calendars.signals import dependants_asked
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import DISCONNECTING, Connection, Disconnect, Grant, GrantUse
@@ -58,8 +59,7 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
             "with_guests": _named(groups[WITH_GUESTS], viewer, levels),
             "changed": _named(groups[CHANGED], viewer, levels),
         },
-        "booking_pages": [],
-        "bookings": [],
+        **_dependants(calendars),
         "used_elsewhere": GrantUse.objects.filter(grant__sub=connection.sub)
         .exclude(connection_uuid=connection.uuid)
         .exists(),
@@ -69,6 +69,14 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
 def _titled(event: Event, viewer: Viewer, levels: dict[int, str]) -> str:
     level = levels.get(event.calendar_id, "busy")
     return _("Busy") if access.is_masked(event, event.calendar, viewer, level) else event.summary
+
+
+def _dependants(calendars: list[Calendar]) -> dict[str, Any]:
+    """What people would miss: booking pages and bookings, by name."""
+    found: dict[str, Any] = {"booking_pages": [], "bookings": []}
+    for _receiver, answer in dependants_asked.send(Connection, calendars=[calendar.pk for calendar in calendars]):
+        found |= answer
+    return found
 
 
 def start(
@@ -313,7 +321,7 @@ def _purge_groups(mirrors: list[Mirror], links: list[Link]) -> dict[str, list[Li
             continue
         if event.pk in touched or set(changed_units(base, event.content)) - FILLED_IN:
             groups[CHANGED].append(link)
-        elif event.content.attendees and event.ends_at > clock.now():
+        elif (event.content.attendees or linking.is_announced(event)) and event.ends_at > clock.now():
             groups[WITH_GUESTS].append(link)
         else:
             groups[UNCHANGED].append(link)
