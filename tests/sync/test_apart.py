@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.models import History
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
@@ -253,3 +254,34 @@ def test_an_edit_that_was_not_sent_when_its_calendar_was_left_is_told_and_offere
     with tenant(scene.alice.account_id):
         [entry] = History.objects.filter(event__uuid=event["id"], cause="not sent")
         assert entry.lost == {"location": "Typed here"}
+
+
+def test_what_went_with_its_calendar_rests_in_the_trash_and_brings_it_back(scene: Scene) -> None:
+    """The calendar had held nothing but Google's events; the trash showed none of them."""
+    _insert(scene, "Theirs")
+    scene.google.check()
+    _mirror(scene, False, "remove")
+    assert scene.alice.call("GET", f"calendars/{scene.calendar}").status_code == 404
+    [gone] = scene.alice.get("trash")["items"]
+    assert gone["summary"] == "Theirs"
+    assert "Theirs" in scene.alice.browser().get("/trash").content.decode()
+    assert scene.cast.charlie.get("trash")["items"] == [] and scene.cast.bob.get("trash")["items"] == []
+    scene.alice.post(f"trash/{gone['id']}/restore")
+    assert [item["summary"] for item in scene.here()] == ["Theirs"]
+    _mirror(scene, True)
+    scene.google.settle()
+    assert _summaries(scene) == {"Theirs"}
+    scene.assert_equal()
+
+
+def test_the_trash_does_not_end_at_two_hundred(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "TRASH_PAGE", 2)
+    for day in (1, 2, 3):
+        scene.alice.delete(f"events/{scene.create(f'e{day}', f'2026-12-0{day}T09:00:00-03:00')['id']}")
+    first = scene.alice.get("trash")
+    rest = scene.alice.get(f"trash?cursor={first['next_cursor']}")
+    assert [item["summary"] for item in [*first["items"], *rest["items"]]] == ["e3", "e2", "e1"]
+    assert rest["next_cursor"] is None
+    browser = scene.alice.browser()
+    assert "?skip=2" in browser.get("/trash").content.decode()
+    assert "e1" in browser.get("/trash?skip=2").content.decode()

@@ -133,14 +133,17 @@ def use_instead(request: ApiRequest, uuid: str, entry_id: int, if_match: str = H
 
 @router.get("/trash", summary="What was deleted within thirty days")
 @scoped("events.read", limit=Limit.CALENDARS)
-def list_trash(request: ApiRequest) -> Payload:
+def list_trash(request: ApiRequest, cursor: str = "") -> Payload:
+    skip = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 9 else 0
     viewer = request.caller.viewer
+    rows = selectors.trash(viewer, skip=skip, limit=selectors.TRASH_PAGE + 1)
     items = [
         presenting.event(event, calendar, viewer, level)
         | {"deleted_at": event.deleted_at, "deleted_by": event.deleted_by}
-        for event, calendar, level in selectors.trash(viewer)
+        for event, calendar, level in rows[: selectors.TRASH_PAGE]
     ]
-    return {"items": items}
+    is_more = len(rows) > selectors.TRASH_PAGE
+    return {"items": items, "next_cursor": str(skip + selectors.TRASH_PAGE) if is_more else None}
 
 
 @router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")

@@ -1,12 +1,15 @@
 """Who sees which calendar, how much of it, and what is masked."""
 
+from datetime import timedelta
+
 import msgspec
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.calendars.models import LEVELS, Assignment, Calendar, Event, History
+from conversa_calendar.calendars.models import LEVELS, TRASH_DAYS, Assignment, Calendar, Event, History
+from conversa_calendar.kit import clock
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -18,13 +21,17 @@ class Viewer(msgspec.Struct, frozen=True):
     """The outside ids of the calendars that may be looked at, perhaps of none; None for all."""
 
 
-def levels(viewer: Viewer) -> dict[int, str]:
-    """The level at which a viewer sees each calendar of the account that they see at all, by calendar id.
+def levels(viewer: Viewer, *, with_removed: bool = False) -> dict[int, str]:
+    """The level at which a viewer sees each calendar of the account that they see at all, by calendar id; `with_removed`
+    also those that left not long ago, whose events rest in the trash.
 
     The owner and whoever manages calendars may edit; otherwise the highest assignment wins.
     """
     member = viewer.member
-    calendars = Calendar.objects.filter(deleted_at=None).only("id", "uuid", "owner_id")
+    standing = Q(deleted_at=None)
+    if with_removed:
+        standing |= Q(deleted_at__gt=clock.now() - timedelta(days=TRASH_DAYS))
+    calendars = Calendar.objects.filter(standing).only("id", "uuid", "owner_id")
     found: dict[int, str] = {}
     is_manager = member.may(Permission.CALENDARS)
     for calendar in calendars:

@@ -255,8 +255,11 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
     _match(event, if_match)
     if event.deleted_at is None:
         return event
-    if event.calendar.deleted_at is not None:
+    if event.calendar.deleted_at is not None and event.deleted_by != "disconnected":
         raise Invalid("calendar", _("The event's calendar is gone; it cannot be restored there."))
+    if event.calendar.deleted_at is not None:  # it went with its events, and comes back with the first of them
+        event.calendar.deleted_at = None
+        event.calendar.save(update_fields=["deleted_at"])
     if actor is not None:
         event_restoring.send(Event, event=event, actor=actor)
     together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)

@@ -35,6 +35,10 @@ _SPANS = """
 """
 Row = tuple[int, str, datetime, datetime, Any, Any]
 
+TRASH_PAGE = 200
+REMOVED = "disconnected"
+"""Who deleted what went with its calendar."""
+
 
 class NotFound(Exception):
     """There is no such thing here, or the viewer may not know of it."""
@@ -65,8 +69,8 @@ def event(viewer: Viewer, uuid: UUID | str, *, is_deleted: bool = False) -> tupl
     """One visible event, its calendar and the viewer's level. Raises NotFound."""
     rows = Event.objects.select_related("calendar__owner", "series", "author")
     found = _by_uuid(rows.filter(deleted_at__isnull=not is_deleted), uuid)
-    level = access.levels(viewer).get(found.calendar_id)
-    if level is None or found.calendar.deleted_at is not None:
+    level = access.levels(viewer, with_removed=is_deleted).get(found.calendar_id)
+    if level is None or (found.calendar.deleted_at is not None and found.deleted_by != REMOVED):
         raise NotFound
     return found, found.calendar, level
 
@@ -177,13 +181,17 @@ def search(viewer: Viewer, pairs: list[tuple[Calendar, str]], text: str, limit: 
     return list(islice(shown, limit))
 
 
-def trash(viewer: Viewer) -> list[tuple[Event, Calendar, str]]:
-    """Deleted events of the last 30 days that the viewer may see, latest first."""
-    seen = access.levels(viewer)
+def trash(viewer: Viewer, *, skip: int = 0, limit: int = TRASH_PAGE) -> list[tuple[Event, Calendar, str]]:
+    """Deleted events of the last 30 days that the viewer may see, latest first; those of calendars that left among them."""
+    seen = access.levels(viewer, with_removed=True)
     since = clock.now() - timedelta(days=TRASH_DAYS)
     rows = Event.objects.filter(deleted_at__gt=since, calendar_id__in=seen).exclude(deleted_by__in=["cut", "moved"])
+    rows = rows.filter(Q(calendar__deleted_at=None) | Q(deleted_by=REMOVED))
     found = rows.exclude(kind="override", series__deleted_at__isnull=False).select_related("calendar__owner", "series")
-    return [(event, event.calendar, seen[event.calendar_id]) for event in found.order_by("-deleted_at")[:200]]
+    return [
+        (event, event.calendar, seen[event.calendar_id])
+        for event in found.order_by("-deleted_at", "-pk")[skip : skip + limit]
+    ]
 
 
 def activity(

@@ -102,6 +102,8 @@ def search(request: MemberRequest) -> HttpResponse:
 @require_GET
 @page()
 def trash(request: MemberRequest) -> HttpResponse:
+    asked = request.GET.get("skip", "")
+    skip = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 0
     reader = viewer(request)
     rows = [
         (
@@ -110,9 +112,10 @@ def trash(request: MemberRequest) -> HttpResponse:
             access.is_masked(event, found, reader, level),
             acts.authorise(Act.RESTORE, reader, event, found, level) is None,
         )
-        for event, found, level in selectors.trash(reader)
+        for event, found, level in selectors.trash(reader, skip=skip, limit=selectors.TRASH_PAGE + 1)
     ]
-    return render(request, "dashboard/trash.html", {"rows": rows})
+    following = skip + selectors.TRASH_PAGE if len(rows) > selectors.TRASH_PAGE else None
+    return render(request, "dashboard/trash.html", {"rows": rows[: selectors.TRASH_PAGE], "following": following})
 
 
 @require_POST
