@@ -8,7 +8,8 @@ from django.db import OperationalError, connection
 
 from conversa_calendar.accounts import tenancy
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.sync import leases, linking, running, triggers
+from conversa_calendar.sync import checks, leases, linking, running, triggers
+from conversa_calendar.sync.models import DeepCheck, Mirror
 from tests.sync.conftest import Scene
 
 
@@ -95,3 +96,23 @@ def test_an_edit_that_commits_while_a_page_is_applied_is_not_overwritten(
     (shown,) = scene.here()
     assert (shown["summary"], shown["location"]) == ("typed meanwhile", "Attic")
     scene.assert_equal()
+
+
+def test_a_deep_check_whose_report_gave_way_is_answered_all_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(Exception):
+        sqlstate = "40P01"
+
+    plain, turns = checks._report, []
+
+    def clash_once(mirror: Mirror, report: DeepCheck) -> None:
+        turns.append(report.pk)
+        if len(turns) == 1:
+            raise OperationalError("deadlock detected") from Ended()
+        plain(mirror, report)
+
+    scene.create("Standup")
+    monkeypatch.setattr(checks, "_report", clash_once)
+    answer = scene.alice.call("POST", f"mirrors/{scene.mirror.uuid}/check")
+    assert answer.status_code == 200 and answer.json()["equal"] == 1

@@ -75,7 +75,7 @@ def _dependants(calendars: list[Calendar]) -> dict[str, Any]:
     """What people would miss: booking pages and bookings, by name."""
     found: dict[str, Any] = {"booking_pages": [], "bookings": []}
     for _receiver, answer in dependants_asked.send(Connection, calendars=[calendar.pk for calendar in calendars]):
-        found |= answer
+        found |= answer if isinstance(answer, dict) else {}
     return found
 
 
