@@ -153,6 +153,7 @@ def cause_words(cause: str) -> str:
         "carried over": _("Carried over to the changed series"),
         "joined its series": _("Became part of its series"),
         "no longer fits": _("No longer fits the changed series"),
+        "not sent": _("Was not sent to Google when its calendar was left"),
         "occurrence cancelled": _("Occurrence cancelled"),
         "refused": _("Refused by Google"),
         "parked": _("Not accepted by Google"),
