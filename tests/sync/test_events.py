@@ -292,21 +292,6 @@ def test_event_refused_by_google_is_said_on_the_event_and_others_go_on(scene: Sc
     assert scene.ana.get(scene.remote_id(other["id"]))["summary"] == "fine"
 
 
-def test_a_refused_event_is_tried_again_at_the_press_of_a_button(scene: Scene) -> None:
-    made = scene.create("bad")
-    remote_id = scene.remote_id(made["id"])
-    fault = {"match": {"method": "PATCH", "path": f"*/events/{remote_id}"}, "effect": {"code": "G06"}, "times": 1}
-    scene.google.control("faults", fault)
-    scene.patch(made["id"], {"location": "Attic"})
-    page = scene.alice.browser().get(f"/events/{made['id']}").content.decode()
-    assert f"/events/{made['id']}/retry" in page
-    assert scene.alice.browser().post(f"/events/{made['id']}/retry").status_code < 300
-    scene.google.settle()
-    assert scene.alice.get(f"events/{made['id']}")["sync"]["state"] == "synced"
-    assert scene.ana.get(remote_id)["location"] == "Attic"
-    assert "/retry" not in scene.alice.browser().get(f"/events/{made['id']}").content.decode()
-
-
 def test_unreadable_event_is_parked_and_the_page_goes_on(scene: Scene) -> None:
     scene.ana.insert(summary="good", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
     bad = scene.ana.insert(summary="bad", start=at("2026-12-04T09:00:00"), end=at("2026-12-04T10:00:00"))

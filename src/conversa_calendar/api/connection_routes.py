@@ -104,7 +104,7 @@ def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Bo
         elif payload.get("mirrored") is False:
             mirror = _mirror_by_remote(connection, google_id)
             counts = selection.deselect(mirror, str(payload.get("disposition") or ""))
-            return presenting.mirror(_mirror(str(mirror.uuid))) | {"unsent": counts["unsent"]}
+            return presenting.mirror(_mirror(request.caller, str(mirror.uuid))) | {"unsent": counts["unsent"]}
         else:
             raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
         return presenting.mirror(_mirror(request.caller, str(mirror.uuid)))

@@ -207,20 +207,6 @@ def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     return _done(_("Answered."))
 
 
-@require_POST
-@page()
-def retry(request: MemberRequest, uuid: str) -> HttpResponse:
-    """What Google would not take is sent once more, as it is."""
-    event, calendar, level = selectors.event(viewer(request), uuid)
-    if reason := access.read_only_reason(event, calendar, level):
-        return HttpResponse(reason, status=403)
-    try:
-        editing.edit(event, lambda content: content, actor=request.member)
-    except Invalid as error:
-        return HttpResponse(error.message, status=422)
-    return _done(_("It is tried again."))
-
-
 @require_GET
 @page()
 def history(request: MemberRequest, uuid: str) -> HttpResponse:
