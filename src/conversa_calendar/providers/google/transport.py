@@ -59,7 +59,7 @@ class HttpTransport:
                 request.url,
                 body=request.body or None,
                 headers={"User-Agent": "conversa-calendar (gzip)", "Accept-Encoding": "gzip"} | request.headers,
-                timeout=urllib3.Timeout(connect=connect_s, read=request.deadline_s),
+                timeout=urllib3.Timeout(total=request.deadline_s, connect=connect_s),
                 preload_content=False,
                 redirect=False,
             )
@@ -69,15 +69,27 @@ class HttpTransport:
             raise OutcomeUnknown("The connection to Google broke off.", reason="broken") from error
         return self._read(answer, ends_at)
 
+    def _next(self, answer: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
+        """What comes next, as much as is there, so that an answer that drips does not outlive its deadline; nothing at
+        its end."""
+        left_s = ends_at - clock.steady_s()
+        if left_s <= 0:
+            answer.close()
+            raise OutcomeUnknown("Google's answer took too long.", reason="slow")
+        sock = getattr(answer.connection, "sock", None)
+        if sock is not None:
+            sock.settimeout(left_s)
+        return answer.read1(_CHUNK, decode_content=True)
+
     def _read(self, answer: urllib3.BaseHTTPResponse, ends_at: float) -> Response:
         chunks, size = [], 0
         try:
-            for chunk in answer.stream(_CHUNK, decode_content=True):
+            while chunk := self._next(answer, ends_at):
                 chunks.append(chunk)
                 size += len(chunk)
-                if clock.steady_s() > ends_at or size > ANSWER_BYTES_MAX:
+                if size > ANSWER_BYTES_MAX:
                     answer.close()
-                    raise OutcomeUnknown("Google's answer took too long.", reason="slow")
+                    raise OutcomeUnknown("Google's answer does not end.", reason="slow")
         except urllib3.exceptions.HTTPError as error:
             answer.close()
             raise OutcomeUnknown("Google's answer broke off.", reason="broken") from error
