@@ -116,7 +116,7 @@ class Google:
         """Runs every mirror that wants it, and delivers what Google sends, until all is quiet."""
         for _round in range(ROUNDS_MAX):
             MirrorRun.objects.filter(next_attempt_at__isnull=False).update(next_attempt_at=None)
-            Grant.objects.update(slowed_until=None, writes_paused_until=None)
+            Grant.objects.update(slowed_until=None, writes_paused_until=None, slow_until=None)
             ran = [running.run(found.mirror_id) for found in leases.due()]
             if with_channels:
                 for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):

@@ -8,18 +8,19 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ProcrastinateException
 
-from conversa_calendar.sync.tasks import BACKFILL_QUEUE, RUN_QUEUE, UPKEEP_QUEUE
+from conversa_calendar.sync.seats import LANES
 
 log = logging.getLogger(__name__)
-CONCURRENCY, BACKFILLS = 8, 2
-"""Jobs at once: runs that somebody may wait for, and long listings, which never take the place of those."""
 STOP_WITHIN_S = 25
+SPARE_THREADS = 2
+"""For what the loop itself hands to a thread."""
 PAUSE_S = 1.0
 
 
@@ -63,6 +64,12 @@ def work() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
+def threads() -> ThreadPoolExecutor:
+    """A thread for each job of every lane: Python's own pool has as many as the machine has processors and four, which on
+    a small one is fewer, so that long listings would take the place of what people wait for."""
+    return ThreadPoolExecutor(sum(lane.threads for lane in LANES) + SPARE_THREADS, "job")
+
+
 async def _work() -> bool:
     """One life of the worker; answers whether its end was wished for."""
     told = asyncio.Event()
@@ -71,18 +78,19 @@ async def _work() -> bool:
     try:
         worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
         async with worker_app.open_async():
+            asyncio.get_running_loop().set_default_executor(threads())
             lanes = [
                 asyncio.create_task(
                     worker_app.run_worker_async(
-                        queues=queues,
-                        concurrency=concurrency,
+                        queues=[lane.name],
+                        concurrency=lane.threads,
                         delete_jobs="successful",
                         fetch_job_polling_interval=5.0,
                         shutdown_graceful_timeout=STOP_WITHIN_S,
                         install_signal_handlers=False,
                     )
                 )
-                for queues, concurrency in (([RUN_QUEUE, UPKEEP_QUEUE], CONCURRENCY), ([BACKFILL_QUEUE], BACKFILLS))
+                for lane in LANES
             ]
             wish = asyncio.create_task(told.wait())
             await asyncio.wait({*lanes, wish}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,8 @@ from conversa_calendar.providers.google.oauth import GoogleOAuth
 from conversa_calendar.providers.google.transport import HttpTransport, Request, Response, Transport
 
 CALLBACK_PATH = "/connections/google/callback"
+DEADLINE_S = 25.0
+"""The total of one call, from connecting to the last byte."""
 _transport: Transport | None = None
 
 
@@ -73,7 +75,8 @@ def calendar(
     renew: Callable[[], str],
     guard: Callable[[float, int], None] | None = None,
     headers: dict[str, str] | None = None,
-    deadline_s: float = 25.0,
+    deadline_s: float = DEADLINE_S,
+    timed: Callable[[float, bool], None] | None = None,
 ) -> GoogleCalendar:
     """Google Calendar on behalf of whoever the tokens belong to."""
     return GoogleCalendar(
@@ -85,4 +88,5 @@ def calendar(
         page_size=min(settings.GOOGLE_PAGE_SIZE, PAGE_SIZE),
         headers=headers,
         deadline_s=deadline_s,
+        timed=timed,
     )

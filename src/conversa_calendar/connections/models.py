@@ -20,6 +20,12 @@ class Grant(models.Model):
     slowed_until = models.DateTimeField(null=True)
     writes_paused_until = models.DateTimeField(null=True)
     pauses = models.IntegerField(default=0)
+    slow_since = models.DateTimeField(null=True)
+    """Since when Google answers this user slowly; None while it does not."""
+    slow_until = models.DateTimeField(null=True)
+    """Before this nothing but a person's edit asks a slow Google again."""
+    slow_runs = models.IntegerField(default=0, db_default=0)
+    """How many runs in a row met slow answers."""
 
 
 class Breaker(models.Model):

@@ -73,7 +73,7 @@ def ask(account_id: int, calendars: list[int], since: datetime, until: datetime,
             continue
         wallet = Wallet(account_id, mirror.connection.pk)
         try:
-            meter = leases.meter(mirror.connection.sub, Rank.NEWS)
+            meter = leases.meter(mirror.connection.sub, Rank.NEWS, is_hurried=True)
             provider = gateway.calendar(wallet.current, wallet.renew, meter, deadline_s=ASK_DEADLINE_S)
             blocks = provider.free_busy(mirror.remote_id, since, until)
         except protocol.ProviderError:

@@ -137,6 +137,12 @@ def advance(account_id: int, disconnect_id: int) -> None:
             return
 
 
+def sub(account_id: int, disconnect_id: int) -> str:
+    """The Google user that a disconnect is about; "" for an unknown one."""
+    with tenant(account_id):
+        return Disconnect.objects.filter(pk=disconnect_id).values_list("sub", flat=True).first() or ""
+
+
 def unfinished(now: datetime) -> list[tuple[int, int]]:
     """(account, disconnect) pairs that still have steps to take and whose pause is over."""
     found = []

@@ -1,12 +1,12 @@
 """One run at a time for each mirror: a lease with a rising fence, in the database's time.
 
-`now()` stands unqualified here and in `channels` only, so that virtual time can reach it.
+`now()` stands unqualified here, in `seats` and in `channels` only, so that virtual time can reach it.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from conversa_calendar.sync import budget
 from conversa_calendar.sync.budget import Rank
 
 LEASE_S = 90.0
+UNANSWERED_S = 9.0
+"""A call without an answer that took longer has not merely broken off."""
 PRESENCE = 51_277
 """The class of the advisory locks by which workers show that they live."""
 PRESENCE_CHECK_S = 5.0
@@ -83,6 +85,16 @@ class Lease:
     """When the run began, in the database's time."""
     unseen: int = 0
     """Units used since it was last looked what the others use."""
+    calls: list[float] = field(default_factory=list)
+    """Seconds that each answered call took."""
+    has_timed_out: bool = False
+
+    def timed(self, seconds: float, is_answered: bool) -> None:
+        """A call has ended; one that broke off at once says nothing of how quickly there is an answer."""
+        if is_answered:
+            self.calls.append(seconds)
+        elif seconds > UNANSWERED_S:
+            self.has_timed_out = True
 
     def guard(self, deadline_s: float, units: int = 1) -> None:
         """Refuses a call that might outlive the lease, or for which the budget has no room. Raises Transient."""
@@ -98,10 +110,12 @@ class Lease:
         return budget.room(rank, self.project_used + self.unseen, self.user_used + self.unseen) > 0
 
 
-def meter(sub: str, rank: Rank) -> Callable[[float, int], None]:
+def meter(sub: str, rank: Rank, *, is_hurried: bool = False) -> Callable[[float, int], None]:
     """A guard for calls on behalf of a Google user that are made outside of runs: they count as a run's do, on the row of
-    whichever of the user's mirrors nobody has locked. It raises Transient when the budget has no room for them."""
-    room = f"SELECT id, {_used_by('connections_grant.id')} FROM connections_grant WHERE sub = %(sub)s"
+    whichever of the user's mirrors nobody has locked. It raises Transient when the budget has no room for them, or when
+    it is known that a hurried one would wait in vain."""
+    room = f"""
+        SELECT id, {_used_by("connections_grant.id")}, slow_since IS NOT NULL FROM connections_grant WHERE sub = %(sub)s"""
     charge = f"""
         UPDATE sync_mirrorrun SET {_CHARGED} WHERE mirror_id = (
             SELECT mirror_id FROM sync_mirrorrun WHERE grant_id = %(grant)s ORDER BY mirror_id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -113,12 +127,24 @@ def meter(sub: str, rank: Rank) -> Callable[[float, int], None]:
             row = cursor.fetchone()
             if row is None:
                 return  # nobody has connected it yet, or nobody does any more
-            grant_id, (project_used, user_used) = row
+            grant_id, (project_used, user_used), is_slow = row
+            if is_hurried and is_slow:
+                raise protocol.Transient("Google answers this user slowly.", reason="slow")
             if budget.room(rank, project_used, user_used) <= 0:
                 raise budget.exhausted()
             cursor.execute(charge, {"grant": grant_id, "spent": units})
 
     return guard
+
+
+def speak_for(mirror_id: int, sub: str) -> None:
+    """From now on a mirror is worked on, and counts, on behalf of this Google user."""
+    query = """
+        UPDATE sync_mirrorrun SET grant_id = (SELECT id FROM connections_grant WHERE sub = %s), usage_minute = 0
+        WHERE mirror_id = %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, [sub, mirror_id])
 
 
 def take(mirror_id: int) -> Lease | None:

@@ -85,6 +85,9 @@ class MirrorRun(models.Model):
     """When the latest run began that wrote to Google, which Google has to notify."""
     read_at = models.DateTimeField(null=True)
     """When the latest run began that listed everything that had changed."""
+    passed_over_at = models.DateTimeField(null=True)
+    """When a job found no thread for it, as its Google user or account had its share; `passed_over_in` is the lane."""
+    passed_over_in = models.CharField(max_length=10, default="", db_default="")
 
     class Meta:
         indexes = [
@@ -94,6 +97,11 @@ class MirrorRun(models.Model):
                 fields=["mirror_id"],
                 condition=models.Q(is_active=True, wanted__gt=models.F("done")),
                 name="run_dirty",
+            ),
+            models.Index(
+                fields=["passed_over_at"],
+                condition=models.Q(passed_over_at__isnull=False),
+                name="run_passed_over",
             ),
         ]
 

@@ -94,6 +94,7 @@ def _attach(calendar: Calendar, connection: Connection, remote: RemoteCalendar) 
     mirror = Mirror(calendar=calendar, connection=connection, mode=TWO_WAY, started_at=clock.now(), **values)
     mirror.save()
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
+    leases.speak_for(mirror.pk, connection.sub)
     calendar.remote_name = remote.name[:200]
     calendar.save(update_fields=["remote_name"])
     selection.dress(mirror)

@@ -118,7 +118,8 @@ def _query(mirror: Mirror) -> dict[str, Any]:
 
 
 def _read_ahead(session: Session, page: Page, query: dict[str, Any]) -> PageAhead | None:
-    is_worth_it = page.next_page and session.provider.is_concurrent and session.mirror.listing != "changes"
+    may_ask_twice = session.provider.is_concurrent and not session.is_slow
+    is_worth_it = page.next_page and may_ask_twice and session.mirror.listing != "changes"
     return PageAhead(session.provider, query | {"page": page.next_page}) if is_worth_it else None
 
 

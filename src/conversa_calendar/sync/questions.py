@@ -141,6 +141,9 @@ def updates_stopped() -> list[Finding]:
         if grant.slowed_until and grant.slowed_until > clock.now():
             says = _("Google asks for fewer requests; it goes on by itself at %(at)s.")
             found.append(Finding("Google", False, says % {"at": at(grant.slowed_until)}, is_hint=True))
+        if grant.slow_since:
+            says = _("Google answers this account slowly since %(at)s; it is asked less often until it is quicker.")
+            found.append(Finding("Google", False, says % {"at": at(grant.slow_since)}, is_hint=True))
         if grant.writes_paused_until and grant.writes_paused_until > clock.now():
             says = _("Google has paused writing for this account; edits go out at %(at)s. Reading goes on.")
             found.append(Finding("Google", False, says % {"at": at(grant.writes_paused_until)}, is_hint=True))

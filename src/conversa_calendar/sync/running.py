@@ -27,6 +27,7 @@ from conversa_calendar.sync import (
     pulling,
     pushing,
     session,
+    slowness,
     whereabouts,
 )
 from conversa_calendar.sync.budget import Rank
@@ -78,7 +79,7 @@ def _run(lease: Lease, may_backfill: bool) -> Ended:
         with tenant(lease.account_id):
             current = session.load(lease)
             current.may_backfill = may_backfill
-            wait_s = session.wait_s(current)
+            wait_s = session.wait_s(current) or _wait_for_quickness(current)
             if not wait_s and not lease.has_room(lease.cause):
                 wait_s = _wait_for_room(current)
             action = None
@@ -137,6 +138,8 @@ def _push_what_is_due(current: Session) -> None:
 def _finish(current: Session, has_pulled: bool) -> Ended:
     """Records success and when to look next; a push-only run of a healthy mirror writes nothing to the mirror."""
     mirror = current.mirror
+    slowness.judge(current)
+    current.rests_for = current.rests_for or (slowness.CODE if current.is_slow else "")
     check_s = None
     if has_pulled or mirror.failures or mirror.error_code or current.rests_for:
         with tenant(current.account_id):
@@ -185,6 +188,14 @@ def _wait_for_room(current: Session) -> float:
     return budget.wait_s()
 
 
+def _wait_for_quickness(current: Session) -> float:
+    """The same while Google answers this user slowly: so many seconds, none for a person's edit."""
+    wait_s = slowness.pause_s(current)
+    if wait_s and current.mirror.error_code != slowness.CODE:
+        Mirror.objects.filter(pk=current.mirror.pk).update(**_shown(slowness.CODE))
+    return wait_s
+
+
 def _next_check_s(mirror: Mirror, state: object) -> float:
     """Seconds until the next safety check, with jitter: polled mirrors often, live ones seldom."""
     now = clock.now()
@@ -214,12 +225,15 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
     if isinstance(error, protocol.Transient) and error.reason == "budget":
         with tenant(current.account_id):
             return _released(current.lease, wait_s=_wait_for_room(current))
+    slowness.judge(current)
     failures = mirror.failures + 1
     state, wait_s, action = _decision(current, error, failures)
     reason = getattr(error, "reason", "") or type(error).__name__
     with tenant(current.account_id):
         values: dict[str, object] = {"failures": failures, "error_code": reason[:60], "error_action": action}
         values["error_message"] = _in_words(error)
+        if current.is_slow and action == "wait" and isinstance(error, protocol.Transient):
+            values |= _shown(slowness.CODE)
         if state:
             values["state"] = state
         if isinstance(error, pulling.AccessReduced) and error.access in session.ACCESS_ORDER:
@@ -302,6 +316,9 @@ def _in_words(error: Exception) -> str:
 _RESTS: dict[str, Callable[[], str]] = {
     "budget": lambda: _(
         "This service has used its share of Google's quota for the moment; it goes on by itself within a minute."
+    ),
+    slowness.CODE: lambda: _(
+        "Google answers slowly. It is asked less often until it is quicker again; edits are tried first. Nothing is lost."
     ),
     "writesPaused": lambda: _(
         "Google has paused writing for this account for some hours. Reading goes on; edits wait."

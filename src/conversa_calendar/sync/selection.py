@@ -308,6 +308,7 @@ def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror
     mirror.save()
     dress(mirror)
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
+    leases.speak_for(mirror.pk, connection.sub)
     begin(mirror)
     return mirror
 
@@ -324,6 +325,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
     if is_other:
         _let_read(mirror, connection, row)
         leases.break_off(mirror.pk)  # a run that began with the former one's access stores nothing more
+        leases.speak_for(mirror.pk, connection.sub)
         # what is personal (reminders, the own answer, the colour) is the new one's, whatever the etags say
         Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
     mirror.connection, mirror.access = connection, row.access

@@ -14,6 +14,7 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Provider, RemoteEvent
+from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.halting import HALTED
 from conversa_calendar.sync.leases import FenceLost, Lease
 from conversa_calendar.sync.models import BUSY_ONLY, NO_MASTER, TWO_WAY, Link, Mirror, MirrorRun, PushChannel
@@ -23,6 +24,7 @@ WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
 PROJECT = "google"
 PAUSE_S, PAUSE_MAX_S = 3600.0, 86_400.0
 PROBES_WITHIN_S = 30.0
+SHORT_DEADLINE_S, WHOLE_EVERY = 12.0, 4
 ACCESS_ORDER = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
@@ -74,6 +76,12 @@ class Session:
     """Until when Google takes no writes of this user."""
     pauses: int = 0
     """How often in a row Google has paused them."""
+    is_slow: bool = False
+    """Whether Google answers this user slowly."""
+    slow_until: datetime | None = None
+    """Until when nothing but a person's edit asks a slow Google again."""
+    slow_runs: int = 0
+    """How many runs in a row met slow answers."""
     project_until: datetime | None = None
     """Until when nobody asks anything, as Google refuses the whole installation."""
     project_failures: int = 0
@@ -132,7 +140,8 @@ def load(lease: Lease) -> Session:
         wallet.fill(connection)
     except protocol.Sealed as error:
         raise CannotRun("paused", error) from error
-    provider = gateway.calendar(wallet.current, wallet.renew, lease.guard)
+    deadline_s = _deadline_s(mirror, lease)
+    provider = gateway.calendar(wallet.current, wallet.renew, lease.guard, deadline_s=deadline_s, timed=lease.timed)
     return Session(
         lease,
         mirror,
@@ -149,9 +158,19 @@ def load(lease: Lease) -> Session:
         slowed_until=mirror.slowed_until,
         writes_paused_until=mirror.writes_paused_until,
         pauses=mirror.pauses or 0,
+        is_slow=mirror.slow_since is not None,
+        slow_until=mirror.slow_until,
+        slow_runs=mirror.slow_runs or 0,
         project_until=mirror.project_until,
         project_failures=mirror.project_failures or 0,
     )
+
+
+def _deadline_s(mirror: Any, lease: Lease) -> float:
+    """The total deadline of each call: short while Google answers this user slowly, so that a thread is not held for
+    nothing. A person's edit has the whole, and every few runs too, as an answer may come just after the short one."""
+    is_whole = mirror.slow_since is None or lease.cause is Rank.EDIT or mirror.slow_runs % WHOLE_EVERY == 0
+    return gateway.DEADLINE_S if is_whole else SHORT_DEADLINE_S
 
 
 def _rows() -> QuerySet[Any]:
@@ -168,6 +187,9 @@ def _rows() -> QuerySet[Any]:
         slowed_until=Subquery(grant.values("slowed_until")),
         writes_paused_until=Subquery(grant.values("writes_paused_until")),
         pauses=Subquery(grant.values("pauses")),
+        slow_since=Subquery(grant.values("slow_since")),
+        slow_until=Subquery(grant.values("slow_until")),
+        slow_runs=Subquery(grant.values("slow_runs")),
         is_halted=Exists(Breaker.objects.filter(name=HALTED)),
         project_until=Subquery(breaker.values("open_until")),
         project_failures=Subquery(breaker.values("failures")),

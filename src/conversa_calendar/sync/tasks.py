@@ -1,21 +1,28 @@
 """Jobs. They only accelerate: every one can be derived from rows again, and each is safe to run twice."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import connection as database
+from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.models import Account
-from conversa_calendar.kit import clock
-from conversa_calendar.sync import budget, channels, checks, disconnecting, leases, notices, running
+from conversa_calendar.kit import clock, ids
+from conversa_calendar.sync import budget, channels, checks, disconnecting, leases, notices, running, seats
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.running import Ended
+from conversa_calendar.sync.seats import Lane, Party
 
 log = logging.getLogger(__name__)
-RUN_QUEUE, UPKEEP_QUEUE, BACKFILL_QUEUE = "runs", "upkeep", "backfill"
+RUN_QUEUE, UPKEEP_QUEUE, BACKFILL_QUEUE = seats.RUNS.name, seats.UPKEEP.name, seats.BACKFILLS.name
 AGAIN_MAX = 20
+CHECK_LATER_S = 60.0
+"""A deep check that finds no thread comes again after about this long."""
+FIRST = budget.priority(Rank.EDIT, 0)
 DISPATCHED_EVERY = timedelta(minutes=1)
 
 
@@ -23,27 +30,56 @@ DISPATCHED_EVERY = timedelta(minutes=1)
 def run_mirror(mirror_id: int) -> None:
     """Runs a mirror until it wants nothing more; a job that finds the lease taken returns. A long listing is handed over
     to the workers that are there for it."""
-    _run(mirror_id, may_backfill=False)
+    _run(mirror_id, seats.RUNS)
 
 
 @app.task(queue=BACKFILL_QUEUE)
 def backfill(mirror_id: int) -> None:
     """The same for a mirror that has everything to list, apart from the runs that people wait for."""
-    _run(mirror_id, may_backfill=True)
+    _run(mirror_id, seats.BACKFILLS)
 
 
-def _run(mirror_id: int, *, may_backfill: bool) -> None:
+def _run(mirror_id: int, lane: Lane) -> None:
     try:
-        for _round in range(AGAIN_MAX):
-            ended = running.run(mirror_id, may_backfill=may_backfill)
-            if ended is Ended.HANDED_OVER and not _is_waiting(mirror_id):
-                backfill.defer(mirror_id=mirror_id)
-            if ended is not Ended.AGAIN:
-                break
-        channels.ensure(mirror_id)
-        _look_again(mirror_id)
+        with _seat(lane, mirror_id) as is_seated:
+            if is_seated:  # else whoever has the threads of its Google user or account wakes it
+                _run_until_it_rests(mirror_id, may_backfill=lane is seats.BACKFILLS)
     finally:
         database.close_if_unusable_or_obsolete()
+
+
+def _run_until_it_rests(mirror_id: int, *, may_backfill: bool) -> None:
+    for _round in range(AGAIN_MAX):
+        ended = running.run(mirror_id, may_backfill=may_backfill)
+        if ended is Ended.HANDED_OVER and not _is_waiting(mirror_id):
+            backfill.defer(mirror_id=mirror_id)
+        if ended is not Ended.AGAIN:
+            break
+    channels.ensure(mirror_id)
+    _look_again(mirror_id)
+
+
+@contextmanager
+def _seat(lane: Lane, mirror_id: int) -> Iterator[bool]:
+    """Whether a mirror's job has a thread of the lane; afterwards somebody else has it."""
+    party = None
+    try:
+        with seats.seat(lane, mirror_id) as party:
+            yield party is not None
+    finally:
+        if party is not None:
+            _wake_passed_over(lane, party)
+
+
+def _wake_passed_over(lane: Lane, party: Party) -> None:
+    """Wakes some of those for whom there was no thread, now that there is one."""
+    with transaction.atomic():
+        for found in seats.next_waiting(lane, party):
+            if lane is seats.BACKFILLS:
+                backfill.defer(mirror_id=found.mirror_id)
+            else:
+                rank = Rank.EDIT if found.has_edits else Rank.NEWS if found.has_news else Rank.TIMER
+                enqueue_run(found.mirror_id, rank)
 
 
 def _is_waiting(mirror_id: int) -> bool:
@@ -61,7 +97,9 @@ def send_mail(account_id: int) -> None:
 
 @app.task(queue=UPKEEP_QUEUE)
 def disconnect(disconnect_id: int, account_id: int) -> None:
-    disconnecting.advance(account_id, disconnect_id)
+    with seats.seat_apart(seats.UPKEEP, account_id, disconnecting.sub(account_id, disconnect_id), "disconnects") as may:
+        if may:  # else the dispatcher brings it again
+            disconnecting.advance(account_id, disconnect_id)
 
 
 @app.task(queue=UPKEEP_QUEUE)
@@ -71,11 +109,16 @@ def close_channels(mirror_id: int) -> None:
 
 @app.task(queue=BACKFILL_QUEUE)
 def deep_check(mirror_id: int) -> None:
-    checks.deep_check(mirror_id)
+    with _seat(seats.BACKFILLS, mirror_id) as is_seated:
+        if is_seated:
+            checks.deep_check(mirror_id)
+        else:
+            later = timedelta(seconds=ids.jitter(CHECK_LATER_S))
+            deep_check.configure(schedule_at=clock.now() + later).defer(mirror_id=mirror_id)
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queue=UPKEEP_QUEUE, queueing_lock="dispatch")
+@app.task(queue=UPKEEP_QUEUE, queueing_lock="dispatch", priority=FIRST)
 def dispatch(timestamp: int) -> None:
     """Every minute: wakes every mirror that is dirty or due, unfinished disconnects, unsent mail, dying channels."""
     enqueue_due()

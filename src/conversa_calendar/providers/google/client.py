@@ -22,6 +22,8 @@ WATCHED_AT_LEAST = timedelta(hours=1)
 T = TypeVar("T")
 Guard = Callable[[float, int], None]
 """Called with the deadline and Google's units before each call; raises when it must not start (lease, budget)."""
+Timed = Callable[[float, bool], None]
+"""Called after each call with the seconds that it took, and whether it was answered."""
 UNITS = {"PATCH": 3}
 """What a call costs of Google's quota, where it is not one unit (G§9)."""
 
@@ -40,6 +42,7 @@ class GoogleCalendar:
         deadline_s: float = 25.0,
         page_size: int = PAGE_SIZE,
         headers: dict[str, str] | None = None,
+        timed: Timed | None = None,
     ) -> None:
         self._transport = transport
         self._base_url = base_url
@@ -49,6 +52,7 @@ class GoogleCalendar:
         self._deadline_s = deadline_s
         self._page_size = page_size
         self._headers = headers or {}
+        self._timed = timed
 
     @property
     def is_concurrent(self) -> bool:
@@ -191,10 +195,21 @@ class GoogleCalendar:
         headers |= {"Content-Type": "application/json"} if body else {}
         headers |= {"If-Match": if_match} if if_match else {}
         request = Request(method=method, url=url, headers=headers, body=body, deadline_s=self._deadline_s)
-        response = self._transport.send(request)
+        response = self._answer(request)
         if response.status >= 300:
             raise failures.of(response, is_write=is_write, had_precondition=bool(if_match))
         return response
+
+    def _answer(self, request: Request) -> Response:
+        """Sends, and tells how long it took."""
+        began_s, is_answered = clock.steady_s(), False
+        try:
+            response = self._transport.send(request)
+            is_answered = True
+            return response
+        finally:
+            if self._timed is not None:
+                self._timed(clock.steady_s() - began_s, is_answered)
 
 
 def _decoded(response: Response, kind: type[T], *, is_write: bool = False) -> T:
