@@ -14,6 +14,8 @@ import psycopg
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 
+from conversa_calendar.sync import seats
+from conversa_calendar.sync.seats import Claims, Lane
 from tests.simulation.virtual import SEARCH_PATH, VirtualTime
 
 WRITES = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "?(sync_link|calendars_event|calendars_occurrence)\b')
@@ -23,6 +25,33 @@ RATES = {"D01": 0.004, "D02": 0.015, "D03": 0.0}
 
 class Reaped(BaseException):
     """Ends the thread of a killed worker once the scenario is over."""
+
+
+THREADS = 4
+"""So few that the runs of one Google user have to wait for each other."""
+_SIT, _STAND_UP = Lane.sit, Lane.stand_up
+
+
+def _sit(lane: Lane, claims: Claims) -> float | None:
+    worker, since_s = threading.current_thread(), _SIT(lane, claims)
+    if isinstance(worker, Worker) and since_s is not None:
+        worker.seats.append((lane, claims, since_s))
+    return since_s
+
+
+def _stand_up(lane: Lane, claims: Claims, since_s: float) -> None:
+    worker = threading.current_thread()
+    if isinstance(worker, Worker):
+        if worker.is_killed:
+            return  # its seats went with it
+        worker.seats.remove((lane, claims, since_s))
+    _STAND_UP(lane, claims, since_s)
+
+
+def _free(worker: "Worker") -> None:
+    """The seats of a worker that is no more."""
+    while worker.seats:
+        _STAND_UP(*worker.seats.pop())
 
 
 class Worker(threading.Thread):
@@ -42,6 +71,8 @@ class Worker(threading.Thread):
         self.has_written = False
         self.is_right = number % 2 == 1
         """Whether its machine's clock is right, where others are not."""
+        self.seats: list[tuple[Lane, Claims, float]] = []
+        """What it has of the lanes that all workers share here, so that they meet in them."""
         self.is_struck = False
         """Whether the database failed in this job: what the job then raises is the fault's, not the product's."""
 
@@ -89,6 +120,8 @@ class Stage:
 
     def __enter__(self) -> "Stage":
         connection_created.connect(self._prepare, weak=False, dispatch_uid="stage")
+        self._lane = Lane.sit, Lane.stand_up, seats.RUNS.threads
+        Lane.sit, Lane.stand_up, seats.RUNS.threads = _sit, _stand_up, THREADS  # type: ignore[method-assign]
         connection.close()
         return self
 
@@ -98,6 +131,8 @@ class Stage:
             worker.is_killed = worker.is_killed or worker.place != "idle"
             worker.turn.release()
             self.back.acquire()
+            _free(worker)
+        Lane.sit, Lane.stand_up, seats.RUNS.threads = self._lane  # type: ignore[method-assign]
         connection_created.disconnect(dispatch_uid="stage")
         connection.close()
 
@@ -121,6 +156,7 @@ class Stage:
         worker.is_killed = True
         if worker.backend:
             self.time.kill_backend(worker.backend)
+        _free(worker)
         self.workers.remove(worker)
         self.dead.append(worker)
         self._hire()
