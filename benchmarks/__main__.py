@@ -1,4 +1,5 @@
-"""`make bench`: first sync, quiet check, one edit each way, month feed and page; each beside its floor."""
+"""`make bench`: first sync, quiet check, one edit each way, month feed and page, one slow account beside a quick one; each
+beside its floor."""
 
 import io
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks import calendar_page, emulator, staleness
+from benchmarks import calendar_page, emulator, slow_account, staleness
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -40,6 +41,7 @@ def main() -> int:
     emulator.run()
     calendar_page.run()
     staleness.run()
+    slow_account.run()
     return 0
 
 
