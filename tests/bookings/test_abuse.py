@@ -261,7 +261,7 @@ def test_nothing_that_a_visitor_types_becomes_a_line_of_its_own(cast: Cast, sent
             {"label": "Note", "kind": "text", "required": False},
         ],
     )
-    forged = "Vera\r\nBcc: all@else.example\r\nATTENDEE:mailto:evil@else.example\r\nEND:VEVENT\x00"
+    forged = "Vera\r\nBcc: all@else.example\r\nATTENDEE:mailto:evil@else.example\r\nEND:VEVENT\x07"
     assert form(page, name=forged, answer0=f"1{forged}", answer1=f"hello{forged}").status_code == 302
     messages = sent_mail(cast)
     assert {message["To"] for message in messages} == {VISITOR["email"], "alice@acme.example"}

@@ -186,7 +186,8 @@ def test_api_answers_foreign_ids_like_unknown_ones(cast: Cast, method: str, path
         address = _filled(path, identity).removeprefix("/api/v1/")
         answers.append(cast.alice.call(method, address, body if method in {"POST", "PUT", "PATCH"} else None))
     assert {a.status_code for a in answers} == {404}, [a.content for a in answers]
-    assert len({a.content for a in answers}) == 1 and b"CANARY" not in answers[0].content
+    said = [a.json() | {"request_id": ""} for a in answers]
+    assert said == said[:1] * len(said) and "CANARY" not in str(said)
     with tenant(cast.other.pk):
         assert list(Event.objects.values_list("content_json", "deleted_at", "revision")) == before
 

@@ -12,6 +12,7 @@ from conversa_calendar.calendars.acts import Changed, NotAllowed, ScopeNeeded
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent
+from conversa_calendar.kit import trace
 from conversa_calendar.providers import protocol
 
 
@@ -30,6 +31,7 @@ def response(status: int, code: str, detail: str, **more: Any) -> HttpResponse:
         "status": status,
         "code": code,
         "detail": detail,
+        "request_id": trace.current(),
     }
     answer = JsonResponse(body | more, status=status, content_type="application/problem+json")
     if "retry_after_s" in more:
@@ -38,7 +40,11 @@ def response(status: int, code: str, detail: str, **more: Any) -> HttpResponse:
 
 
 def install(api: NinjaAPI) -> None:
-    """Turns every expected error into its problem."""
+    """Turns every expected error into its problem; what nobody expected goes on to the door around everything."""
+
+    @api.exception_handler(Exception)
+    def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+        raise error
 
     @api.exception_handler(Problem)
     def problem(request: HttpRequest, error: Problem) -> HttpResponse:

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "conversa_calendar.dashboard.middleware.SecurityHeaders",
+    "conversa_calendar.config.doors.Doors",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -138,6 +139,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_IDLE_S = 12 * 3600
 PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 1800
+CSRF_FAILURE_VIEW = "conversa_calendar.config.doors.stale_form"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 TRUSTED_PROXIES = ENV.trusted_proxies
@@ -175,8 +177,9 @@ PROCRASTINATE_ON_APP_READY = None
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"}},
+    "filters": {"stamp": {"()": "conversa_calendar.kit.trace.Stamp"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["stamp"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"conversa_calendar": {"level": "INFO"}},
 }

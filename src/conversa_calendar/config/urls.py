@@ -15,3 +15,8 @@ urlpatterns = [
     path("", include("conversa_calendar.booking_pages.urls")),
     path("", include("conversa_calendar.dashboard.urls")),
 ]
+
+handler400 = "conversa_calendar.config.doors.bad_request"
+handler403 = "conversa_calendar.config.doors.forbidden"
+handler404 = "conversa_calendar.config.doors.not_found"
+handler500 = "conversa_calendar.config.doors.failed"
