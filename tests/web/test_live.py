@@ -30,7 +30,7 @@ def ticket(browser: Client) -> str:
     return str(answer.json()["url"]).partition("?")[2]
 
 
-async def _listen(query: str, meanwhile: Any = None, beats: int = 3) -> tuple[int, int]:
+async def _listen(query: str, meanwhile: Any = None, beats: int = 3, origin: bytes = b"") -> tuple[int, int]:
     """The status, and how many heartbeats came before the stream ended (or the reader had heard enough)."""
     seen: dict[str, int] = {"status": 0, "beats": 0}
     left, over = asyncio.Event(), asyncio.Event()
@@ -48,7 +48,7 @@ async def _listen(query: str, meanwhile: Any = None, beats: int = 3) -> tuple[in
             if seen["beats"] >= beats:
                 left.set()
 
-    scope = {"type": "http", "query_string": query.encode(), "headers": []}
+    scope = {"type": "http", "query_string": query.encode(), "headers": [(b"origin", origin)]}
     running = asyncio.create_task(live.application(scope, receive, send))
     running.add_done_callback(lambda _task: over.set())
     await asyncio.wait_for(over.wait(), 20)
@@ -147,3 +147,9 @@ def test_a_member_has_so_many_streams_and_not_more(cast: Cast, monkeypatch: pyte
 
 def test_who_may_not_open_a_page_gets_no_stream_by_it(cast: Cast) -> None:
     assert 'data-live=""' in cast.bob.browser().get("/connections").content.decode()
+
+
+@pytest.mark.parametrize("origin", [b"http://[", b"\xff\xfe", b"null"])
+def test_an_origin_that_is_none_breaks_no_stream(cast: Cast, origin: bytes) -> None:
+    status, beats = asyncio.run(_listen(ticket(cast.bob.browser()), beats=1, origin=origin))
+    assert status == 200 and beats >= 1

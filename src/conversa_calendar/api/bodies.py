@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.domain import times
 
 Payload = dict[str, Any]
+_KINDS = {str: "a text", bool: "true or false", int: "a whole number", list: "a list", dict: "an object"}
 
 
 def only(payload: Payload, fields: Iterable[str]) -> Payload:
@@ -20,6 +22,24 @@ def only(payload: Payload, fields: Iterable[str]) -> Payload:
             hint = f" Did you mean {near[0]}?" if near else f" Known are {', '.join(known)}."
             raise invalid(name, f"There is no field {name[:60]}.{hint}")
     return payload
+
+
+def kinds(payload: Payload, **wanted: type) -> Payload:
+    """The body, in which the named fields are of their kinds where they are there. Raises Problem."""
+    for name, kind in wanted.items():
+        value = payload.get(name)
+        is_right = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+        if value is not None and not is_right:
+            raise invalid(name, f"{name} is {_KINDS[kind]}.")
+    return payload
+
+
+def rows(payload: Payload, name: str, **wanted: type) -> list[Payload]:
+    """A list of objects with fields of these kinds. Raises Problem."""
+    value = payload.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise invalid(name, f"{name} is a list of {{{', '.join(wanted)}}}.")
+    return [kinds(item, **wanted) for item in value]
 
 
 def text(payload: Payload, name: str) -> str:
@@ -65,7 +85,7 @@ def moment(payload: Payload, name: str) -> datetime | None:
     if value is None:
         return None
     try:
-        at = datetime.fromisoformat(str(value))
+        at = times.read_time(str(value))
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:

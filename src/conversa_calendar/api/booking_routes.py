@@ -14,12 +14,15 @@ from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import availability, caps, pages, presenting, selectors, services
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
 from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.domain import times
+from conversa_calendar.kit import reading
 
 router = Router(tags=["bookings"])
 Payload = dict[str, Any]
@@ -131,8 +134,8 @@ def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: 
     rows = rows.filter(page=_page(request.caller, page)) if page else rows
     rows = rows.filter(state=state) if state else rows
     rows = rows.order_by("-pk")
-    if cursor.isdecimal():
-        rows = rows.filter(pk__lt=int(cursor))
+    if (last := reading.whole(cursor)) is not None:
+        rows = rows.filter(pk__lt=last)
     found = list(rows[: PAGE + 1])
     more = str(found[PAGE - 1].pk) if len(found) > PAGE else None
     return {"items": [presenting.booking(row) for row in found[:PAGE]], "next_cursor": more}
@@ -278,9 +281,8 @@ def _visitor(payload: Payload) -> Visitor:
     answers = payload.get("answers", [])
     if not isinstance(answers, list):
         raise Problem(422, "invalid", "Answers are a list of texts, in the order of the questions.")
-    repeats = payload.get("repeats", 1)
-    if not isinstance(repeats, int):
-        raise Problem(422, "invalid", "repeats is a whole number of weeks.")
+    bodies.kinds(payload, name=str, email=str, time_zone=str, language=str, repeats=int)
+    repeats = 1 if payload.get("repeats") is None else payload["repeats"]
     return Visitor(
         name=str(payload.get("name", "")),
         email=str(payload.get("email", "")),
@@ -292,7 +294,7 @@ def _visitor(payload: Payload) -> Visitor:
 
 
 def _language(value: Any) -> str:
-    if value and value not in dict(settings.LANGUAGES):
+    if value and (not isinstance(value, str) or value not in dict(settings.LANGUAGES)):
         raise Problem(422, "invalid", "This language is not offered.", offered=list(dict(settings.LANGUAGES)))
     return str(value or "")
 
@@ -313,7 +315,7 @@ def _range(since: str, until: str) -> tuple[datetime, datetime]:
 
 def _instant(field: str, value: Any) -> datetime:
     try:
-        at = datetime.fromisoformat(str(value).replace(" ", "+"))
+        at = times.read_time(str(value).replace(" ", "+"))
     except ValueError:
         raise Problem(422, "invalid", f"{field} is a time like 2026-12-01T09:00:00Z.") from None
     if at.tzinfo is None:

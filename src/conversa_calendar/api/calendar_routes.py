@@ -54,7 +54,11 @@ def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)
     acts.checked_calendar(Act.CHANGE_CALENDAR, request.caller.viewer, uuid)
     if unknown := set(payload) - WRITABLE:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
-    return shown(acts.change_calendar(request.caller.viewer, uuid, payload), "edit")
+    bodies.kinds(payload, name=str, color=str, time_zone=str, counts_busy=bool, hidden_types=list)
+    values = {name: value for name, value in payload.items() if value is not None}
+    if "hidden_types" in values:
+        values["hidden_types"] = bodies.texts(values, "hidden_types")
+    return shown(acts.change_calendar(request.caller.viewer, uuid, values), "edit")
 
 
 @router.delete("/calendars/{uuid}", response={204: None}, summary="Take a native calendar away")
@@ -75,8 +79,6 @@ def get_assignments(request: ApiRequest, uuid: str) -> Payload:
 @scoped("calendars.manage", limit=Limit.CALENDARS)
 def put_assignments(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     acts.checked_calendar(Act.ASSIGN_CALENDAR, request.caller.viewer, uuid)
-    items = payload.get("items")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Problem(422, "invalid", "Assignments are a list of {kind, id, level}.")
+    items = bodies.rows(payload, "items", kind=str, id=str, level=str)
     calendar = acts.assign_calendar(request.caller.viewer, uuid, items)
     return {"items": selectors.assignment_items(calendar)}

@@ -10,6 +10,7 @@ from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import acts
@@ -70,9 +71,7 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
-    choices = payload.get("calendars")
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise Problem(422, "invalid", "Say which calendars as a list of {google_id, mode}.")
+    choices = bodies.rows(payload, "calendars", google_id=str, mode=str)
     found = selection.rehearse(account_id, connection, choices)
     return {
         "items": [

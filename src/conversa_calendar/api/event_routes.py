@@ -15,6 +15,7 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
+from conversa_calendar.kit import reading
 
 router = Router(tags=["events"])
 Payload = dict[str, Any]
@@ -227,12 +228,12 @@ def _range(since: str, until: str) -> tuple[datetime, datetime]:
 
 def _time(text: str, field: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))
+        at = times.read_time(text.replace(" ", "+"))
+    except times.FarAway:
+        raise Invalid(field, "The year must lie between 1900 and 2200.") from None
     except ValueError:
         raise Invalid(field, "This is not a date or time.") from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    if not 1900 <= at.year <= 2200:
-        raise Invalid(field, "The year must lie between 1900 and 2200.")
     return at.astimezone(UTC)
 
 
@@ -245,9 +246,9 @@ def _after(cursor: str) -> tuple[str, int, str]:
         return ("", 0, "")
     at, _, rest = cursor.partition("|")
     number, _, key = rest.partition("|")
-    if not number.isdecimal():
+    if (position := reading.whole(number)) is None:
         raise Problem(422, "invalid", "This cursor is not one of ours.")
-    return (at.replace(" ", "+"), int(number), key)
+    return (at.replace(" ", "+"), position, key)
 
 
 def _part(scope: str, occurrence: str) -> acts.Part:

@@ -29,7 +29,7 @@ from conversa_calendar.bookings.services import Taken, Visitor
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
-from conversa_calendar.kit import clock, ids
+from conversa_calendar.kit import clock, ids, reading
 
 View = Callable[..., HttpResponse]
 DAYS_SHOWN = 14
@@ -256,7 +256,7 @@ def _visitor(request: HttpRequest, zone: str, questions: int) -> Visitor:
     repeats = request.POST.get("repeats", "1")
     return Visitor(
         language=translation.get_language() or "",
-        repeats=int(repeats) if repeats.isdecimal() and len(repeats) < 3 else 1,
+        repeats=reading.whole(repeats) or 1,
         name=request.POST.get("name", ""),
         email=request.POST.get("email", ""),
         time_zone=zone,
@@ -403,7 +403,8 @@ def _zone(request: HttpRequest, shown: BookingPage) -> str:
 
 def _duration(request: HttpRequest, shown: BookingPage) -> int:
     wanted = request.POST.get("duration") or request.GET.get("duration") or ""
-    return int(wanted) if wanted.isdecimal() and int(wanted) in shown.durations else int(shown.durations[0])
+    offered = {str(minutes): int(minutes) for minutes in shown.durations}
+    return offered.get(wanted, int(shown.durations[0]))
 
 
 def _today(zone: str) -> date:
@@ -413,7 +414,7 @@ def _today(zone: str) -> date:
 def _first_day(request: HttpRequest, zone: str) -> date:
     today = _today(zone)
     try:
-        return max(today, min(date.fromisoformat(request.GET.get("from", "")), today + timedelta(days=366)))
+        return max(today, min(times.read_date(request.GET.get("from", "")), today + timedelta(days=366)))
     except ValueError:
         return today
 

@@ -4,7 +4,6 @@ import base64
 import binascii
 import itertools
 import re
-from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from conversa_calendar.bookings.models import (
 )
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.domain import names
+from conversa_calendar.domain import names, times
 from conversa_calendar.kit import clock, ids
 
 FIELDS = (
@@ -306,7 +305,7 @@ def _number(field: str, value: Any, least: int, most: int) -> int:
 
 def _date(text: Any) -> str:
     try:
-        return date.fromisoformat(str(text)).isoformat()
+        return times.read_date(str(text)).isoformat()
     except ValueError:
         raise Invalid("overrides", _("A date reads like 2026-12-24.")) from None
 

@@ -10,6 +10,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars.models import PRIVATE, Calendar, Change, Event, History
 from conversa_calendar.domain.event import Content, changed_units, readable
+from conversa_calendar.kit import reading
 
 LIVE_CHANNEL = "conversa_live"
 
@@ -79,13 +80,16 @@ def wake(what: str) -> None:
 def changes_since(cursor_text: str, limit: int = 500) -> tuple[list[Change], str]:
     """The next changes after a cursor in commit order, and the cursor behind them. Raises ValueError on a bad cursor."""
     transaction, _, row = (cursor_text or "0.0").partition(".")
+    after = [reading.whole(part) for part in (transaction, row or "0")]
+    if None in after:
+        raise ValueError(cursor_text[:60])
     query = """
         SELECT * FROM calendars_change
         WHERE account_id = %s AND (transaction, id) > (%s, %s)
           AND transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
         ORDER BY transaction, id LIMIT %s
     """
-    rows = list(Change.objects.raw(query, [current_account(), int(transaction), int(row or 0), limit]))
+    rows = list(Change.objects.raw(query, [current_account(), *after, limit]))
     if not rows:
         return [], cursor_text or "0.0"
     return rows, f"{rows[-1].transaction}.{rows[-1].pk}"

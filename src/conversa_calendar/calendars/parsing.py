@@ -1,7 +1,6 @@
 """Request bodies as edits of content: absent means unchanged, everything else is checked and named when wrong."""
 
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -47,8 +46,10 @@ def moment(value: Any, field: str, zone: str, known: Moment | None = None) -> Mo
         raise Invalid(field, _("A time looks like {“date_time”, “time_zone”} or {“date”}."))
     try:
         if value.get("date"):
-            return Day(date.fromisoformat(str(value["date"])))
-        at = datetime.fromisoformat(str(value.get("date_time", "")))
+            return Day(times.read_date(str(value["date"])))
+        at = times.read_time(str(value.get("date_time", "")))
+    except times.FarAway:
+        raise Invalid(field, _("The year must lie between 1900 and 2200.")) from None
     except ValueError:
         raise Invalid(field, _("This is not a date or time.")) from None
     name = str(value.get("time_zone") or zone)

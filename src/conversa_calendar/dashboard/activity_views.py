@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.kit import reading
 
 PAGE = 50
 SIDES = ("local", "remote", "sync")
@@ -22,7 +23,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     if (side and side not in SIDES) or (calendar and calendar not in {str(found.uuid) for found in calendars}):
         raise NotFound
     rows = selectors.activity(
-        viewer(request), side=side, calendar=calendar, before=int(before) if before.isdecimal() else 0, limit=PAGE
+        viewer(request), side=side, calendar=calendar, before=reading.whole(before) or 0, limit=PAGE
     )
     context = {"rows": rows, "calendars": calendars, "who": side, "chosen": calendar}
     context["next"] = rows[-1][0].pk if len(rows) == PAGE else None

@@ -1,6 +1,7 @@
 """Bookings for members: what is booked, the pages, and why a time is or is not offered."""
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page
 from conversa_calendar.domain import times
-from conversa_calendar.kit import clock
+from conversa_calendar.kit import clock, reading
 
 SHOWN = 200
 OFFERED_DAYS = 10
@@ -97,7 +98,7 @@ def why(request: MemberRequest, uuid: str) -> HttpResponse:
     shown = selectors.own_page(request.member, uuid)
     zone = times.zone_of(shown.time_zone)
     try:
-        day = date.fromisoformat(request.GET.get("day", ""))
+        day = times.read_date(request.GET.get("day", ""))
     except ValueError:
         day = clock.now().astimezone(zone).date()
     begin = times.instant(times.Timed(datetime(day.year, day.month, day.day), shown.time_zone))
@@ -116,11 +117,11 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     shown = selectors.page(uuid)
     posted = request.POST if request.method == "POST" else request.GET
     zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
-    duration = int(posted.get("duration") or 0) if (posted.get("duration") or "").isdecimal() else 0
-    duration = duration if duration in shown.durations else shown.durations[0]
+    offered = {str(minutes): minutes for minutes in shown.durations}
+    duration = offered.get(posted.get("duration", ""), shown.durations[0])
     made, error = None, ""
     if request.method == "POST":
-        chosen = [datetime.fromisoformat(text) for text in posted.getlist("starts") if _INSTANT.fullmatch(text)]
+        chosen = _instants(posted.getlist("starts"))
         conversation = posted.get("conversation", "").strip()[:200]
         references = [{"kind": "conversation", "id": conversation, "title": "", "url": ""}] if conversation else []
         try:
@@ -306,7 +307,16 @@ def _hours_text(spans: list[list[int]]) -> str:
     return ", ".join(f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in spans)
 
 
+def _instants(texts: list[str]) -> list[datetime]:
+    """The times among what was chosen; anything else was not on the page."""
+    found = []
+    for text in filter(_INSTANT.fullmatch, texts):
+        with suppress(ValueError):
+            found.append(times.read_time(text))
+    return found
+
+
 def _whole(field: str, text: str) -> int:
-    if not text.strip().isdecimal():
+    if (found := reading.whole(text.strip())) is None:
         raise Invalid(field, _("“%(text)s” is not a whole number.") % {"text": text[:20]})
-    return int(text)
+    return found

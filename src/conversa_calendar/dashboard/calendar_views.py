@@ -16,6 +16,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard import feed, live
 from conversa_calendar.dashboard.guards import MemberRequest, page, refused, viewer
+from conversa_calendar.domain import times
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
@@ -150,5 +151,5 @@ def _refresh_stale(calendars: list[Calendar]) -> None:
 
 
 def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text.replace(" ", "+"))
+    at = times.read_time(text.replace(" ", "+"))
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

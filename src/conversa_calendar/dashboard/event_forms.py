@@ -16,7 +16,7 @@ from conversa_calendar.domain.event import Content, Reminder
 from conversa_calendar.domain.phrase import Phrase
 from conversa_calendar.domain.repeats import Repeat
 from conversa_calendar.domain.times import Moment, Timed
-from conversa_calendar.kit import clock
+from conversa_calendar.kit import clock, reading
 
 OWN_RULE = "own"
 UNITS = {"weeks": 10080, "days": 1440, "hours": 60, "minutes": 1}
@@ -50,8 +50,8 @@ def new_values(member: Member, writable: list[Calendar], query: QueryDict) -> di
     end = start + timedelta(hours=1)
     is_all_day = query.get("all_day") == "true"
     try:
-        start = datetime.fromisoformat(query.get("start", "")).replace(tzinfo=None)
-        end = datetime.fromisoformat(query.get("end", "")).replace(tzinfo=None)
+        start = times.read_time(query.get("start", "")).replace(tzinfo=None)
+        end = times.read_time(query.get("end", "")).replace(tzinfo=None)
     except ValueError:
         pass
     if is_all_day:
@@ -119,7 +119,7 @@ def typed(form: QueryDict) -> dict[str, Any]:
         form.getlist("reminder_count"), form.getlist("reminder_unit"), form.getlist("reminder_method"), strict=False
     )
     return form.dict() | {
-        "repeat_days": [int(day) for day in form.getlist("repeat_days") if day.isdecimal()],
+        "repeat_days": [int(day) for day in form.getlist("repeat_days") if day and day in "0123456"],
         "reminders": [{"count": count, "unit": unit, "method": method} for count, unit, method in rows],
         "guests_can": {name: f"may_{name}" in form for name in MAY},
     }
@@ -280,12 +280,13 @@ def _in_zone_of(start: Moment, end: Moment) -> Moment:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return times.read_date(text)
     except ValueError:
         raise Invalid("end", _("This is not a date or time.")) from None
 
 
 def _number(text: str, least: int, most: int) -> int:
-    if not text.strip().isdecimal() or not least <= int(text) <= most:
+    found = reading.whole(text.strip())
+    if found is None or not least <= found <= most:
         raise Invalid("recurrence", _("“%(text)s” is not a number from %(least)d to %(most)d.") % {"text": text[:20], "least": least, "most": most})  # fmt: skip
-    return int(text)
+    return found

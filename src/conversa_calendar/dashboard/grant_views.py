@@ -1,6 +1,6 @@
 """Roles, API tokens and suspending: the parts of the settings that give power or take it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from conversa_calendar.bookings import leaving
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
+from conversa_calendar.domain import times
 
 
 def context(request: MemberRequest) -> dict[str, object]:
@@ -138,8 +139,8 @@ def _end_of(day: str) -> datetime | None:
     if not day:
         return None
     try:
-        following = date.fromisoformat(day) + timedelta(days=1)
-    except (ValueError, OverflowError):
+        following = times.read_date(day) + timedelta(days=1)
+    except ValueError:
         raise Refused(_("A date reads like 2026-12-24.")) from None
     zone = ZoneInfo(timezone.get_current_timezone_name())
     return datetime(following.year, following.month, following.day, tzinfo=zone).astimezone(UTC)

@@ -139,7 +139,7 @@ async def _refuse(send: Send, status: int) -> None:
 async def _stream(listener: Listener, scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
     origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
-    if origin and _is_own(origin.decode()):
+    if origin and _is_own(origin.decode("latin-1")):
         headers.append((b"access-control-allow-origin", origin))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
@@ -208,5 +208,8 @@ def _listener(scope: Scope) -> Listener | None:
 def _is_own(origin: str) -> bool:
     from urllib.parse import urlsplit
 
-    host = urlsplit(origin).hostname or ""
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
     return host in settings.ALLOWED_HOSTS

@@ -13,6 +13,7 @@ from conversa_calendar.dashboard import event_forms, feed, live, team
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.domain import times
 from conversa_calendar.domain.times import Timed
+from conversa_calendar.kit import reading
 
 LENGTHS = (15, 30, 45, 60, 90, 120)
 SHOWN_MAX = 24
@@ -119,7 +120,7 @@ def _people(request: MemberRequest) -> list[team.Colleague]:
 def _day(request: MemberRequest) -> date:
     today = event_forms.civil_now(request.member).date()
     try:
-        found = date.fromisoformat(request.GET.get("date", ""))
+        found = times.read_date(request.GET.get("date", ""))
     except ValueError:
         return today
     return found if abs(found.year - today.year) <= YEARS_MAX else today
@@ -134,4 +135,5 @@ def _is_on(tile: dict[str, Any], day: date) -> bool:
 
 
 def _choice(text: str, least: int, most: int, otherwise: int) -> int:
-    return int(text) if text.isdecimal() and least <= int(text) <= most else otherwise
+    found = reading.whole(text)
+    return found if found is not None and least <= found <= most else otherwise

@@ -34,6 +34,28 @@ class Timed(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="time",
 
 
 Moment = Day | Timed
+YEAR_MIN, YEAR_MAX = 1900, 2200
+"""What people plan in; near the ends of the calendar itself, zones and shifts no longer compute."""
+
+
+class FarAway(ValueError):
+    """A date or time of a year in which nobody plans."""
+
+
+def read_date(text: str) -> date:
+    """A date that somebody sent, like `2026-03-01`. Raises ValueError, FarAway."""
+    found = date.fromisoformat(text)
+    if not YEAR_MIN <= found.year <= YEAR_MAX:
+        raise FarAway(text)
+    return found
+
+
+def read_time(text: str) -> datetime:
+    """A time that somebody sent, with or without its offset. Raises ValueError, FarAway."""
+    found = datetime.fromisoformat(text)
+    if not YEAR_MIN <= found.year <= YEAR_MAX:
+        raise FarAway(text)
+    return found
 
 
 @lru_cache(maxsize=1024)
@@ -134,7 +156,10 @@ def moment_of_key(key: str, like: Moment) -> Moment:
         day = datetime.strptime(key, "%Y%m%d").date()
         return Day(day) if isinstance(like, Day) else Timed(datetime(day.year, day.month, day.day), like.zone)
     at = datetime.strptime(key, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return timed(at, like.zone) if isinstance(like, Timed) else Day(at.date())
+    try:
+        return timed(at, like.zone) if isinstance(like, Timed) else Day(at.date())
+    except OverflowError:
+        raise FarAway(key) from None
 
 
 def original_start(key: str) -> str:
@@ -147,11 +172,11 @@ def original_start(key: str) -> str:
 def key_of_original_start(text: str) -> str:
     """The reverse of `original_start`; accepts any offset. Raises ValueError."""
     if "T" in text:
-        at = datetime.fromisoformat(text)
+        at = read_time(text)
         if at.tzinfo is None:
             raise ValueError("An original start with a time needs an offset.")
         return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return date.fromisoformat(text).strftime("%Y%m%d")
+    return read_date(text).strftime("%Y%m%d")
 
 
 def duration(start: Moment, end: Moment) -> timedelta:
