@@ -20,6 +20,7 @@ from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import availability, caps, pages, presenting, selectors, services
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
+from conversa_calendar.calendars import parsing
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.domain import times
 from conversa_calendar.kit import reading
@@ -108,9 +109,7 @@ def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tu
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
     page = _page(request.caller, uuid)
-    references = payload.get("references", [])
-    if not isinstance(references, list):
-        raise Problem(422, "invalid", "References are a list.")
+    references = parsing.references(payload)
     starts = [_instant("starts", text) for text in _texts("starts", payload.get("starts"))]
     zone = str(payload.get("time_zone") or page.time_zone)
     duration = _duration(page, payload.get("duration"))
@@ -148,6 +147,7 @@ def add_booking(
 ) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     start, visitor = _instant("start", payload.get("start")), _visitor(payload)
+    references = parsing.references(payload)
     with tenant(account_id):
         page = _page(request.caller, str(payload.get("page", "")))
         duration = _duration(page, payload.get("duration"))
@@ -166,7 +166,8 @@ def add_booking(
         raise
     with tenant(account_id):
         page = selectors.page(page.uuid)
-        made = services.book(page, start, duration, visitor, only=willing, key=idempotency_key)
+        key = idempotency_key
+        made = services.book(page, start, duration, visitor, only=willing, key=key, references=references)
         return 201, presenting.booking(made)
 
 

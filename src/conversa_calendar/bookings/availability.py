@@ -85,7 +85,7 @@ def slots(
     wanted, now = rules_of(page, duration), clock.now()
     if not able or duration not in page.durations:
         return {}
-    taken, busy = _taken(page, since, until), busy_of(page, able, wanted, since, until, ignored)
+    taken, busy = _taken(page, since, until, ignored), busy_of(page, able, wanted, since, until, ignored)
     free = {
         host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], taken, since, until, now))
         for host in able
@@ -203,10 +203,12 @@ def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: in
     return found
 
 
-def _taken(page: BookingPage, since: datetime, until: datetime) -> list[datetime]:
-    """Starts of the page's bookings a week around the range, for its limits."""
+def _taken(page: BookingPage, since: datetime, until: datetime, ignored: int | None = None) -> list[datetime]:
+    """Starts of the page's bookings a week around the range, for its limits. A booking that is about to move, that of the
+    event `ignored`, leaves its place in them."""
     if not page.per_day and not page.per_week:
         return []
     week = timedelta(days=8)
     rows = Booking.objects.filter(page=page, starts_at__gt=since - week, starts_at__lt=until + week)
-    return list(rows.exclude(state=CANCELLED).values_list("starts_at", flat=True))
+    found = rows.exclude(state=CANCELLED).values_list("starts_at", "event_id")
+    return [starts_at for starts_at, event_id in found if ignored is None or event_id != ignored]

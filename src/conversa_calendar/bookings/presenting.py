@@ -47,6 +47,7 @@ def booking(shown: Booking) -> dict[str, Any]:
         "group": str(shown.group) if shown.group else None,
         "flag": shown.flag or None,
         "cancelled_by": shown.cancelled_by or None,
+        "references": event.references if event is not None else [],
         "conference_uri": event.content.conference.uri if event is not None else "",
         "created_at": instant(shown.created_at),
     }
