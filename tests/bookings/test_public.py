@@ -165,3 +165,24 @@ def test_pages_are_made_and_changed_in_the_dashboard(cast: Cast) -> None:
 def test_the_list_leads_to_the_day_of_a_booking_in_the_calendar(cast: Cast) -> None:
     booked(make_page(cast.alice))
     assert f"/calendar?date={soon():%Y-%m-%d}".encode() in cast.alice.browser().get("/bookings").content
+
+
+def test_a_visitor_who_comes_too_late_is_shown_free_times_close_by_and_takes_one(cast: Cast) -> None:
+    page, at = make_page(cast.alice), soon()
+    busy_at = {"page": page["id"], "start": text(at)} | VISITOR
+    cast.alice.post("bookings", busy_at)
+    refused = Client().get(f"/book/{page['slug']}/form?start={text(at)}&duration=30")
+    near = text(at + timedelta(minutes=30))
+    assert refused.status_code == 409 and near.encode() in refused.content
+    assert Client().get(f"/book/{page['slug']}/form?start={near}&duration=30").status_code == 200
+
+
+def test_a_visitor_who_moves_to_a_time_that_is_gone_is_shown_free_times_close_to_it(cast: Cast) -> None:
+    page, at = make_page(cast.alice), soon()
+    manage = booked(page)["Location"]
+    cast.alice.post("bookings", {"page": page["id"], "start": text(at + timedelta(hours=5))} | VISITOR)
+    gone = {"what": "move", "start": text(at + timedelta(hours=5))}
+    refused = Client().post(manage, gone)
+    near = text(at + timedelta(hours=5, minutes=30))
+    assert refused.status_code == 409 and f'name="start" value="{near}"'.encode() in refused.content
+    assert Client().post(manage, {"what": "move", "start": near}).status_code == 302

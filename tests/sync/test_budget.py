@@ -12,8 +12,8 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Breaker, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import (
+    asking,
     budget,
-    busy,
     channels,
     checks,
     disconnecting,
@@ -311,11 +311,16 @@ def test_a_quiet_check_counts_its_units_in_the_statements_that_it_needs_anyway(s
     assert (run.units_now, run.grant_id) == (1, Grant.objects.get().pk)
 
 
+def _asked(scene: Scene, day: datetime) -> set[str]:
+    calendars = [scene.mirror.calendar_id]
+    answers = asking.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True)
+    return set(answers.values())
+
+
 def test_what_is_asked_outside_of_runs_counts_too(scene: Scene) -> None:
     MirrorRun.objects.update(usage_minute=0)
     day = datetime(2026, 12, 3, tzinfo=UTC)
-    calendars = [scene.mirror.calendar_id]
-    assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "free"
+    assert _asked(scene, day) == {"free"}
     assert MirrorRun.objects.get().units_now == 1
     selection.rehearse(scene.alice.account_id, scene.connection, [{"google_id": ANA}])
     assert MirrorRun.objects.get().units_now == 2
@@ -323,11 +328,10 @@ def test_what_is_asked_outside_of_runs_counts_too(scene: Scene) -> None:
 
 def test_without_room_a_visitor_hears_that_google_could_not_be_asked_and_a_channel_waits(scene: Scene) -> None:
     day = datetime(2026, 12, 3, tzinfo=UTC)
-    calendars = [scene.mirror.calendar_id]
     with override_settings(GOOGLE_UNITS_A_USER_MINUTE=20, PUBLIC_URL="https://desk.example"):
         _use_up(scene, 200)
         mark, used = scene.google.mark(), MirrorRun.objects.get().units_now
-        assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "unknown"
+        assert _asked(scene, day) == {"unknown"}
         channels.ensure(scene.mirror.pk)
         assert scene.google.journal(mark) == [] and MirrorRun.objects.get().units_now == used
         MirrorRun.objects.update(usage_minute=0)

@@ -17,7 +17,8 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.bookings import availability, caps, pages, presenting, selectors, services
+from conversa_calendar.bookings import availability, caps, live, pages, presenting, selectors, services
+from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
 from conversa_calendar.calendars import parsing
@@ -157,18 +158,19 @@ def add_booking(
         held = _hold(payload.get("hold"))
         if held is not None:
             services.release(held)
-    try:
-        willing = services.live_choice(account_id, page.uuid, starts, duration)
-    except services.Taken:
+    with live.showing_others(account_id, page.uuid, start, duration):
+        try:
+            willing = live.choice(account_id, page.uuid, starts, duration)
+        except Taken:
+            with tenant(account_id):
+                if known := services.repeated(page, idempotency_key):
+                    return 201, presenting.booking(known)
+            raise
         with tenant(account_id):
-            if known := services.repeated(page, idempotency_key):
-                return 201, presenting.booking(known)
-        raise
-    with tenant(account_id):
-        page = selectors.page(page.uuid)
-        key = idempotency_key
-        made = services.book(page, start, duration, visitor, only=willing, key=key, references=references)
-        return 201, presenting.booking(made)
+            page = selectors.page(page.uuid)
+            key = idempotency_key
+            made = services.book(page, start, duration, visitor, only=willing, key=key, references=references)
+            return 201, presenting.booking(made)
 
 
 @router.get("/bookings/{uuid}", summary="One booking")
@@ -185,15 +187,11 @@ def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...))
         booking = _manageable(request.caller, uuid)
     if unknown := set(payload) - {"start", "state", "guests", "host"}:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
-    start, willing = None, None
-    if "start" in payload:
-        start = _instant("start", payload["start"])
-        minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
-        willing = services.live_choice(account_id, booking.page.uuid, [start], minutes, booking.event_id)
+    start = _instant("start", payload["start"]) if "start" in payload else None
+    if start is not None:
+        _move(request.caller, booking, start)
     with tenant(account_id):
         booking = _manageable(request.caller, uuid)
-        if start is not None:
-            booking = services.reschedule(booking, start, only=willing)
         if "host" in payload:
             if not _is_within(request.caller, booking.page):
                 raise token_limited()
@@ -201,6 +199,15 @@ def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...))
         if "guests" in payload:
             booking = services.add_guests(booking, _texts("guests", payload["guests"]))
         return presenting.booking(_in_state(booking, payload.get("state")))
+
+
+def _move(caller: Caller, booking: Booking, start: datetime) -> None:
+    """Moves a booking to another time that its provider, asked at this moment, has free as well."""
+    minutes, event_id = booking.minutes, booking.event_id
+    with live.showing_others(caller.account_id, booking.page.uuid, start, minutes, event_id):
+        willing = live.choice(caller.account_id, booking.page.uuid, [start], minutes, event_id)
+        with tenant(caller.account_id):
+            services.reschedule(_manageable(caller, str(booking.uuid)), start, only=willing)
 
 
 def _in_state(booking: Booking, state: Any) -> Booking:

@@ -1,5 +1,6 @@
 """Errors as problem+json (RFC 9457) with a stable `code`."""
 
+from datetime import UTC
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -7,7 +8,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from conversa_calendar.accounts.services import Refused
-from conversa_calendar.bookings.services import Taken
+from conversa_calendar.bookings.live import Taken
 from conversa_calendar.calendars.acts import Changed, NotAllowed, ScopeNeeded
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
@@ -69,7 +70,8 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(Taken)
     def taken(request: HttpRequest, error: Taken) -> HttpResponse:
-        return response(409, "taken", str(error))
+        starts = [at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in error.alternatives]
+        return response(409, "taken", str(error), alternatives=[{"start": start} for start in starts])
 
     @api.exception_handler(Refused)
     def refused(request: HttpRequest, error: Refused) -> HttpResponse:

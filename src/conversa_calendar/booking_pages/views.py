@@ -23,9 +23,10 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits
-from conversa_calendar.bookings import addresses, availability, caps, mails, proof, selectors, services
+from conversa_calendar.bookings import addresses, availability, caps, live, mails, proof, selectors, services
+from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
-from conversa_calendar.bookings.services import Taken, Visitor
+from conversa_calendar.bookings.services import Visitor
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -124,13 +125,13 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
     context = _form_context(request, account, shown, zone, duration, start)
     if request.method == "GET":
         if offered is not None and offered.booking_id is not None:
-            return _taken(request, context, str(Taken()))
+            return _taken(request, context, Taken())
         if offered is None and caps.may_hold(shown, address=limits.address_of(request)):
             try:
-                with tenant(account.pk):
+                with live.showing_others(account.pk, uuid, start, duration), tenant(account.pk):
                     context["v"]["hold"] = str(services.hold(shown, start, duration))
             except Taken as error:
-                return _taken(request, context, str(error))
+                return _taken(request, context, error)
         return render(request, "booking_pages/form.html", context)
     if request.POST.get("website"):
         return _said(request, _("Please go back and send the form once more."), 422)
@@ -138,9 +139,10 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
     try:
         if offered is None and (answer := _weighed(request, account, shown, start, duration, zone)) is not None:
             return answer
-        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), offered)
+        with live.showing_others(account.pk, uuid, start, duration):
+            booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), offered)
     except Taken as error:
-        return _taken(request, context, str(error))
+        return _taken(request, context, error)
     except Invalid as error:
         return render(request, "booking_pages/form.html", context | {"error": error}, status=422)
     return redirect("booking_manage", token=mails.manage_token(booking))
@@ -168,9 +170,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     try:
         with tenant(account.pk):
             addresses.verify(asked.email)
-        booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), None)
+        with live.showing_others(account.pk, uuid, start, duration):
+            booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), None)
     except Taken as error:
-        return _taken(request, context, str(error))
+        return _taken(request, context, error)
     except Invalid as error:
         return _said(request, error.message, 422)
     return redirect("booking_manage", token=mails.manage_token(booking))
@@ -185,12 +188,14 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     account_id, uuid = mails.read_manage_token(token)
     account = Account.objects.get(pk=account_id)
     error = ""
+    others: list[datetime] = []
     if request.method == "POST":
         try:
             _change(request, account, UUID(uuid))
             return redirect("booking_manage", token=token)
         except (Taken, Invalid) as problem:
             error = getattr(problem, "message", str(problem))
+            others = getattr(problem, "alternatives", [])
     with tenant(account_id):
         booking = _booking(UUID(uuid))
         request.embed_origins = booking.page.embed_origins  # type: ignore[attr-defined]
@@ -204,6 +209,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             "is_open": booking.state != CANCELLED and booking.ends_at > clock.now(),
             "is_module_on": account.is_open,
         }
+        context["others"] = [(_text(at), _day_and_time(at, booking.time_zone)) for at in others]
         context["people"] = [] if account.is_open else administrators()
         context["siblings"] = list(_siblings(booking)) if booking.group else []
         context["guests_max"] = services.GUESTS_MAX
@@ -235,7 +241,7 @@ def _booked(
         if hold:
             services.release(_hold(hold))
     try:
-        willing = services.live_choice(account.pk, uuid, starts, duration)
+        willing = live.choice(account.pk, uuid, starts, duration)
     except Taken:
         with tenant(account.pk):
             if known := services.repeated(_published(uuid), key):
@@ -335,26 +341,26 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
                 addresses.admit(address)
             services.add_guests(_booking(uuid), asked)
         return
-    start = _start(request)
+    _move(account, uuid, _start(request))
+
+
+def _move(account: Account, uuid: UUID, start: datetime) -> None:
     with tenant(account.pk):
         booking = _booking(uuid)
-        minutes = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
-    willing = services.live_choice(account.pk, booking.page.uuid, [start], minutes, booking.event_id)
-    with tenant(account.pk):
-        for address in (booking.email, *booking.guests):
-            addresses.admit(address)
-        services.reschedule(_booking(uuid), start, only=willing)
+    minutes, event_id = booking.minutes, booking.event_id
+    with live.showing_others(account.pk, booking.page.uuid, start, minutes, event_id):
+        willing = live.choice(account.pk, booking.page.uuid, [start], minutes, event_id)
+        with tenant(account.pk):
+            for address in (booking.email, *booking.guests):
+                addresses.admit(address)
+            services.reschedule(_booking(uuid), start, only=willing)
 
 
 def _choices(booking: Booking) -> list[tuple[str, str]]:
     """Other free times of the coming weeks, in the visitor's zone."""
-    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
     now = clock.now()
-    found = availability.slots(booking.page, duration, now, now + timedelta(days=30), booking.event_id)
-    zone = times.zone_of(booking.time_zone)
-    return [
-        (_text(at), dateformat.format(at.astimezone(zone), "D j M H:i")) for at in found if at != booking.starts_at
-    ][:400]
+    found = availability.slots(booking.page, booking.minutes, now, now + timedelta(days=30), booking.event_id)
+    return [(_text(at), _day_and_time(at, booking.time_zone)) for at in found if at != booking.starts_at][:400]
 
 
 @require_GET
@@ -459,8 +465,14 @@ def _form_context(
     }
 
 
-def _taken(request: HttpRequest, context: dict[str, Any], message: str) -> HttpResponse:
-    return render(request, "booking_pages/taken.html", context | {"message": message}, status=409)
+def _taken(request: HttpRequest, context: dict[str, Any], error: Taken) -> HttpResponse:
+    """What is free near the time that is gone, each with a link to its form."""
+    others = [(_text(at), _day_and_time(at, context["zone"])) for at in error.alternatives]
+    return render(request, "booking_pages/taken.html", context | {"message": str(error), "others": others}, status=409)
+
+
+def _day_and_time(at: datetime, zone: str) -> str:
+    return dateformat.format(at.astimezone(times.zone_of(zone)), "D j M H:i")
 
 
 def _said(request: HttpRequest, message: str, status: int) -> HttpResponse:

@@ -8,10 +8,10 @@ import msgspec
 from django.db import connection
 
 from conversa_calendar.accounts.models import PRESENT, InboxMember, Member, TeamMember
+from conversa_calendar.bookings import counting
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.models import Calendar
-from conversa_calendar.calendars.selectors import FREE_TYPES
 from conversa_calendar.calendars.signals import staleness_asked
 from conversa_calendar.domain import availability as rules
 from conversa_calendar.domain.availability import Busy, Hours, Rules
@@ -175,18 +175,8 @@ def _default_target(mine: list[Calendar]) -> Calendar | None:
 def _calendar_spans(
     page: BookingPage, calendars: set[int], begin: datetime, end: datetime, ignored: int | None
 ) -> dict[int, list[Busy]]:
-    free = FREE_TYPES if page.focus_time_busy else (*FREE_TYPES, "focusTime")
-    conditions = _conditions(page)
+    free, conditions = counting.free_types(page), counting.conditions(page)
     return selectors.busy_spans(list(calendars), begin, end, free_types=free, ignored=ignored, conditions=conditions)
-
-
-def _conditions(page: BookingPage) -> Iterator[str]:
-    """What an event has to meet to count on this page, beyond the rules that hold everywhere."""
-    if not page.tentative_busy:
-        yield "e.content_json::jsonb->>'status' IS DISTINCT FROM 'tentative'"
-    if not page.unanswered_busy:
-        own = '$.attendees[*] ? (@.self == true && (!exists(@.response) || @.response == "needsAction"))'
-        yield f"NOT jsonb_path_exists(e.content_json::jsonb, '{own}')"
 
 
 def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: int | None) -> dict[int, list[Busy]]:

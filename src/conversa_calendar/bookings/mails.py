@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import app
 
+from conversa_calendar.accounts.models import Member
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer
-from conversa_calendar.calendars.models import Event, OutgoingMail
+from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.domain import ics, names, times
 from conversa_calendar.kit import clock, ids
 
@@ -200,6 +201,25 @@ def _tell_host(booking: Booking) -> None:
     OutgoingMail(
         to=booking.host.user.email, reply_to=booking.email, subject=subject[:300], body="\n".join(lines)
     ).save()
+
+
+def tell_of_lost_destination(host: Member, calendar: Calendar) -> None:
+    """Tells a host, at most once a day, that nobody can book them as the calendar that bookings go to is gone."""
+    with translation.override(host.language or settings.LANGUAGE_CODE):
+        subject = _("Bookings cannot be taken: “%(name)s” is not there") % {"name": " ".join(calendar.name.split())}
+        since = clock.now() - timedelta(days=1)
+        if OutgoingMail.objects.filter(to=host.user.email, subject=subject[:300], created_at__gt=since).exists():
+            return
+        lines = [
+            _(
+                "A visitor wanted to book you, but the calendar that your bookings go to is not available at Google: it "
+                "was deleted or is no longer shared with you. The visitor was shown other times; nothing was booked."
+            ),
+            _("Choose another calendar on the booking page, or restore this one: %(url)s")
+            % {"url": f"{settings.PUBLIC_URL}/bookings"},
+        ]
+        OutgoingMail(to=host.user.email, subject=subject[:300], body="\n\n".join(lines)).save()
+    app.configure_task(_MAIL_SOON).defer(account_id=host.account_id)
 
 
 def is_notice_needed(booking: Booking) -> str:

@@ -112,6 +112,11 @@ class Booking(TenantModel):
     remind_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 
+    @property
+    def minutes(self) -> int:
+        """How long it lasts."""
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["page", "key"], condition=~models.Q(key=""), name="booking_once_for_a_key")

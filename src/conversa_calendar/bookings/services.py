@@ -1,6 +1,6 @@
 """Booking: hold, book, reschedule, cancel, decide. The exclusion constraint on claims decides who was first.
 
-Everything here runs inside a tenant scope and one transaction; the provider is asked before, by `live_choice`.
+Everything here runs inside a tenant scope and one transaction; the provider is asked before, by `live.choice`.
 """
 
 from datetime import datetime, timedelta
@@ -14,9 +14,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import availability, caps, mails
 from conversa_calendar.bookings.availability import Host
+from conversa_calendar.bookings.live import Taken as Taken
+from conversa_calendar.bookings.live import fairest
 from conversa_calendar.bookings.models import (
     CANCELLED,
     CONFIRMED,
@@ -29,7 +30,6 @@ from conversa_calendar.bookings.models import (
 )
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.calendars.signals import busy_asked
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content
@@ -37,17 +37,9 @@ from conversa_calendar.kit import clock, ids
 
 HOLD = timedelta(minutes=10)
 OPEN_PER_ADDRESS_MAX = 10
-FAIRNESS = timedelta(days=30)
 OFFERED, OFFERED_MAX, GUESTS_MAX = timedelta(hours=24), 3, 10
 UNCHECKED = "unchecked"
 """The flag of a booking whose host's calendars could not be read when it was made."""
-
-
-class Taken(Exception):
-    """The time is not, or no longer, free."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This time was just taken. Please choose another one."))
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -59,54 +51,6 @@ class Visitor(msgspec.Struct, frozen=True):
     answers: tuple[str, ...] = ()
     repeats: int = 1
     language: str = ""
-
-
-def live_choice(
-    account_id: int, page_uuid: UUID, starts: list[datetime], duration: int, ignored: int | None = None
-) -> list[int]:
-    """The hosts (member ids) to book at all of these times, after asking their providers; outside of any transaction.
-    A provider that does not answer in time leaves the decision to what is known here. Raises Taken."""
-    with tenant(account_id):
-        page = BookingPage.objects.get(uuid=page_uuid)
-        free = _free_at_all(page, duration, starts, ignored)
-        if not free:
-            raise Taken
-        able = _fairest(page, free)
-        margins = timedelta(minutes=page.buffer_before), timedelta(minutes=page.buffer_after + duration)
-    willing = []
-    for host in able:
-        answers = [
-            answer
-            for start in starts
-            for _receiver, answer in busy_asked.send(
-                sender=None,
-                account_id=account_id,
-                calendars=list(host.calendars),
-                since=start - margins[0],
-                until=start + margins[1],
-                ignored=ignored,
-            )
-        ]
-        if "busy" in answers:
-            if page.host_mode == "all":
-                raise Taken
-            continue
-        willing.append(host.member.pk)
-        if page.host_mode != "all":
-            return willing
-    if not willing:
-        raise Taken
-    return willing
-
-
-def _free_at_all(page: BookingPage, duration: int, starts: list[datetime], ignored: int | None = None) -> list[Host]:
-    """Who is free at each of these times, in the order of the first."""
-    found = [
-        availability.slots(page, duration, start, start + timedelta(seconds=1), ignored).get(start, [])
-        for start in starts
-    ]
-    common = set.intersection(*({host.member.pk for host in hosts} for hosts in found))
-    return [host for host in found[0] if host.member.pk in common]
 
 
 def repetitions(page: BookingPage, start: datetime, count: int) -> list[datetime]:
@@ -308,7 +252,7 @@ def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = No
     """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
     booking = _locked(booking)
     _must_be_open(booking)
-    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    duration = booking.minutes
     members = _claimed(booking)
     with transaction.atomic():
         BookingClaim.objects.filter(booking=booking).delete()
@@ -344,7 +288,7 @@ def hand_over(booking: Booking, host: Member) -> Booking:
     taker = next((one for one in _lock_hosts(page) if one.member.pk == host.pk), None)
     if taker is None:
         raise Invalid("host", _("%(name)s cannot be booked through this page.") % {"name": host})
-    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    duration = booking.minutes
     if not availability.is_free(page, taker, duration, booking.starts_at, booking.event_id):
         raise Taken
     with transaction.atomic():
@@ -409,7 +353,7 @@ def claim_again(booking: Booking) -> bool:
     """After its event was moved elsewhere: the claims follow where they fit. False when the new time is taken."""
     members = _claimed(booking)
     BookingClaim.objects.filter(booking=booking).delete()
-    duration = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+    duration = booking.minutes
     try:
         with transaction.atomic():
             _claim_members(booking.page, booking, members, booking.starts_at, duration)
@@ -453,24 +397,7 @@ def _choose(
         free = [host for host in free if host.member.pk in only]
     if not free or (page.host_mode == "all" and len(free) < len(able)):
         raise Taken
-    return free if page.host_mode == "all" else _fairest(page, free)[:1]
-
-
-def _fairest(page: BookingPage, able: list[Host]) -> list[Host]:
-    """Round robin: the fewest bookings for one's weight in the last month first, then who waited longest."""
-    if page.host_mode != "round_robin":
-        return able
-    counts: dict[int, tuple[int, float]] = {}
-    rows = Booking.objects.filter(page=page, created_at__gt=clock.now() - FAIRNESS).exclude(state=CANCELLED)
-    for host_id, at in rows.values_list("host_id", "created_at"):
-        count, last = counts.get(host_id, (0, 0.0))
-        counts[host_id] = (count + 1, max(last, at.timestamp()))
-
-    def load(host: Host) -> tuple[float, float, int]:
-        count, last = counts.get(host.member.pk, (0, 0.0))
-        return count / host.weight, last, host.member.pk
-
-    return sorted(able, key=load)
+    return free if page.host_mode == "all" else fairest(page, free)[:1]
 
 
 def _claim(

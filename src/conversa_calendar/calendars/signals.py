@@ -16,7 +16,9 @@ event_followed = Signal()
 
 busy_asked = Signal()
 """Sent outside of any transaction, right before a booking: `account_id`, `calendars` (ids), `since`, `until`,
-`ignored` (an event id whose own time does not count, or None). A receiver answers "free", "busy" or "unknown"."""
+`ignored` (an event id whose own time does not count, or None), `counts` (whether an event of some content and type takes
+time for who asks). A receiver answers what each of its calendars is, in the order given, until one is busy: {id: "free",
+"busy", "unknown" when it could not be asked, or "gone" when the provider says that there is no such calendar}."""
 
 staleness_asked = Signal()
 """Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those whose events may be out of date

@@ -1,25 +1,19 @@
 """Calendars of which only free/busy may be seen: a rolling window of busy blocks, replaced as a whole, without links."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import editing, history
 from conversa_calendar.calendars.models import BUSY_BLOCK, Calendar, Event, Occurrence
-from conversa_calendar.connections import gateway
-from conversa_calendar.connections.models import ACTIVE
-from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.kit import clock
-from conversa_calendar.providers import protocol
 from conversa_calendar.sync import leases
-from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.session import Session
 
 CHUNK = timedelta(days=60)
 CHUNKS = 7
-ASK_DEADLINE_S = 3.0
 
 
 def refresh(session: Session) -> None:
@@ -58,28 +52,3 @@ def remove(calendar: Calendar) -> None:
     rows = Event.objects.filter(calendar=calendar, event_type=BUSY_BLOCK)
     Occurrence.objects.filter(event__in=rows).delete()
     rows.delete()
-
-
-def ask(account_id: int, calendars: list[int], since: datetime, until: datetime, ignored: int | None) -> str:
-    """What the provider itself says about [since, until) of mirrored calendars: free, busy, or unknown when it could
-    not be asked. The block of the event `ignored` does not count. Call it outside of any transaction."""
-    with tenant(account_id):
-        mirrors = list(Mirror.objects.select_related("connection").filter(calendar__in=calendars, is_selected=True))
-        own = Event.objects.filter(pk=ignored).first() if ignored else None
-    answer = "free"
-    for mirror in mirrors:
-        if mirror.connection is None or mirror.connection.state != ACTIVE:
-            answer = "unknown"
-            continue
-        wallet = Wallet(account_id, mirror.connection.pk)
-        try:
-            meter = leases.meter(mirror.connection.sub, Rank.NEWS, is_hurried=True)
-            provider = gateway.calendar(wallet.current, wallet.renew, meter, deadline_s=ASK_DEADLINE_S)
-            blocks = provider.free_busy(mirror.remote_id, since, until)
-        except protocol.ProviderError:
-            answer = "unknown"
-            continue
-        spans = [(max(b.starts_at, since), min(b.ends_at, until)) for b in blocks]
-        if any(not (own and own.starts_at <= begin and end <= own.ends_at) for begin, end in spans if begin < end):
-            return "busy"
-    return answer

@@ -22,7 +22,7 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import calendars_listed, connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import busy, moving, removing, selection, triggers
+from conversa_calendar.sync import asking, moving, removing, selection, triggers
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.notices import STALE_AFTER
 
@@ -48,9 +48,9 @@ def offer_living_twin(sender: type[Event], event: Event, actor: Member, **kwargs
 @receiver(busy_asked)
 def ask_provider(
     sender: object, account_id: int, calendars: list[int], since: datetime, until: datetime, **kwargs: Any
-) -> str:
+) -> dict[int, str]:
     """Asks each mirrored calendar's provider for its busy time; one that cannot answer in time leaves it unknown."""
-    return busy.ask(account_id, calendars, since, until, kwargs.get("ignored"))
+    return asking.ask(account_id, calendars, since, until, kwargs.get("ignored"), kwargs["counts"])
 
 
 @receiver(staleness_asked)

@@ -24,6 +24,8 @@ Guard = Callable[[float, int], None]
 """Called with the deadline and Google's units before each call; raises when it must not start (lease, budget)."""
 Timed = Callable[[float, bool], None]
 """Called after each call with the seconds that it took, and whether it was answered."""
+_NOT_THERE = {"notFound", "forbidden", "deleted"}
+"""Why free/busy is refused of a calendar that nobody here can use."""
 UNITS = {"PATCH": 3}
 """What a call costs of Google's quota, where it is not one unit (G§9)."""
 
@@ -125,6 +127,17 @@ class GoogleCalendar:
         read = [mapping.read(bytes(item), zone) for item in listing.items]
         return [event for event in read if isinstance(event, RemoteEvent)]
 
+    def occurrences(
+        self, calendar_id: str, since: datetime, until: datetime
+    ) -> Sequence[RemoteEvent | protocol.Unreadable]:
+        """Everything that takes place in [since, until), series as their occurrences. Raises Transient for more than
+        anybody does in the time of one appointment."""
+        query = {"singleEvents": "true", "timeMin": _text(since), "timeMax": _text(until), "maxResults": "250"}
+        listing = self._get(f"/calendars/{_part(calendar_id)}/events", query, wire.Listing)
+        if listing.next_page_token:
+            raise protocol.Transient("Too much takes place at that time.", reason="tooMany")
+        return [mapping.read(bytes(item), listing.time_zone or "UTC") for item in listing.items]
+
     def insert(self, calendar_id: str, write: Write) -> RemoteEvent:
         answer = self._call("POST", f"/calendars/{_part(calendar_id)}/events", _write_query(write), write.body)
         return _event(answer, is_write=True)
@@ -144,12 +157,15 @@ class GoogleCalendar:
         return _event(answer, is_write=True)
 
     def free_busy(self, calendar_id: str, since: datetime, until: datetime) -> Sequence[Busy]:
-        """Busy spans of a calendar of which only free/busy may be seen. Raises NotFound when it answers an error."""
+        """When a calendar is busy. Raises NotFound when Google says that there is none that may be seen."""
         sent = {"timeMin": _text(since), "timeMax": _text(until), "items": [{"id": calendar_id}]}
         answer = self._call("POST", "/freeBusy", {}, msgspec.json.encode(sent), is_write=False)
         found = _decoded(answer, wire.FreeBusy).calendars.get(calendar_id)
-        if found is None or found.errors:
+        reasons = {error.get("reason", "") for error in found.errors} if found is not None else {"notFound"}
+        if found is None or reasons & _NOT_THERE:
             raise protocol.NotFound("Free/busy of this calendar is not available.", reason="notFound")
+        if found.errors:
+            raise protocol.Transient("Google could not say when this calendar is busy.", reason=min(reasons))
         return [Busy(datetime.fromisoformat(s.start), datetime.fromisoformat(s.end)) for s in found.busy]
 
     def watch(self, calendar_id: str, channel_id: str, token: str, address: str) -> Watch:
