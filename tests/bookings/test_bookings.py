@@ -13,6 +13,7 @@ from conversa_calendar.bookings.models import Booking, BookingClaim, BookingPage
 from conversa_calendar.bookings.services import Taken, Visitor
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
+from conversa_calendar.calendars.services import send_mail
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import timed
 from tests.support.cast import Actor, Cast
@@ -50,6 +51,8 @@ def busy(calendar: Calendar, start: datetime, minutes: int = 60, **values: Any) 
 
 
 def mails(cast: Cast) -> list[OutgoingMail]:
+    """What the visitor was sent so far; whatever is owed leaves first."""
+    send_mail(cast.account.pk)
     with tenant(cast.account.pk):
         return list(OutgoingMail.objects.filter(to=VISITOR["email"]).order_by("pk"))
 
@@ -258,6 +261,7 @@ def test_confirmation_by_the_host_holds_the_time(cast: Cast) -> None:
     page, at = make_page(cast.alice, needs_confirmation=True), soon()
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
     assert made["state"] == "pending" and text(at) not in starts(cast.alice, page, at)
+    mails(cast)
     assert cast.alice.patch(f"bookings/{made['id']}", {"state": "confirmed"})["state"] == "confirmed"
     assert [mail.subject.split(":")[0] for mail in mails(cast)] == ["Requested", "Confirmed"]
 
@@ -266,7 +270,9 @@ def test_rescheduling_and_cancelling_free_the_time(cast: Cast) -> None:
     page, at = make_page(cast.alice), soon()
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
     later = at + timedelta(minutes=30)
+    mails(cast)
     assert cast.alice.patch(f"bookings/{made['id']}", {"start": text(later)})["start"] == text(later)
+    mails(cast)
     assert text(at) in starts(cast.alice, page, at) and text(later) not in starts(cast.alice, page, at)
     cast.alice.delete(f"bookings/{made['id']}")
     assert text(later) in starts(cast.alice, page, at)
@@ -303,6 +309,7 @@ def mirrored_page(google: Google, cast: Cast) -> tuple[dict[str, Any], Any]:
 def test_a_booking_arrives_at_google_with_guest_and_link_and_mails_nobody_there(google: Google, cast: Cast) -> None:
     page, ana = mirrored_page(google, cast)
     cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    mails(cast)
     google.settle()
     (there,) = ana.list()
     assert there["attendees"][0]["email"] == VISITOR["email"]
@@ -318,6 +325,7 @@ def test_a_change_at_google_reaches_the_visitor_once(google: Google, cast: Cast,
     page, ana = mirrored_page(google, cast)
     at = soon()
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    mails(cast)
     google.settle()
     (there,) = ana.list()
     if what == "moved":
@@ -337,11 +345,13 @@ def test_every_mail_changes_the_same_entry_though_google_names_the_event_otherwi
     page = make_page(cast.alice)
     at = soon()
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
+    mails(cast)
     mirror = google.mirror(cast.alice, google.connect(cast.alice, ANA), ANA)
     cast.alice.patch(f"events/{made['event']}", {"calendar": str(mirror.calendar.uuid)})
     google.settle()
     assert cast.alice.get(f"events/{made['event']}")["ical_uid"].endswith("@google.com")
     cast.alice.patch(f"bookings/{made['id']}", {"start": text(at + timedelta(hours=1))})
+    mails(cast)
     cast.alice.delete(f"bookings/{made['id']}")
     _notices(cast)
     sent = [mail.ics.replace("\r\n ", "") for mail in mails(cast)]

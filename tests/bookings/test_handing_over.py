@@ -43,6 +43,7 @@ def _booked(cast: Cast, page: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_booking_is_handed_over_and_the_visitor_is_told_once(cast: Cast) -> None:
     made = _booked(cast, _shared(cast))
+    assert len(mails(cast)) == 1
     first, other = (cast.alice, cast.bob) if made["host"] == str(cast.alice.member.uuid) else (cast.bob, cast.alice)
     changed = cast.alice.patch(f"bookings/{made['id']}", {"host": str(other.member.uuid)})
     assert changed["host"] == str(other.member.uuid) and changed["event"] == made["event"]

@@ -43,7 +43,9 @@ def test_a_visitor_books_moves_and_cancels(cast: Cast) -> None:
     assert b"You are booked" in first.content
     choice = re.search(r'<option value="([^"]+)"', first.content.decode())
     assert choice is not None
+    mails(cast)
     assert Client().post(manage, {"what": "move", "start": choice.group(1)}).status_code == 302
+    mails(cast)
     assert Client().post(manage, {"what": "cancel"}).status_code == 302
     assert b"This booking is cancelled" in Client().get(manage).content
     assert [mail.method for mail in mails(cast)] == ["REQUEST", "REQUEST", "CANCEL"]

@@ -6,4 +6,4 @@ class BookingsConfig(AppConfig):
     label = "bookings"
 
     def ready(self) -> None:
-        from conversa_calendar.bookings import listeners, tasks  # noqa: F401
+        from conversa_calendar.bookings import letters, listeners, tasks  # noqa: F401

@@ -1,6 +1,9 @@
 """A booking follows its event, wherever it was changed: moved, deleted or declined here or at Google."""
 
 from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import mails, services
@@ -27,6 +30,7 @@ def follow(event: Event) -> None:
         _still_there(booking, event)
     if mails.is_notice_needed(booking):
         booking.notice_due_at = booking.notice_due_at or clock.now() + NOTICE_AFTER
+        transaction.on_commit(partial(_look_when_due, booking.account_id, booking.pk))
     elif booking.notice_due_at is not None:
         booking.notice_due_at = None
     booking.save()
@@ -39,11 +43,12 @@ def deliver_notices(account_id: int) -> int:
         rows = Booking.objects.select_for_update(of=("self",), skip_locked=True)
         due = rows.filter(notice_due_at__lte=clock.now()).select_related("page", "host__user", "event__calendar")
         for booking in due[:200]:
-            if what := mails.is_notice_needed(booking):
-                mails.tell_visitor(booking, what)
+            if mails.is_notice_needed(booking):
+                mails.tell_visitor(booking)
                 told += 1
-            booking.notice_due_at = None
-            booking.save()
+            else:
+                booking.notice_due_at = None
+                booking.save(update_fields=["notice_due_at"])
     return told
 
 
@@ -67,11 +72,18 @@ def accounts_with_notices() -> list[int]:
     return list(Account.objects.values_list("pk", flat=True))
 
 
+def _look_when_due(account_id: int, booking_id: int) -> None:
+    """A notice that is still owed after the commit is looked at to the second, not by the minute's round."""
+    with tenant(account_id):
+        due = Booking.objects.filter(pk=booking_id).values_list("notice_due_at", flat=True).first()
+        if due is not None:
+            mails.deliver_at(account_id, due)
+
+
 def _cancelled(booking: Booking) -> None:
     if booking.state == CANCELLED:
         return
     booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, "host", None
-    booking.sequence += 1
     BookingClaim.objects.filter(booking=booking).delete()
 
 
@@ -81,7 +93,6 @@ def _back_again(booking: Booking, event: Event) -> None:
     booking.cancelled_by = ""
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
     booking.remind_at = services.next_reminder(booking)
-    booking.sequence += 1
     booking.flag = "" if services.claim_again(booking) else "overlap"
 
 
@@ -89,7 +100,6 @@ def _still_there(booking: Booking, event: Event) -> None:
     if (booking.starts_at, booking.ends_at) != (event.starts_at, event.ends_at):
         booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
         booking.remind_at = services.next_reminder(booking)
-        booking.sequence += 1
         is_claimed = services.claim_again(booking)
         booking.flag = "" if is_claimed else "overlap"
     own = next((guest for guest in event.content.attendees if guest.self), None)

@@ -7,8 +7,15 @@ from django.dispatch import receiver
 from conversa_calendar.bookings import following
 from conversa_calendar.bookings.models import CONFIRMED, PENDING, Booking, BookingPage
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.calendars.signals import calendar_changed, dependants_asked, event_followed
+from conversa_calendar.calendars.signals import calendar_changed, dependants_asked, event_followed, tellers_asked
 from conversa_calendar.kit import clock
+
+
+@receiver(tellers_asked)
+def name_told_by_booking(sender: object, event: Event, **kwargs: Any) -> set[str]:
+    """Visitors and their guests hear of a booking from the booking."""
+    found = Booking.objects.filter(event=event).values_list("email", "guests")
+    return {address.lower() for email, guests in found for address in [email, *guests]}
 
 
 @receiver(calendar_changed)

@@ -5,6 +5,7 @@ rules. Asked outside of any transaction; whoever was refused is shown what else 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -129,7 +130,7 @@ def _asked(
     def counts(content: Content, event_type: str) -> bool:
         return counting.counts(page, content, event_type)
 
-    answers = busy_asked.send(
+    answers: list[tuple[Any, Any]] = busy_asked.send(
         sender=None,
         account_id=account_id,
         calendars=[host.calendar.pk, *(pk for pk in host.calendars if pk != host.calendar.pk)],

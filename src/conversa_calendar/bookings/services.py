@@ -131,11 +131,9 @@ def book(
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
         caps.count(page, booking.host)
     if group is None:
-        mails.tell_visitor(made[0], "booked")
+        mails.tell_visitor(made[0])
     else:
         mails.tell_visitor_of_all(made)
-    for booking in made:
-        booking.save()
     return made[0]
 
 
@@ -167,8 +165,8 @@ def _make(
         references=[reference, *references],
         cause="booked",
     )
-    mails.tell_host(booking)
     booking.save()
+    mails.tell_host(booking)
     return booking
 
 
@@ -199,16 +197,15 @@ def add_guests(booking: Booking, addresses: list[str]) -> Booking:
     if not fresh:
         return booking
     booking.guests = [*booking.guests, *fresh]
-    booking.sequence += 1
+    booking.save()
     if booking.event is not None:
         rows = tuple(Attendee(address) for address in fresh)
-        editing.edit(
+        booking.event = editing.edit(
             booking.event,
             lambda c: msgspec.structs.replace(c, attendees=(*c.attendees, *rows)),
             actor=booking.host,
             cause="guests added",
         )
-    booking.save()
     mails.tell_guests(booking, fresh)
     return booking
 
@@ -259,18 +256,16 @@ def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = No
         chosen = _choose(booking.page, start, duration, only or members, ignored=booking)
         _claim(booking.page, booking, chosen, start, duration)
     booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
-    booking.sequence += 1
     booking.flag = UNCHECKED if any(host.is_stale for host in chosen) else ""
     booking.remind_at = next_reminder(booking)
     booking.save()
     if booking.event is not None:
         zone = times.civil_zone(booking.event.content.start, booking.page.time_zone)
         moved = {"start": times.timed(start, zone), "end": times.timed(booking.ends_at, zone)}
-        editing.edit(
+        booking.event = editing.edit(
             booking.event, lambda c: msgspec.structs.replace(c, **moved), actor=booking.host, cause="rescheduled"
         )
-    mails.tell_visitor(booking, "moved")
-    booking.save()
+    mails.tell_visitor(booking)
     return booking
 
 
@@ -295,14 +290,12 @@ def hand_over(booking: Booking, host: Member) -> Booking:
         BookingClaim.objects.filter(booking=booking).delete()
         _claim(page, booking, [taker], booking.starts_at, duration)
     before, booking.host = booking.host, taker.member
-    booking.sequence += 1
     booking.flag = UNCHECKED if taker.is_stale else ""
     booking.save()
     if event is not None and event.deleted_at is None:
         booking.event = editing.move(event, taker.calendar, actor=before)
-    mails.tell_visitor(booking, "host")
+    mails.tell_visitor(booking, former_host=before)
     mails.tell_host(booking)
-    booking.save()
     return booking
 
 
@@ -312,13 +305,11 @@ def cancel(booking: Booking, *, by: str, muted: frozenset[str] = frozenset()) ->
     if booking.state == CANCELLED:
         return booking
     booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, by, None
-    booking.sequence += 1
     booking.save()
     BookingClaim.objects.filter(booking=booking).delete()
     if booking.event is not None and booking.event.deleted_at is None:
         editing.delete(booking.event, actor=booking.host)
-    mails.tell_visitor(booking, "cancelled", muted)
-    booking.save()
+    mails.tell_visitor(booking, muted)
     return booking
 
 
@@ -330,12 +321,12 @@ def decide(booking: Booking, *, is_accepted: bool) -> Booking:
     if not is_accepted:
         return cancel(booking, by="host")
     booking.state = CONFIRMED
-    booking.sequence += 1
     booking.save()
     if booking.event is not None:
-        editing.edit(booking.event, lambda c: msgspec.structs.replace(c, status="confirmed"), actor=booking.host)
-    mails.tell_visitor(booking, "confirmed")
-    booking.save()
+        booking.event = editing.edit(
+            booking.event, lambda c: msgspec.structs.replace(c, status="confirmed"), actor=booking.host
+        )
+    mails.tell_visitor(booking)
     return booking
 
 

@@ -11,6 +11,13 @@ def mail_soon(account_id: int) -> None:
     calendars.send_mail(account_id)
 
 
+@app.task(queue="upkeep", name="conversa_calendar.bookings.tasks.tell_due")
+def tell_due(account_id: int) -> None:
+    """Notices of one account whose rest is over, sent at once."""
+    if following.deliver_notices(account_id):
+        calendars.send_mail(account_id)
+
+
 @app.periodic(cron="* * * * *")
 @app.task(queue="upkeep", queueing_lock="booking_notices")
 def tell_visitors(timestamp: int) -> None:

@@ -1,20 +1,29 @@
 """Telling the guests of native events from here: an .ics and answer links by mail, Reply-To the member (promise 18).
 
-Guests of mirrored events are told by Google, when the person chose so; this module is silent for them.
+Guests of mirrored events are told by Google, when the person chose so; this module is silent for them, for rooms, and for
+whoever hears of the event in another way, as visitors do of their bookings.
 """
 
+from typing import Any
+
+import msgspec
 from django.conf import settings
 from django.core import signing
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import PRESENT, Member
-from conversa_calendar.calendars import outgoing, wording
+from conversa_calendar.calendars import outbox, outgoing, scheduling, wording
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
-from conversa_calendar.domain import ics, names
-from conversa_calendar.domain.event import Content
+from conversa_calendar.calendars.outbox import Letter
+from conversa_calendar.calendars.signals import tellers_asked
+from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import names
+from conversa_calendar.domain.event import Attendee, Content
 
 SALT = "guest-answer"
 ANSWER_LINK_DAYS = 400
+TOPIC = "invitation"
 
 
 def tell(
@@ -25,21 +34,19 @@ def tell(
     notify: str,
     actor: Member | None,
 ) -> None:
-    """Queues mail to the guests that the person chose to tell; nothing for mirrored calendars or `none`."""
+    """Owes mail to the guests that the person chose to tell; nothing for mirrored calendars or `none`."""
     if calendar.is_mirrored or notify == "none":
         return
-    was = {guest.email.lower(): guest for guest in before.attendees} if before else {}
-    now = {guest.email.lower(): guest for guest in after.attendees} if after else {}
-    inside = _members() if notify == "external" else set()
-    told = [email for email in sorted(now.keys() | was.keys()) if email not in inside]
-    told = [email for email in told if actor is None or email != actor.user.email]
+    was, now = _people(before), _people(after)
+    silent = _told_otherwise(event) | (_members() if notify == "external" else set())
+    silent |= {actor.user.email.lower()} if actor is not None else set()
+    scheduling.raise_event(event, is_cancelled=after is None)
+    facts: dict[str, Any] = {"actor": actor.pk if actor else None, "language": translation.get_language()}
+    told = sorted((now.keys() | was.keys()) - silent)
     outgoing.afford(told)
     for email in told:
-        if email not in now:
-            _queue(event, before or after, email, "CANCEL", actor)  # type: ignore[arg-type]
-        else:
-            assert after is not None
-            _queue(event, after, email, "REQUEST", actor, is_update=email in was)
+        known = domain.encode(before) if before is not None and email in was else ""
+        outbox.owe(TOPIC, event.uuid, email, {"content": known}, is_out=email not in now, **facts)
 
 
 def answer_token(event: Event, email: str) -> str:
@@ -52,39 +59,85 @@ def read_answer_token(token: str) -> tuple[int, str, str]:
     return account_id, uuid, email
 
 
-def _queue(
-    event: Event, content: Content, email: str, method: str, actor: Member | None, is_update: bool = False
-) -> None:
-    organizer = actor.user.email if actor else ""
-    text = ics.build(
-        uid=event.uid,
-        content=content,
-        organizer=(organizer, str(actor) if actor else ""),
-        sequence=event.sequence,
-        method=method,
-        original_key=event.original_key,
-        stamp=event.changed_at,
-    )
+@outbox.builds(TOPIC)
+def write(mail: OutgoingMail) -> Letter | None:
+    """The invitation, its change or its end, as the event stands now. Somebody who was taken off learns that, and no
+    more of the event than they knew."""
+    facts = mail.facts or {}
+    assert mail.about is not None
+    event = Event.objects.select_related("author__user", "series").filter(uuid=mail.about).first()
+    if event is None:
+        return None
+    known = facts["told"]["content"]
+    is_out = facts["is_out"] or event.deleted_at is not None or event.content.status == "cancelled"
+    if is_out and not known:
+        return None  # they never heard of it
+    content = domain.decode_content(known) if is_out else event.content
+    actor = Member.objects.select_related("user").filter(pk=facts["actor"]).first() if facts["actor"] else None
+    with translation.override(facts.get("language") or settings.LANGUAGE_CODE):
+        return _letter(event, content, mail.to, actor, is_out=is_out, is_update=bool(known))
+
+
+def _letter(
+    event: Event, content: Content, email: str, actor: Member | None, *, is_out: bool, is_update: bool
+) -> Letter:
     title = _one_line(content.summary) or _("(No title)")
-    subjects = {
-        ("REQUEST", False): _("Invitation: %(title)s"),
-        ("REQUEST", True): _("Changed: %(title)s"),
-        ("CANCEL", False): _("Cancelled: %(title)s"),
-    }
+    subject = _("Cancelled: %(title)s") if is_out else _("Changed: %(title)s") if is_update else ""
     lines = [title, wording.when_in_words(content)]
     if content.location:
         lines.append(_one_line(content.location))
-    if method == "REQUEST" and settings.PUBLIC_URL:
+    if not is_out and settings.PUBLIC_URL:
         lines += ["", _("Answer: %(url)s") % {"url": f"{settings.PUBLIC_URL}/answer/{answer_token(event, email)}"}]
-    mail = OutgoingMail(
-        to=email,
-        reply_to=organizer,
-        subject=(subjects[method, is_update and method == "REQUEST"] % {"title": title})[:300],
+    method = "CANCEL" if is_out else "REQUEST"
+    return Letter(
+        subject=(subject or _("Invitation: %(title)s")) % {"title": title},
         body="\n".join(lines),
-        ics=text,
+        reply_to=actor.user.email if actor else "",
+        ics=scheduling.entry(
+            uid=event.uid,
+            content=_with(content, email),
+            organizer=_organizer(event, actor),
+            sequence=event.sequence,
+            method=method,
+            original_key=event.original_key,
+            series_start=event.series.content.start if event.series is not None else None,
+            overrides=[] if is_out else _changed_occurrences(event),
+        ),
         method=method,
     )
-    mail.save()
+
+
+def _changed_occurrences(event: Event) -> list[tuple[str, Content]]:
+    """What makes a series differ from its rule; whoever gets the rule anew would lose it otherwise."""
+    if not event.is_series:
+        return []
+    rows = Event.objects.filter(series=event, deleted_at=None).order_by("original_key")
+    return [(row.original_key, row.content) for row in rows]
+
+
+def _organizer(event: Event, actor: Member | None) -> tuple[str, str]:
+    """The same in every mail about an event, whoever changes it."""
+    person, member = event.facts.organizer, event.author or actor
+    if person is not None and person.self:
+        return person.email, person.name
+    return (member.user.email, str(member)) if member is not None else ("", "")
+
+
+def _with(content: Content, email: str) -> Content:
+    """Whoever is told stands among the guests, also when they are told that they are none any more."""
+    if email in _people(content):
+        return content
+    return msgspec.structs.replace(content, attendees=(*content.attendees, Attendee(email)))
+
+
+def _people(content: Content | None) -> dict[str, Attendee]:
+    """The guests of a content who read mail, by address."""
+    return {guest.email.lower(): guest for guest in content.attendees if not guest.resource} if content else {}
+
+
+def _told_otherwise(event: Event) -> set[str]:
+    answers: list[tuple[Any, Any]] = tellers_asked.send(sender=Event, event=event)
+    return set().union(*(found for _receiver, found in answers))
 
 
 def _members() -> set[str]:

@@ -257,7 +257,8 @@ class Change(TenantModel):
 
 class OutgoingMail(TenantModel):
     """A mail that a committed change owes somebody; sent once, after the commit. One that exceeds the account's budget of
-    mails to strangers waits until `not_before`."""
+    mails to strangers waits until `not_before`. One with a `topic` is worded anew when it is sent (`calendars.outbox`): it
+    is `about` a booking or an event, and `facts` say what its reader was last told."""
 
     to = models.EmailField()
     reply_to = models.EmailField(blank=True)
@@ -270,6 +271,9 @@ class OutgoingMail(TenantModel):
     sent_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
     not_before = models.DateTimeField(null=True)
+    topic = models.CharField(max_length=20, default="", db_default="", blank=True)
+    about = models.UUIDField(null=True)
+    facts = models.JSONField(null=True)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -277,7 +281,8 @@ class OutgoingMail(TenantModel):
                 fields=["not_before"],
                 condition=models.Q(sent_at=None, not_before__isnull=False),
                 name="mail_waiting",
-            )
+            ),
+            models.Index(fields=["about", "to"], condition=models.Q(sent_at=None), name="mail_owed"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -2,9 +2,11 @@
 
 Whoever acts for a person goes through `acts`, which asks first whether that person may."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -12,7 +14,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.services import check_zone
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history, occurrences
+from conversa_calendar.calendars import history, occurrences, outbox
 from conversa_calendar.calendars.models import (
     LEVELS,
     Assignment,
@@ -23,6 +25,7 @@ from conversa_calendar.calendars.models import (
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.kit import backoff, clock
 
+log = logging.getLogger(__name__)
 COLORS = ("#4f46e5", "#0f766e", "#b45309", "#be185d", "#1d4ed8", "#15803d", "#7c3aed", "#0369a1", "#b91c1c", "#4d7c0f")
 MAIL_ATTEMPTS_MAX = 8
 
@@ -129,10 +132,21 @@ def _claim(account_id: int) -> OutgoingMail | None:
         rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now))
         for mail in rows.filter(Q(claimed_at=None) | Q(failures__gt=0)).select_for_update(skip_locked=True)[:20]:
             pause_s = backoff.delay_s(mail.failures, base_s=30) if mail.failures else 0
-            if mail.claimed_at is None or (now - mail.claimed_at).total_seconds() > pause_s:
-                mail.claimed_at = now
-                mail.save(update_fields=["claimed_at"])
-                return mail
+            if mail.claimed_at is not None and (now - mail.claimed_at).total_seconds() <= pause_s:
+                continue
+            mail.claimed_at = now
+            try:
+                is_owed = outbox.fill(mail)
+            except (ValueError, KeyError, AttributeError, TypeError, msgspec.MsgspecError):
+                log.exception("mail %s cannot be worded", mail.pk)  # it waits; the others go
+                mail.failures += 1
+                mail.save()
+                continue
+            if not is_owed:
+                mail.delete()  # what it would have said is not so any more
+                continue
+            mail.save()
+            return mail
     return None
 
 

@@ -20,6 +20,10 @@ busy_asked = Signal()
 time for who asks). A receiver answers what each of its calendars is, in the order given, until one is busy: {id: "free",
 "busy", "unknown" when it could not be asked, or "gone" when the provider says that there is no such calendar}."""
 
+tellers_asked = Signal()
+"""Sent in the transaction of an edit, before guests of the native `event` are told of it. A receiver answers the addresses,
+in small letters, that hear of this event from it."""
+
 staleness_asked = Signal()
 """Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those whose events may be out of date
 because their provider cannot be read."""
