@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.db import connection
+from django.db.models import Q
 
 from conversa_calendar.accounts.models import PRESENT, InboxMember, Member, TeamMember
 from conversa_calendar.bookings import counting
@@ -56,6 +57,24 @@ def calendars_of(page: BookingPage) -> frozenset[str]:
     owned = Calendar.objects.filter(owner__in=_member_ids(page, chosen), deleted_at=None)
     targets = {row.calendar.uuid for row in chosen.values() if row.calendar is not None}
     return frozenset(map(str, {*owned.values_list("uuid", flat=True), *targets}))
+
+
+def relied_on(page: BookingPage) -> list[int]:
+    """The calendars by which a page offers times, readable at the moment or not."""
+    shown = BookingPage(pk=page.pk, team_id=page.team_id, inbox_id=page.inbox_id, stale_policy="warn")
+    return sorted({pk for host in hosts(shown) for pk in host.calendars})
+
+
+def needed(calendars: list[int]) -> set[int]:
+    """Those of the calendars on which a published page depends: destinations, and what keeps its hosts busy."""
+    pages = BookingPage.objects.filter(is_published=True, deleted_at=None)
+    chosen = BookingHost.objects.filter(page__in=pages)
+    teams = TeamMember.objects.filter(team__in=pages.exclude(team=None).values("team"))
+    inboxes = InboxMember.objects.filter(inbox__in=pages.exclude(inbox=None).values("inbox"))
+    people = Q(owner__in=chosen.filter(page__team=None, page__inbox=None).values("member"))
+    people |= Q(owner__in=teams.values("member")) | Q(owner__in=inboxes.values("member"))
+    relied = Q(counts_busy=True) & people | Q(pk__in=chosen.exclude(calendar=None).values("calendar"))
+    return set(Calendar.objects.filter(relied, pk__in=calendars, deleted_at=None).values_list("pk", flat=True))
 
 
 def stale_hosts(page: BookingPage) -> list[Host]:

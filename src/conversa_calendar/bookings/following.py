@@ -6,11 +6,13 @@ from functools import partial
 from django.db import transaction
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.bookings import mails, services
+from conversa_calendar.bookings import letters, mails, services
 from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, Booking, BookingClaim
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
 
+NO_LINK = "no_link"
+"""The flag of a booking whose promised meeting link Google did not make."""
 NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
 
@@ -107,5 +109,16 @@ def _still_there(booking: Booking, event: Event) -> None:
         booking.flag = "declined"
     elif booking.flag == "declined":
         booking.flag = ""
+    _look_at_link(booking, event)
     if booking.state == PENDING and event.content.status == "confirmed":
         booking.state = CONFIRMED
+
+
+def _look_at_link(booking: Booking, event: Event) -> None:
+    """A meeting link that Google did not make is the host's to see to, who is told once; the visitor was promised one."""
+    is_failed = event.content.conference.state == "failed" and not letters.link_of(booking)
+    if is_failed and not booking.flag:
+        booking.flag = NO_LINK
+        mails.tell_host_of_lost_link(booking)
+    elif booking.flag == NO_LINK and not is_failed:
+        booking.flag = ""

@@ -149,6 +149,24 @@ def write_to_host(mail: OutgoingMail) -> Letter | None:
         return Letter(subject, "\n".join(lines), booking.email)
 
 
+@outbox.builds("lost link")
+def write_of_lost_link(mail: OutgoingMail) -> Letter | None:
+    """That Google made no meeting link, to the host; nothing once there is one."""
+    booking = _committed(mail.about)
+    if booking is None or booking.state == CANCELLED or link_of(booking):
+        return None
+    with translation.override(booking.host.language or settings.LANGUAGE_CODE):
+        subject = _("No meeting link: %(name)s") % {"name": " ".join(booking.name.split())}
+        zone = booking.host.time_zone or booking.page.time_zone
+        lines = [
+            when_in_words(booking.starts_at, booking.ends_at, zone),
+            _("Google did not make the link to the video meeting that was promised to the visitor."),
+            _("Ask for it again, or put another link into the place of the event; the visitor then gets it by mail."),
+            f"{settings.PUBLIC_URL}/bookings",
+        ]
+        return Letter(subject, "\n".join(lines), booking.email)
+
+
 def _committed(uuid: UUID | None) -> Booking | None:
     """A booking with its event as one statement sees both, so that a mail never mixes two states."""
     return (

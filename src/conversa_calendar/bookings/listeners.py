@@ -4,11 +4,23 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from conversa_calendar.bookings import following
+from conversa_calendar.bookings import availability, following
 from conversa_calendar.bookings.models import CONFIRMED, PENDING, Booking, BookingPage
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.calendars.signals import calendar_changed, dependants_asked, event_followed, tellers_asked
+from conversa_calendar.calendars.signals import (
+    calendar_changed,
+    dependants_asked,
+    event_followed,
+    need_asked,
+    tellers_asked,
+)
 from conversa_calendar.kit import clock
+
+
+@receiver(need_asked)
+def name_needed(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
+    """Calendars by which published pages offer times."""
+    return availability.needed(calendars)
 
 
 @receiver(tellers_asked)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import check_zone
+from conversa_calendar.bookings import availability
 from conversa_calendar.bookings.models import (
     HOST_MODES,
     LOCATIONS,
@@ -21,6 +22,7 @@ from conversa_calendar.bookings.models import (
     PageAddress,
 )
 from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.signals import need_arose
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import names, times
 from conversa_calendar.kit import clock, ids
@@ -142,6 +144,8 @@ def _take(page: BookingPage, values: dict[str, Any]) -> None:
     page.save()
     if "hosts" in values:
         _replace_hosts(page, values["hosts"])
+    if page.is_published:
+        need_arose.send(BookingPage, calendars=availability.relied_on(page))
 
 
 def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:

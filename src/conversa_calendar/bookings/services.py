@@ -330,6 +330,20 @@ def decide(booking: Booking, *, is_accepted: bool) -> Booking:
     return booking
 
 
+def ask_for_link(booking: Booking) -> Booking:
+    """Asks the provider once more for the meeting link that it did not make. Raises Invalid."""
+    booking = _locked(booking)
+    _must_be_open(booking)
+    assert booking.event is not None
+    if booking.event.content.conference.state != "failed":
+        raise Invalid("conference", _("This booking waits for no meeting link."))
+    wish = Conference("pending", "", ids.new_uuid().hex)
+    booking.event = editing.edit(
+        booking.event, lambda c: msgspec.structs.replace(c, conference=wish), actor=booking.host, cause="link asked"
+    )
+    return Booking.objects.select_related("page", "host__user", "event__calendar").get(pk=booking.pk)
+
+
 def mark_no_show(booking: Booking) -> Booking:
     """The visitor did not come. Raises Invalid before the time."""
     booking = _locked(booking)

@@ -24,6 +24,13 @@ tellers_asked = Signal()
 """Sent in the transaction of an edit, before guests of the native `event` are told of it. A receiver answers the addresses,
 in small letters, that hear of this event from it."""
 
+need_asked = Signal()
+"""Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those on which somebody outside relies at
+any moment, so that they are read as often as if somebody looked at them."""
+
+need_arose = Signal()
+"""Sent in the transaction in which somebody begins to rely on `calendars` (ids), as by publishing a page."""
+
 staleness_asked = Signal()
 """Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those whose events may be out of date
 because their provider cannot be read."""

@@ -157,6 +157,10 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
                 services.decide(booking, is_accepted=False)
             case "cancel":
                 services.cancel(booking, by="host")
+            case "link":
+                services.ask_for_link(booking)
+                messages.success(request, _("Google is asked again; the visitor gets the link by mail."))
+                return redirect("bookings")
             case "no-show":
                 services.mark_no_show(booking)
             case "hand-over":

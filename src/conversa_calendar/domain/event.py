@@ -52,6 +52,11 @@ class Conference(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     uri: str = ""
     request_id: str = ""
 
+    @property
+    def is_meeting(self) -> bool:
+        """Whether there is one, or will be: one that failed is none, as it may be asked for again."""
+        return self.state not in {"none", "failed"}
+
 
 class GuestsCan(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What guests may do; the defaults are Google's."""
@@ -141,7 +146,7 @@ def unit(content: Content, name: str) -> object:
     if name == "attendees":
         return {guest.email.lower(): guest for guest in content.attendees}
     if name == "conference":
-        return (content.conference.state != "none", content.conference.uri)
+        return (content.conference.is_meeting, content.conference.uri)
     return getattr(content, name)
 
 

@@ -16,6 +16,7 @@ from conversa_calendar.calendars.signals import (
     calendar_changed,
     event_moving,
     event_restoring,
+    need_arose,
     staleness_asked,
 )
 from conversa_calendar.connections.models import ACTIVE, Connection
@@ -23,7 +24,7 @@ from conversa_calendar.connections.signals import calendars_listed, connection_a
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import asking, moving, removing, selection, triggers
-from conversa_calendar.sync.models import Mirror
+from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.notices import STALE_AFTER
 
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
@@ -60,6 +61,13 @@ def name_stale(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
     unread = Q(last_sync_at__lt=clock.now() - STALE_AFTER) | Q(first_synced_at=None)
     unwell = Q(connection=None) | Q(state__in=UNREADABLE) | Q(is_paused=True)
     return set(mirrors.filter(unread | unwell).values_list("calendar_id", flat=True))
+
+
+@receiver(need_arose)
+def look_more_often(sender: object, calendars: list[int], **kwargs: Any) -> None:
+    """Mirrors that are polled are read at once, which also sets how often from now on."""
+    polled = Mirror.objects.filter(calendar__in=calendars, state="polling").values_list("pk", flat=True)
+    MirrorRun.objects.filter(mirror_id__in=list(polled), is_active=True).update(next_check_at=clock.now())
 
 
 @receiver(connection_activated)

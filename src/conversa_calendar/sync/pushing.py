@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock
@@ -247,7 +248,9 @@ def _without_conference(session: Session, action: Action) -> Action | None:
         event.content_json = domain.encode(content)
         event.sync_message = _("Google offers no Meet link in this calendar.")
         event.save(update_fields=["content_json", "sync_message"])
+        event.__dict__["content"] = content
         history.record(event, side="sync", cause="refused", note=event.sync_message)
+        event_followed.send(sender=Event, event=event)
         return planning.next_action(session)
 
 

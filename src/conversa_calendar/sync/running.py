@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from enum import IntEnum
+from typing import Any
 
 from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
+from conversa_calendar.calendars.signals import need_asked
 from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
@@ -202,8 +204,14 @@ def _next_check_s(mirror: Mirror, state: object) -> float:
     is_viewed = mirror.viewed_at is not None and now - mirror.viewed_at < VIEWED_FOR
     is_active = any(at is not None and now - at < ACTIVE_FOR for at in (mirror.viewed_at, mirror.last_change_at))
     if state == "polling":
-        return ids.jitter(POLL_VIEWED_S if is_viewed else POLL_S, 0.1)
+        return ids.jitter(POLL_VIEWED_S if is_viewed or _is_needed(mirror) else POLL_S, 0.1)
     return ids.jitter(CHECK_ACTIVE_S if is_active else CHECK_QUIET_S)
+
+
+def _is_needed(mirror: Mirror) -> bool:
+    """Whether somebody outside relies on it, as visitors of a booking page do."""
+    answers: list[tuple[Any, Any]] = need_asked.send(sender=Mirror, calendars=[mirror.calendar_id])
+    return any(mirror.calendar_id in found for _receiver, found in answers)
 
 
 def _rest(lease: Lease, rest: CannotRun) -> Ended:

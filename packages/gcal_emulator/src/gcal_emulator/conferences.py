@@ -5,14 +5,15 @@ from gcal_emulator.bodies import Body, Params
 from gcal_emulator.world import Event, World
 
 
-def apply(world: World, event: Event, body: Body, params: Params) -> None:
+def apply(world: World, event: Event, body: Body, params: Params, before: Body) -> None:
+    """Asks for a link; a request with an id that the event had `before` is the same request."""
     request = (body.get("conferenceData") or {}).get("createRequest") if params.conference_version else None
     if not request:
         return
     kind = (request.get("conferenceSolutionKey") or {}).get("type", "hangoutsMeet")
     if kind != "hangoutsMeet" or not request.get("requestId"):
         raise errors.invalid("Invalid conference type value.")
-    known = (event.data.get("conferenceData") or {}).get("createRequest") or {}
+    known = (before.get("conferenceData") or {}).get("createRequest") or {}
     if known.get("requestId") == request["requestId"] and known.get("status"):
         return
     event.data["conferenceData"] = {

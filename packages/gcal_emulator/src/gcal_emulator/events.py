@@ -24,7 +24,7 @@ def insert(world: World, calendar: Calendar, actor: str, body: Body, params: Par
     data |= {"iCalUID": uid, "creator": {"email": actor}, "organizer": {"email": calendar.id}, "sequence": 0}
     event = Event(event_id, data, world.clock.stamp_us(), family=event_id)
     _store_private(world, event, actor, body)
-    conferences.apply(world, event, body, params)
+    conferences.apply(world, event, body, params, {})
     _normalise_organizer(calendar, event)
     calendar.store(event)
     commit(world, calendar, event, actor, params, before=None)
@@ -242,7 +242,7 @@ def _write(
     event.data = data
     event.overridden |= shared_change
     reminders_changed = _store_private(world, event, actor, body)
-    conferences.apply(world, event, body, params)
+    conferences.apply(world, event, body, params, before)
     _normalise_organizer(calendar, event)
     calendar.store(event)
     if event.is_master:

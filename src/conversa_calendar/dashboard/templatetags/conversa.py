@@ -159,6 +159,7 @@ def cause_words(cause: str) -> str:
         "parked": _("Not accepted by Google"),
         "booked": _("Booked by a visitor"),
         "rescheduled": _("Booking moved"),
+        "link asked": _("Meeting link asked for again"),
         "guests added": _("Guests added"),
         "put back": _("Put back"),
         "references": _("What it is about was changed"),
