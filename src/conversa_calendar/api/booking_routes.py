@@ -17,7 +17,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.bookings import availability, caps, live, pages, presenting, selectors, services
+from conversa_calendar.bookings import availability, caps, live, pages, presenting, selectors, services, why
 from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
@@ -92,8 +92,8 @@ def explain_slots(
 ) -> Payload:
     page = _own(request, uuid)
     begin, end = _range(since, until)
-    rows = availability.explained(page, _duration(page, duration), begin, end)
-    return {"items": [{"start": presenting.instant(start), "reason": reason} for start, reason in rows]}
+    found = why.explained(page, _duration(page, duration), begin, end, request.caller.viewer)
+    return {"items": [why.shown(one) for one in found]}
 
 
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")

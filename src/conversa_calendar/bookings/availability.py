@@ -1,6 +1,5 @@
 """What a page offers: the hosts' busy time out of calendars and claims, brought to the pure rules."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -104,9 +103,9 @@ def slots(
     wanted, now = rules_of(page, duration), clock.now()
     if not able or duration not in page.durations:
         return {}
-    taken, busy = _taken(page, since, until, ignored), busy_of(page, able, wanted, since, until, ignored)
+    counted, busy = taken(page, since, until, ignored), busy_of(page, able, wanted, since, until, ignored)
     free = {
-        host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], taken, since, until, now))
+        host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], counted, since, until, now))
         for host in able
     }
     if page.host_mode == "all":
@@ -114,22 +113,6 @@ def slots(
         return dict.fromkeys(sorted(common), able)
     every = sorted(set().union(*free.values()))
     return {start: [host for host in able if start in free[host.member.pk]] for start in every}
-
-
-def explained(page: BookingPage, duration: int, since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-    """For hosts: each start that the hours allow and why it is or is not offered; the best answer of all hosts."""
-    able = hosts(page)
-    if not able:
-        return
-    wanted, now = rules_of(page, duration), clock.now()
-    taken, busy = _taken(page, since, until), busy_of(page, able, wanted, since, until)
-    reasons: dict[datetime, list[str]] = {}
-    for host in able:
-        for found in rules.verdicts(hours_of(page), wanted, busy[host.member.pk], taken, since, until, now):
-            reasons.setdefault(found.start, []).append(found.reason)
-    for start, answers in sorted(reasons.items()):
-        is_free = all(a == "free" for a in answers) if page.host_mode == "all" else "free" in answers
-        yield start, "free" if is_free else next(a for a in answers if a != "free")
 
 
 def busy_of(
@@ -212,7 +195,7 @@ def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: in
     return found
 
 
-def _taken(page: BookingPage, since: datetime, until: datetime, ignored: int | None = None) -> list[datetime]:
+def taken(page: BookingPage, since: datetime, until: datetime, ignored: int | None = None) -> list[datetime]:
     """Starts of the page's bookings a week around the range, for its limits. A booking that is about to move, that of the
     event `ignored`, leaves its place in them."""
     if not page.per_day and not page.per_week:

@@ -185,8 +185,11 @@ class Event(TenantModel):
 
     @property
     def uid(self) -> str:
-        """The iCalendar UID: the provider's, or our own."""
-        return self.ical_uid or f"{self.uuid}@conversa"
+        """The iCalendar UID: the provider's, or our own. An occurrence has that of its series."""
+        if self.ical_uid:
+            return self.ical_uid
+        whole = self.series if self.series is not None else self
+        return whole.ical_uid or f"{whole.uuid}@conversa"
 
 
 class Occurrence(TenantModel):

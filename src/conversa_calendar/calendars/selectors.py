@@ -138,8 +138,25 @@ def busy_spans(
 ) -> dict[int, list[tuple[datetime, datetime]]]:
     """What takes time in [since, until), by calendar id: everything busy but the `free_types`, the event `ignored` and
     what does not meet all `conditions` (SQL about the event `e`)."""
+    found: dict[int, list[tuple[datetime, datetime]]] = {}
+    rows = busy_rows(calendar_ids, since, until, free_types=free_types, ignored=ignored, conditions=conditions)
+    for calendar_id, _event_id, starts_at, ends_at in rows:
+        found.setdefault(calendar_id, []).append((starts_at, ends_at))
+    return found
+
+
+def busy_rows(
+    calendar_ids: list[int],
+    since: datetime,
+    until: datetime,
+    *,
+    free_types: Iterable[str] = FREE_TYPES,
+    ignored: int | None = None,
+    conditions: Iterable[str] = (),
+) -> list[tuple[int, int, datetime, datetime]]:
+    """The same with what it is: (calendar id, event id, start, end)."""
     query = f"""
-        SELECT o.calendar_id, o.starts_at, o.ends_at
+        SELECT o.calendar_id, o.event_id, o.starts_at, o.ends_at
         FROM calendars_occurrence o JOIN calendars_event e ON e.id = o.event_id AND e.account_id = o.account_id
         WHERE o.account_id = %(account)s AND o.calendar_id = ANY(%(calendars)s) AND o.is_busy AND e.deleted_at IS NULL
           AND NOT e.event_type = ANY(%(free)s) AND o.starts_at < %(until)s AND o.ends_at > %(since)s
@@ -147,12 +164,9 @@ def busy_spans(
     """
     values: dict[str, Any] = {"account": current_account(), "calendars": calendar_ids, "since": since, "until": until}
     values |= {"early": since - LONG_SPAN, "free": list(free_types), "ignored": ignored or 0}
-    found: dict[int, list[tuple[datetime, datetime]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(query, values)
-        for calendar_id, starts_at, ends_at in cursor.fetchall():
-            found.setdefault(calendar_id, []).append((starts_at, ends_at))
-    return found
+        return list(cursor.fetchall())
 
 
 def between(calendars: list[Calendar], since: datetime, until: datetime) -> list[tuple[Event, Row]]:

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.conf import settings
@@ -18,10 +18,12 @@ from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.bookings import availability, pages, presenting, selectors, services
+from conversa_calendar.bookings import why as explaining
 from conversa_calendar.bookings.models import LOCATIONS, Booking, BookingHost, BookingPage
+from conversa_calendar.bookings.why import Obstacle
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
-from conversa_calendar.dashboard.guards import MemberRequest, page
+from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.domain import times
 from conversa_calendar.kit import clock, reading
 
@@ -102,11 +104,16 @@ def why(request: MemberRequest, uuid: str) -> HttpResponse:
     except ValueError:
         day = clock.now().astimezone(zone).date()
     begin = times.instant(times.Timed(datetime(day.year, day.month, day.day), shown.time_zone))
-    rows = availability.explained(shown, shown.durations[0], begin, begin + timedelta(days=1))
-    found = [(f"{start.astimezone(zone):%H:%M}", reason) for start, reason in rows]
+    rows = explaining.explained(shown, shown.durations[0], begin, begin + timedelta(days=1), viewer(request))
+    found = [(f"{row.start.astimezone(zone):%H:%M}", row.reason, _named(row.obstacles, zone)) for row in rows]
     context = {"page": shown, "day": day, "rows": found, "hosts": availability.hosts(shown)}
     context["stale"] = availability.stale_hosts(shown)
     return render(request, "dashboard/booking_why.html", context)
+
+
+def _named(obstacles: tuple[Obstacle, ...], zone: tzinfo) -> list[tuple[Obstacle, str]]:
+    """Each with its time in the page's zone."""
+    return [(one, f"{one.starts_at.astimezone(zone):%H:%M}–{one.ends_at.astimezone(zone):%H:%M}") for one in obstacles]
 
 
 @require_http_methods(["GET", "POST"])
