@@ -37,6 +37,7 @@ import django  # noqa: E402
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.core import mail  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from gcal_emulator import schemas  # noqa: E402
@@ -63,8 +64,9 @@ def migrated() -> None:
 
 @pytest.fixture
 def db(migrated: None) -> Iterator[None]:
-    """Real transactions; every table is emptied before each test."""
+    """Real transactions; every table, and the postbox, is emptied before each test."""
     database.empty()
+    mail.outbox.clear()
     yield
 
 

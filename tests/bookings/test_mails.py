@@ -183,7 +183,6 @@ def test_a_mail_that_waits_says_what_became_true_meanwhile_at_google(google: Goo
 
 
 def test_the_mail_that_leaves_carries_the_same_entry(cast: Cast) -> None:
-    mail.outbox.clear()
     made = booked(cast, make_page(cast.alice), soon())
     found = check(cast, made)
     (sent,) = [message for message in mail.outbox if message.to == [VISITOR["email"]]]

@@ -305,7 +305,9 @@ def test_a_quiet_check_counts_its_units_in_the_statements_that_it_needs_anyway(s
     statements = [
         query["sql"] for query in seen if not query["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))
     ]
-    assert len(statements) <= 10, "\n".join(" ".join(text.split())[:140] for text in statements)
+    needed = [text for text in statements if "bookings_bookingpage" in text]
+    assert len(needed) == 1, "a polled mirror asks once whether visitors rely on it"
+    assert len(statements) - len(needed) <= 10, "\n".join(" ".join(text.split())[:140] for text in statements)
     assert len(scene.google.journal(mark)) == 1
     run = MirrorRun.objects.get()
     assert (run.units_now, run.grant_id) == (1, Grant.objects.get().pk)
