@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("calendars", "0007_who_reads_private")]
+    dependencies = [("calendars", "0008_mail_budget")]
     operations = [
         migrations.AddField(
             "outgoingmail", "topic", models.CharField(blank=True, db_default="", default="", max_length=20)
