@@ -19,7 +19,7 @@ from conversa_calendar.connections.models import Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import HttpTransport, Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
-from conversa_calendar.sync import busy, questions, running, seats, session, slowness, tasks, triggers
+from conversa_calendar.sync import asking, questions, running, seats, session, slowness, tasks, triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from tests.support.google import InProcess
 from tests.support.processes import until
@@ -280,15 +280,20 @@ def test_slow_is_what_one_call_in_twenty_or_a_single_time_out_says(
     assert slowness.is_slow(calls, has_timed_out=has_timed_out) is expected
 
 
+def _asked(scene: Scene, day: datetime) -> set[str]:
+    calendars = [scene.mirror.calendar_id]
+    answers = asking.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True)
+    return set(answers.values())
+
+
 def test_a_visitor_does_not_wait_for_a_google_that_is_known_to_be_slow(scene: Scene) -> None:
     day = datetime(2026, 12, 3, tzinfo=UTC)
     Grant.objects.update(slow_since=clock.now())
     mark = scene.google.mark()
-    calendars = [scene.mirror.calendar_id]
-    assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "unknown"
+    assert _asked(scene, day) == {"unknown"}
     assert scene.google.journal(mark) == []
     Grant.objects.update(slow_since=None)
-    assert busy.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None) == "free"
+    assert _asked(scene, day) == {"free"}
 
 
 def test_a_long_listing_that_finds_no_thread_goes_on_when_there_is_one(scene: Scene) -> None:
