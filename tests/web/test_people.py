@@ -314,7 +314,7 @@ def test_an_address_that_is_none_is_refused_in_words(cast: Cast, address: str) -
 def test_a_name_cannot_forge_lines_of_a_mail(cast: Cast) -> None:
     with tenant(cast.account.pk):
         Member.objects.filter(pk=cast.alice.member.pk).update(name="Alice\r\nBcc: x@y.example")
-    invite(cast.alice, name="Cleo\n\x00Bcc: x@y.example")
+    invite(cast.alice, name="Cleo\n\x0bBcc: x@y.example")
     assert str(member_of(cast.account)) == "Cleo Bcc: x@y.example"
     assert "\n" not in mails_to(cast.account)[0].subject
 

@@ -78,10 +78,10 @@ def test_what_is_not_json_is_a_problem(cast: Cast, body: bytes) -> None:
     ("body", "field"),
     [
         ('{"summary": "a\\u0000b"}', "summary"),
-        ('{"attendees": [{"email": "\\ud800@b.example"}]}', "attendees.0.email"),
+        ('{"attendees": [{"email": "\\ud800@b.example"}]}', "attendees[0].email"),
         ('{"summary": "%s"}' % ("x" * 100_000), "summary"),
-        ('{"reminders": {"overrides": [{"minutes": 99999999999999999999}]}}', "reminders.overrides.0.minutes"),
-        ('{"reminders": {"overrides": [{"minutes": 1e999}]}}', "reminders.overrides.0.minutes"),
+        ('{"reminders": {"overrides": [{"minutes": 99999999999999999999}]}}', "reminders.overrides[0].minutes"),
+        ('{"reminders": {"overrides": [{"minutes": 1e999}]}}', "reminders.overrides[0].minutes"),
     ],
 )
 def test_what_no_field_can_hold_is_refused_by_name(cast: Cast, body: str, field: str) -> None:

@@ -26,7 +26,7 @@ class Fault(StrEnum):
 
 
 class Unreadable(Exception):
-    """Something that no field can hold. `field` says where it stands, like `attendees.0.email`; empty for the whole."""
+    """Something that no field can hold. `field` says where it stands, like `attendees[0].email`; empty for the whole."""
 
     def __init__(self, fault: Fault, field: str = "") -> None:
         super().__init__(f"{field or 'the request'}: {fault}")
@@ -70,7 +70,7 @@ def _check(value: Any, field: str, depth: int) -> None:
             _check(item, f"{field}.{name[:60]}".lstrip("."), depth + 1)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _check(item, f"{field}.{number}".lstrip("."), depth + 1)
+            _check(item, f"{field}[{number}]", depth + 1)
     elif isinstance(value, int | float) and not -INTEGER_MAX <= value <= INTEGER_MAX:
         raise Unreadable(Fault.NUMBER, field)  # also the infinite
     elif isinstance(value, float) and math.isnan(value):
