@@ -32,7 +32,6 @@ OFFERED_DAYS = 10
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _TYPED = ("title", "description", "time_zone", "host_mode", "stale_policy", "language", "color")
 _TICKED = ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published")
-_QUESTION = re.compile(r"(?P<label>.*?)\s*(?P<star>\*)?\s*(?:\[(?P<kind>[^\]]*)\])?\s*$")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 
@@ -283,13 +282,16 @@ def _values(request: MemberRequest) -> dict[str, Any]:
 
 def _question(line: str) -> dict[str, Any]:
     """`Topic * [Billing, Support]`: a star makes it required; in brackets its options, or email or phone."""
-    found = _QUESTION.match(line.strip())
-    assert found is not None  # the pattern takes any line
-    label, star, kind = found.group("label").strip(), found.group("star"), (found.group("kind") or "").strip()
+    label, kind = line.strip(), ""
+    if label.endswith("]") and "[" in label:
+        label, _, kind = label[:-1].rpartition("[")
+    label, kind = label.rstrip(), kind.strip()
+    is_required = label.endswith("*")
+    label = label.removesuffix("*").rstrip()
     if kind in {"", "email", "phone"}:
-        return {"label": label, "required": bool(star), "kind": kind or "text"}
+        return {"label": label, "required": is_required, "kind": kind or "text"}
     options = [option.strip() for option in kind.split(",") if option.strip()]
-    return {"label": label, "required": bool(star), "kind": "choice", "options": options}
+    return {"label": label, "required": is_required, "kind": "choice", "options": options}
 
 
 def _question_text(row: dict[str, Any]) -> str:

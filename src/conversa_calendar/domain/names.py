@@ -11,11 +11,11 @@ LONGEST = 120
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
 """Invisible, but part of how some languages are written."""
-_MAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
-_LINK = re.compile(
+_MAIL = re.compile(r"(?<![^\s@<>])[^\s@<>]+@[^\s@<>]+")
+_LINK = re.compile(  # every repetition is bounded: whoever sends a megabyte waits for it no longer than for a line
     r"://|\bwww\.|\bhttps?:|\b(?:javascript|data|mailto|tel):\S"
-    r"|\b[\w-]+\.[a-z]{2,24}[/?#]"
-    r"|\b[\w-]{2,}\.(?:com|net|org|info|biz|io|co|me|ru|cn|xyz|top|link|site|online|shop|click|app|dev|ly|to|br)\b",
+    r"|\b[\w-]{1,63}\.[a-z]{2,24}[/?#]"
+    r"|\b[\w-]{2,63}\.(?:com|net|org|info|biz|io|co|me|ru|cn|xyz|top|link|site|online|shop|click|app|dev|ly|to|br)\b",
     re.IGNORECASE,
 )
 

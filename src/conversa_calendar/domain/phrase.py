@@ -12,6 +12,8 @@ import msgspec
 HOUR = timedelta(hours=1)
 YEARS_MAX = 50
 """Years farther away than this are numbers, not dates."""
+SENTENCE_MAX = 1000
+"""What is longer is no sentence; the patterns below are not made for it."""
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -93,7 +95,7 @@ _IN_DAYS = re.compile(r"\b(?:in|em|en)\s+(\d{1,3})\s+(days?|dias?|días?|weeks?|
 def read(text: str, now: datetime) -> Phrase:
     """The event that a sentence describes, seen from `now` (naive civil). Without a day the next such time is meant;
     without a time, a named day is taken whole, and nothing at all means the next full hour."""
-    rest, guests = _taken_all(text.strip(), _GUEST)
+    rest, guests = _taken_all(text.strip()[:SENTENCE_MAX], _GUEST)
     rest, whole = _taken(rest, _ALL_DAY)
     rest, length = _length(rest)
     rest, day = _day(rest, now.date())

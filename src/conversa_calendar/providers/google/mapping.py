@@ -31,7 +31,7 @@ from conversa_calendar.providers.protocol import RemoteEvent, Unreadable
 TAG = "conversa.event"
 REVISION = "conversa.rev"
 
-_CONFERENCE_BLOCK = re.compile(r"\n*-::~:~::~[^\n]*::-.*?-::~:~::~[^\n]*::-\n*", re.DOTALL)
+_RULE_BEGIN, _RULE_END = "-::~:~::~", "::-"
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _SUFFIX = re.compile(r"_(\d{8}(?:T\d{6}Z)?)$")
 
@@ -224,7 +224,25 @@ def _facts(item: wire.Event) -> Facts:
 
 
 def _without_conference_block(text: str) -> str:
-    return _CONFERENCE_BLOCK.sub("", text) if "-::~:~::~" in text else text
+    """Without what Google writes about the meeting, between two ruled lines. Strangers write this text: it is searched once
+    from start to end, whatever it holds."""
+    kept, at = "", 0
+    while (first := _rule(text, at)) and (last := _rule(text, first[1])):
+        kept += text[at : first[0]].rstrip("\n")
+        at = last[1] + len(text[last[1] :]) - len(text[last[1] :].lstrip("\n"))
+    return kept + text[at:]
+
+
+def _rule(text: str, at: int) -> tuple[int, int] | None:
+    """Where the next ruled line begins and ends."""
+    while (begin := text.find(_RULE_BEGIN, at)) >= 0:
+        line_end = text.find("\n", begin)
+        line_end = len(text) if line_end < 0 else line_end
+        end = text.find(_RULE_END, begin + len(_RULE_BEGIN), line_end)
+        if end >= 0:
+            return begin, end + len(_RULE_END)
+        at = line_end
+    return None
 
 
 def _write_when(content: Content) -> dict[str, Any]:
