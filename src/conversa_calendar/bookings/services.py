@@ -452,7 +452,7 @@ def _content(page: BookingPage, booking: Booking, chosen: list[Host]) -> Content
         for host in chosen[1:]
         if host.member.user.email.lower() != booking.email.lower()
     ]
-    lines = [names.quoted(row["label"], row["answer"]) for row in booking.answers]
+    lines = [names.quoted(row["label"], names.unmarked(row["answer"])) for row in booking.answers]
     kind, value = page.location.get("kind", ""), page.location.get("value", "")
     is_meet = kind == "meet" and chosen[0].calendar.is_mirrored
     return Content(

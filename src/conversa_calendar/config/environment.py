@@ -35,6 +35,7 @@ class Environment:
     google_page_size: int
     google_units_a_minute: int
     google_units_a_user_minute: int
+    metrics_token: str
     is_debug: bool
 
 
@@ -63,7 +64,8 @@ def read() -> Environment:
         google_page_size=_number("GOOGLE_PAGE_SIZE", 2500),
         google_units_a_minute=_number("GOOGLE_UNITS_A_MINUTE", 8000),
         google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 480),
-        is_debug=os.environ.get("DEBUG", "") == "1",
+        metrics_token=os.environ.get("METRICS_TOKEN", ""),
+        is_debug=_is_debug(public_url),
     )
 
 
@@ -129,6 +131,16 @@ def _kept_secret(data_dir: Path, name: str) -> str:
         with os.fdopen(handle, "w") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return path.read_text().strip()
+
+
+def _is_debug(public_url: str) -> bool:
+    """Pages that show settings and code are for the machine of who writes it."""
+    is_wanted = os.environ.get("DEBUG", "") == "1"
+    if is_wanted and public_url.startswith("https://"):
+        raise SettingsError(
+            "DEBUG=1 shows strangers the inside of this installation; unset it where PUBLIC_URL is https."
+        )
+    return is_wanted
 
 
 def _number(name: str, default: int) -> int:

@@ -48,6 +48,7 @@ DATABASES = {
 
 SECRET_KEY = ENV.secret_key
 DEBUG = ENV.is_debug
+METRICS_TOKEN = ENV.metrics_token
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 PUBLIC_URL = ENV.public_url
 LIVE_URL = ENV.live_url
@@ -81,6 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "conversa_calendar.dashboard.middleware.SecurityHeaders",
     "conversa_calendar.config.doors.Doors",
+    "conversa_calendar.dashboard.middleware.Methods",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

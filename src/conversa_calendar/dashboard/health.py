@@ -1,8 +1,10 @@
 """Is it alive, is it ready, and how is it doing."""
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from conversa_calendar.connections import readiness
@@ -32,7 +34,11 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: installation-wide counts without tenant data."""
+    """Prometheus text: installation-wide counts without tenant data. Behind a bearer token once one is set."""
+    if settings.METRICS_TOKEN and not constant_time_compare(
+        request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
+    ):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     now = clock.now()
     counts = MirrorRun.objects.aggregate(
         mirrors=Count("mirror_id"),

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone, translation
 
 from conversa_calendar.accounts import joining, selectors, sign_in
@@ -36,6 +36,20 @@ class SecurityHeaders:
         if not request.path.startswith(settings.STATIC_URL):
             response.setdefault("Cache-Control", "no-store")
         return response
+
+
+class Methods:
+    """Pages know GET and POST; views that are not ours would make something of other methods."""
+
+    KNOWN = ("GET", "HEAD", "POST", "OPTIONS")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.KNOWN and not request.path.startswith("/api/"):
+            return HttpResponseNotAllowed(self.KNOWN)
+        return self.get_response(request)
 
 
 class Membership:

@@ -53,6 +53,11 @@ def quoted(label: str, text: str) -> str:
     return f"{label}: " + text.replace("\n", "\n    ")
 
 
+def unmarked(text: str) -> str:
+    """For a place that reads HTML, as Google's descriptions do: it looks the same, and nothing in it is markup."""
+    return text.translate({ord("<"): "‹", ord(">"): "›"})
+
+
 def _visible(text: str) -> str:
     return "".join(
         character if character in _JOINERS or unicodedata.category(character) not in _HIDDEN else " "
