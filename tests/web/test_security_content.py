@@ -1,13 +1,17 @@
 """Checklist lines on hostile content: what strangers write is shown, mailed and handed on as text."""
 
+import io
+import logging
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from conversa_calendar.booking_pages import limits, views
+from conversa_calendar.config.logs import OneLine
 from conversa_calendar.domain import names
 from conversa_calendar.providers.google.client import GoogleCalendar
 from conversa_calendar.providers.google.transport import Request, Response
@@ -174,3 +178,21 @@ def test_e65_an_id_is_one_part_of_an_address_at_google() -> None:
         with pytest.raises(Exception):  # noqa: B017 - the answer is none; only the address matters
             client.move(strange, strange, "x")
         assert asked[-1].startswith(f"https://google.example/calendar/v3/calendars/{quote(strange, safe='')}/events/")
+
+
+def test_e66_a_title_cannot_forge_a_line_of_the_log() -> None:
+    forged = "Lunch\r\n2026-12-01 ERROR root all is lost\x1b[31m\u2028\u202e"
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    assert settings.LOGGING["formatters"]["line"]["()"] == f"{OneLine.__module__}.{OneLine.__name__}"
+    handler.setFormatter(OneLine(settings.LOGGING["formatters"]["line"]["fmt"]))
+    log = logging.Logger("forged")
+    log.addHandler(handler)
+    log.warning("not stored: %s", forged)
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        log.exception("broken")
+    lines = heard.getvalue().split("\n")
+    assert not any(line.startswith("2026-12-01 ERROR") or "\x1b" in line or "\u2028" in line for line in lines)
+    assert len([line for line in lines if line and not line.startswith("  ")]) == 2

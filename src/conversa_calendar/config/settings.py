@@ -179,7 +179,12 @@ PROCRASTINATE_ON_APP_READY = None
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "conversa_calendar.config.logs.OneLine",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+        }
+    },
     "filters": {"stamp": {"()": "conversa_calendar.kit.trace.Stamp"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["stamp"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
