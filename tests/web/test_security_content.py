@@ -13,6 +13,7 @@ from django.test import Client
 from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.config.logs import OneLine
 from conversa_calendar.domain import names
+from conversa_calendar.kit import trace
 from conversa_calendar.providers.google.client import GoogleCalendar
 from conversa_calendar.providers.google.transport import Request, Response
 from tests.bookings.test_bookings import VISITOR, make_page, soon, text
@@ -185,6 +186,7 @@ def test_e66_a_title_cannot_forge_a_line_of_the_log() -> None:
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     assert settings.LOGGING["formatters"]["line"]["()"] == f"{OneLine.__module__}.{OneLine.__name__}"
+    handler.addFilter(trace.Stamp())
     handler.setFormatter(OneLine(settings.LOGGING["formatters"]["line"]["fmt"]))
     log = logging.Logger("forged")
     log.addHandler(handler)

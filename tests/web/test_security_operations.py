@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.apps import apps
 from django.conf import settings
 from django.test import Client
 
@@ -24,7 +26,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.config import environment
 from conversa_calendar.connections.models import Connection
-from conversa_calendar.kit import clock
+from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google.transport import HttpTransport, Request
 from conversa_calendar.providers.protocol import OutcomeUnknown, Transient
 from tests.support.cast import Cast
@@ -38,7 +40,6 @@ FETCHES = {
     "sync/doctor.py": "our own address",
     "cli/processes.py": "our own children",
     "cli/company.py": "the demo's emulator",
-    "cli/google_setup.py": "Google and our own address",
 }
 """The only files that may open connections, and to whom."""
 _NETWORK = {"urllib3", "urllib.request", "http.client", "socket", "requests", "httpx", "aiohttp", "ftplib"}
@@ -83,7 +84,7 @@ def test_e64_only_named_files_open_connections_and_none_to_an_address_from_data(
     found = {
         str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if _NETWORK & set(_imports(path.read_text()))
     }
-    assert found <= set(FETCHES)
+    assert found == set(FETCHES)
 
 
 def _imports(text: str) -> Iterator[str]:
@@ -163,3 +164,12 @@ def _impostor(folder: Path, heard: list[bytes]) -> int:
     threading.Thread(target=serve, daemon=True).start()
     port: Any = listener.getsockname()[1]
     return int(port)
+
+
+def test_e16_identifiers_are_drawn_at_random_and_secrets_are_longer() -> None:
+    for model in apps.get_models():
+        for field in (f for f in model._meta.fields if f.name == "uuid"):
+            assert field.default in {ids.new_uuid, uuid4}, model
+    drawn = {ids.new_uuid() for _number in range(100)}
+    assert len(drawn) == 100 and {found.version for found in drawn} == {4}
+    assert len(ids.new_secret()) >= 43
