@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
+from conversa_calendar.accounts import joining, permissions
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.connections import gateway, tokens
@@ -100,6 +101,22 @@ def test_state_older_than_ten_minutes_is_refused(cast: Cast, google: Google) -> 
         assert _refused(browser.get(back)) == "bad_state"
     finally:
         clock.use()
+
+
+def test_another_account_opened_during_the_consent_gets_nothing(cast: Cast, google: Google) -> None:
+    with tenant(cast.other.pk):
+        joining.add_member_as_operator(email="alice@acme.example", name="Alice", built_in=permissions.ADMINISTRATOR)
+    google.world.add_account(ANA)
+    google.control("consent", {"email": ANA})
+    browser = cast.alice.browser()
+    browser.post("/switch-account", {"account": cast.account.pk})
+    back = _to_google(google, browser)
+    browser.post("/switch-account", {"account": cast.other.pk})
+    assert browser.get(back).status_code == 302
+    with tenant(cast.account.pk):
+        assert Connection.objects.get().owner_id == cast.alice.member.pk
+    with tenant(cast.other.pk):
+        assert not Connection.objects.exists()
 
 
 def test_agent_without_permission_is_told_whom_to_ask(cast: Cast, google: Google) -> None:
