@@ -198,3 +198,10 @@ def test_e66_a_title_cannot_forge_a_line_of_the_log() -> None:
     lines = heard.getvalue().split("\n")
     assert not any(line.startswith("2026-12-01 ERROR") or "\x1b" in line or "\u2028" in line for line in lines)
     assert len([line for line in lines if line and not line.startswith("  ")]) == 2
+
+
+def test_e25_what_an_address_says_about_an_error_is_not_repeated(cast: Cast) -> None:
+    page = cast.alice.browser().get(
+        "/connections/google/callback", {"state": "x", "error": "CANARY<b>", "error_description": "CANARY<b>"}
+    )
+    assert page.status_code == 409 and b"CANARY" not in page.content
