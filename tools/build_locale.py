@@ -10,7 +10,16 @@ from babel.messages.catalog import Catalog
 from django.utils.translation.template import templatize
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "conversa_calendar"
-KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+}
+Text = str | tuple[str, str]
+"""A text, or its singular and plural."""
 
 
 def main() -> int:
@@ -22,14 +31,16 @@ def main() -> int:
     return 0
 
 
-def texts() -> Iterator[str]:
-    """Every text of code and pages that asks for a translation."""
+def texts() -> Iterator[Text]:
+    """Every text of code and pages that asks for a translation; of a text that counts, singular and plural."""
     sources = [path.read_text() for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts]
     sources += [templatize(path.read_text()) for path in PACKAGE.rglob("*.html")]
     for source in sources:
-        for _line, _function, found, _comments in extract.extract_python(BytesIO(source.encode()), KEYWORDS, (), {}):
-            name = found[-1] if isinstance(found, tuple) else found
-            if name:
+        for _line, function, found, _comments in extract.extract_python(BytesIO(source.encode()), KEYWORDS, (), {}):
+            if function.startswith("ngettext"):
+                one, many, *_rest = found
+                yield one, many
+            elif name := found[-1] if isinstance(found, tuple) else found:
                 yield name
 
 
@@ -38,10 +49,10 @@ def _update(path: Path) -> None:
     with path.open("rb") as source:
         known = pofile.read_po(source)
     fresh = Catalog(locale=known.locale, project="ConversaLabs Calendar", fuzzy=False)
-    for name in sorted(set(texts())):
+    for name in sorted(set(texts()), key=str):
         message = known.get(name)
-        fresh.add(name, message.string if message else "", flags=["python-format"] if "%(" in name else [])
-        if message is None or not message.string:
+        fresh.add(name, message.string if message else "", flags=["python-format"] if "%(" in str(name) else [])
+        if message is None or "" in (message.string, *message.string):
             print(f"{path.parent.parent.name}: {name}")
     written = BytesIO()
     pofile.write_po(written, fresh, width=0, sort_output=True)

@@ -13,6 +13,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import views
 from conversa_calendar.calendars.models import OutgoingMail
+from conversa_calendar.dashboard.help_views import TOPICS
 from tests.bookings.test_bookings import VISITOR, make_page, soon, text
 from tests.support.cast import Cast
 from tools.build_locale import texts
@@ -25,14 +26,17 @@ CATALOGUES = {"pt-br": "pt_BR", "es": "es"}
 def test_a_catalogue_has_every_text_and_no_other(code: str) -> None:
     path = PACKAGE / "locale" / CATALOGUES[code] / "LC_MESSAGES" / "django.po"
     with path.open("rb") as source:
-        known = {str(m.id): str(m.string) for m in pofile.read_po(source) if m.id}
+        known = {m.id: m.string for m in pofile.read_po(source) if m.id}
     asked = set(texts())
     assert asked - known.keys() == set(), "to be translated"
     assert known.keys() - asked == set(), "no longer used"
     holes = re.compile(r"%\(\w+\)s|%s|</?\w+>")
-    for original, translated in known.items():
-        assert translated.strip(), original
-        assert sorted(holes.findall(original)) == sorted(holes.findall(translated)), original
+    for one, its in known.items():
+        originals, translations = ((one,), (its,)) if isinstance(one, str) else (one, its)
+        assert len(translations) == len(originals), one
+        for original, translated in zip(originals, translations, strict=True):
+            assert translated.strip(), original
+            assert sorted(holes.findall(original)) == sorted(holes.findall(translated)), original
 
 
 def test_a_member_chooses_a_language_and_pages_follow(cast: Cast) -> None:
@@ -74,3 +78,13 @@ def test_the_api_speaks_english_whoever_asks(cast: Cast) -> None:
     answer = cast.alice.call("POST", "booking-pages", {"title": ""})
     assert answer.json()["detail"] == "A page needs a title."
     assert dict(settings.LANGUAGES).keys() == {"en", *CATALOGUES}
+
+
+@pytest.mark.parametrize("code", CATALOGUES)
+def test_every_topic_of_the_guide_speaks_the_readers_language(cast: Cast, code: str) -> None:
+    with tenant(cast.account.pk):
+        Member.objects.filter(pk=cast.bob.member.pk).update(language=code)
+    browser = cast.bob.browser()
+    for topic in TOPICS:
+        page = browser.get(f"/help/{topic}").content.decode()
+        assert f'max-w-prose" lang="{code}"' in page, topic

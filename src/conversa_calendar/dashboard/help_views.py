@@ -36,10 +36,10 @@ def topic(request: MemberRequest, name: str) -> HttpResponse:
         "troubleshooting": _("Troubleshooting"),
         "disconnect": _("Disconnect"),
     }
+    language = _spoken(name, get_language() or "")
     context = {"topics": [(key, titles[key]) for key in TOPICS], "topic": name, "title": titles[name]}
-    return render(
-        request, "dashboard/help.html", context | {"text": mark_safe(_rendered(name, get_language() or ""))}
-    )  # our own pages
+    text = mark_safe(_rendered(name, language))  # our own pages
+    return render(request, "dashboard/help.html", context | {"text": text, "spoken": language})
 
 
 @require_GET
@@ -52,10 +52,15 @@ def picture(request: MemberRequest, name: str) -> HttpResponse:
     return HttpResponse(path.read_bytes(), content_type="image/png")
 
 
+def _spoken(name: str, language: str) -> str:
+    """The language in which a topic can be read: the wanted one where the guide has it, else English."""
+    is_known = language in dict(settings.LANGUAGES) and (GUIDE / language / f"{name}.md").exists()
+    return language if is_known else "en"
+
+
 @lru_cache
 def _rendered(name: str, language: str) -> str:
-    """A topic in a language that the guide has, else in English."""
-    own = GUIDE / language / f"{name}.md"
-    text = (own if language in dict(settings.LANGUAGES) and own.exists() else GUIDE / f"{name}.md").read_text("utf-8")
+    folder = GUIDE if language == "en" else GUIDE / language
+    text = (folder / f"{name}.md").read_text("utf-8")
     html = MarkdownIt("commonmark").enable("table").render(text).replace('src="../pictures/', 'src="pictures/')
     return re.sub(r'href="(\w+)\.md"', r'href="\1"', html)
