@@ -25,6 +25,7 @@ from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from tests.support.google import Google, InProcess, at
 from tests.sync.conftest import ANA, Scene
 
+DAY = {"start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
 MOVES = int(os.environ.get("MOVES", "40"))
 ROUNDS_MAX = 40
 
@@ -225,6 +226,25 @@ def test_what_is_written_where_an_event_has_just_arrived_stays_with_it(scene: Sc
     assert (item["id"], item["summary"], item["location"]) == (made["id"], "Written there", "Attic")
     assert scene.ana.get(remote_id, target.remote_id)["summary"] == "Written there"
     assert scene.alice.get("trash")["items"] == []
+
+
+def test_an_event_whose_creation_was_never_answered_is_googles_event_where_it_was_moved_to(scene: Scene) -> None:
+    """It knew neither its id nor its UID there: the same meeting stood twice and mails named another one."""
+    target = scene.another_calendar()
+    match = {"method": "POST", "path": "*/events"}
+    scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
+    made = scene.alice.post("events", {"calendar": scene.calendar, "summary": "Walk", **DAY})
+    scene.google.settle_once()
+    [item] = scene.ana.list()
+    scene.ana.call("POST", f"calendars/primary/events/{item['id']}/move?destination={target.remote_id}")
+    MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+    running.run(target.pk)
+    MirrorRun.objects.update(next_check_at=None, next_attempt_at=None)
+    running.run(scene.mirror.pk)
+    scene.google.check()
+    [shown] = scene.alice.get("events?from=2026-11-01T00:00:00Z&to=2027-03-01T00:00:00Z")["items"]
+    assert (shown["id"], shown["ical_uid"]) == (made["id"], item["iCalUID"])
+    assert shown["sync"]["google_event_id"] == item["id"]
 
 
 def test_an_arrival_has_its_former_calendar_read_at_once(scene: Scene) -> None:

@@ -160,6 +160,7 @@ def _go_on_as(session: Session, event: Event, link: Link, twin: Event) -> None:
         twin.event_type,
         twin.kind,
     )
+    event.remote_id, event.ical_uid = twin.remote_id or event.remote_id, twin.ical_uid or event.ical_uid
     event.__dict__.pop("facts", None)
     History.objects.filter(event=twin).update(event=event)
     event.references += [reference for reference in twin.references if reference not in event.references]
