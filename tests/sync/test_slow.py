@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.tenancy import tenant
@@ -20,6 +21,7 @@ from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import HttpTransport, Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
 from conversa_calendar.sync import asking, questions, running, seats, session, slowness, tasks, triggers
+from conversa_calendar.sync.lock_classes import LockClass
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from tests.support.google import InProcess
 from tests.support.processes import until
@@ -173,6 +175,27 @@ def test_of_those_passed_over_a_persons_edit_is_woken_first(scene: Scene) -> Non
         for since_s in sitting:
             assert since_s is not None
             seats.RUNS.stand_up(party.claims, since_s)
+
+
+def test_a_seat_is_free_again_when_the_database_could_not_give_a_turn(scene: Scene) -> None:
+    """A restart of the database at that moment would have locked the Google user out of this worker for good."""
+    Grant.objects.update(slow_since=clock.now())
+    MirrorRun.objects.update(grant_id=Grant.objects.get(sub=scene.connection.sub).pk)
+
+    def refuse(execute: Any, query: str, *rest: Any) -> Any:
+        if "pg_try_advisory_lock" in query:
+            raise OperationalError("the database went away")
+        return execute(query, *rest)
+
+    for _time in range(2 * seats.RUNS.threads):
+        with (
+            connection.execute_wrapper(refuse),
+            pytest.raises(OperationalError),
+            seats.seat(seats.RUNS, scene.mirror.pk),
+        ):
+            pass
+    with seats.seat(seats.RUNS, scene.mirror.pk) as party:
+        assert party is not None and party.is_slow
 
 
 class Tired:
@@ -392,5 +415,7 @@ def _nobody_keeps_a_turn(db: None) -> Iterator[None]:
     """No advisory lock outlives its job."""
     yield
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", [seats.TURN])
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", [LockClass.TURN.value]
+        )
         assert cursor.fetchone() == (0,)

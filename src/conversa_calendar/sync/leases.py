@@ -17,19 +17,16 @@ from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import budget
 from conversa_calendar.sync.budget import Rank
+from conversa_calendar.sync.lock_classes import LockClass
 
 LEASE_S = 90.0
 UNANSWERED_S = 9.0
 """A call without an answer that took longer has not merely broken off."""
-PRESENCE = 51_277
-"""The class of the advisory locks by which workers show that they live."""
 PRESENCE_CHECK_S = 5.0
-ARRIVALS = 51_278
-"""The class of the advisory locks that keep arrivals and removals of an account apart."""
 WAITED_FOR_S = 120.0
 """So long a removal waits for calendars to be read."""
 _FREE = f"""(leased_until IS NULL OR leased_until < now() OR (lease_owner IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = {PRESENCE} AND objid = lease_owner AND granted)))"""
+    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = {LockClass.PRESENCE:d} AND objid = lease_owner AND granted)))"""
 """A lease is free when it ended, or when the worker that took it is gone: its session lock went with it."""
 _owner: int | None = None
 MARGIN_S = 5.0
@@ -256,14 +253,14 @@ def let_arrive(account_id: int) -> None:
     """Until the transaction ends, no removal of the account is carried out that has not seen what it stores. Waits for one
     that is under way."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [ARRIVALS, account_id % 2**31])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LockClass.ARRIVALS.value, account_id % 2**31])
 
 
 def keep_arrivals_out(account_id: int) -> bool:
     """Whether nothing arrives in any mirror of the account until the transaction ends. It never waits, as it may hold what
     an arrival waits for."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [ARRIVALS, account_id % 2**31])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockClass.ARRIVALS.value, account_id % 2**31])
         [(is_alone,)] = cursor.fetchall()
     return bool(is_alone)
 
@@ -347,7 +344,7 @@ class Presence(threading.Thread):
         while True:
             try:
                 with self.connect() as session:
-                    session.execute("SELECT pg_advisory_lock(%s, %s)", [PRESENCE, self.owner])
+                    session.execute("SELECT pg_advisory_lock(%s, %s)", [LockClass.PRESENCE.value, self.owner])
                     self.held.set()
                     while True:
                         time.sleep(PRESENCE_CHECK_S)

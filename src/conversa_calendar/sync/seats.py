@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from conversa_calendar.kit import clock
+from conversa_calendar.sync.lock_classes import LockClass
 
-TURN = 51_278
-"""The class of the advisory locks by which one run at a time asks a slow Google; one ends with its session."""
 LONG_S = 3.0
 """A job that sits longer than this takes long."""
 WAKES = 3
@@ -177,10 +176,15 @@ def _party(mirror_id: int) -> tuple[Party, bool]:
 
 def _sit(lane: Lane, party: Party) -> float | None:
     since_s = lane.sit(party.claims)
-    if since_s is None or not party.is_slow or _ask("pg_try_advisory_lock", party):
+    if since_s is None or not party.is_slow:
         return since_s
-    lane.stand_up(party.claims, since_s)
-    return None
+    is_given = False
+    try:
+        is_given = _ask("pg_try_advisory_lock", party)
+    finally:
+        if not is_given:  # also when the database could not be asked: the seat must not stay taken
+            lane.stand_up(party.claims, since_s)
+    return since_s if is_given else None
 
 
 def _stand_up(lane: Lane, party: Party, since_s: float) -> None:
@@ -193,7 +197,7 @@ def _stand_up(lane: Lane, party: Party, since_s: float) -> None:
 
 def _ask(function: str, party: Party) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [TURN, party.grant_id])
+        cursor.execute(f"SELECT {function}(%s, %s)", [LockClass.TURN.value, (party.grant_id or 0) % 2**31])
         row = cursor.fetchone()
     return bool(row and row[0])
 

@@ -197,7 +197,11 @@ def _rows() -> QuerySet[Any]:
         has_leftovers=Exists(links.filter(wants_delete=True)),
         has_deletions=Exists(deleted),
         has_held=Exists(links.filter(is_held=True)),
-        is_awaited=Exists(Link.objects.filter(account=OuterRef("account"), asked_at__isnull=False, tombstoned_at=None)),
+        is_awaited=Exists(
+            Link.objects.filter(
+                account=OuterRef("account"), asked_at__isnull=False, tombstoned_at=None, remote_deleted_at__isnull=False
+            )
+        ),
         has_channel=Exists(living),
         has_parked=Exists(links.filter(event=None, parked=NO_MASTER)),
     )
