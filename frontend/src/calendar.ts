@@ -13,7 +13,7 @@ import './calendar.css'
 import { isOpen, open } from './dialog'
 import { MiniMonth } from './mini'
 import { show } from './notice'
-import { post } from './request'
+import { isLetIn, post } from './request'
 
 const root = document.getElementById('grid') as HTMLElement
 const scopes = document.getElementById('scopes') as HTMLDialogElement
@@ -73,7 +73,7 @@ const calendar = new Calendar(root, {
       if (value) query.set(name, value)
     }
     fetch(`/calendar/feed?${query}`)
-      .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status)))))
+      .then((answer) => (isLetIn(answer) && answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status)))))
       .then((tiles: EventInput[]) => done(tiles))
       .catch((error: Error) => failed(error))
   },

@@ -1,3 +1,5 @@
+import { isLetIn } from './request'
+
 const RENEW_FIRST_MS = 1_000
 const RENEW_MOST_MS = 60_000
 
@@ -21,7 +23,7 @@ export function listen(url: string, changed: () => void): void {
   const renew = async (): Promise<void> => {
     try {
       const answer = await fetch('/settings/live', { headers: { 'X-Requested-With': 'fetch' } })
-      const found = answer.ok && !answer.redirected ? ((await answer.json()) as { url: string }).url : ''
+      const found = isLetIn(answer) && answer.ok ? ((await answer.json()) as { url: string }).url : ''
       if (found) {
         open(found)
         return

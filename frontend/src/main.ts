@@ -2,7 +2,7 @@ import 'htmx.org'
 import './main.css'
 import { listen } from './live'
 import { show } from './notice'
-import { post } from './request'
+import { isLetIn, post } from './request'
 
 /** Pages with parts that follow the server: `data-live` carries the stream's address, parts reload on `live`. */
 const url = document.body.dataset.live
@@ -11,7 +11,7 @@ listen(url ?? '', () => document.body.dispatchEvent(new CustomEvent('live')))
 /** Reminders that are due are shown once, on whichever page is open. */
 async function ring(): Promise<void> {
   const answer = await post('/calendar/rings')
-  if (!answer.ok) return
+  if (!isLetIn(answer) || !answer.ok) return
   const { rings } = (await answer.json()) as { rings: string[] }
   for (const text of rings) {
     show(text, undefined, 60_000)

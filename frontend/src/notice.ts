@@ -10,7 +10,7 @@ export function show(message: string, undo?: string, lasts = undo ? 12_000 : 5_0
   notice.append(message)
   if (undo) {
     const button = document.createElement('button')
-    button.className = 'btn btn-sm btn-ghost underline'
+    button.className = 'btn btn-sm btn-ghost text-inherit underline'
     button.textContent = place.dataset.undo ?? 'Undo'
     button.addEventListener('click', async () => {
       const answer = await post(undo, body)

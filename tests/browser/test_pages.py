@@ -199,8 +199,44 @@ def test_an_event_is_typed_repeated_and_moved_with_undo(place: Place, chromium: 
     page.locator("#scopes select").select_option("none")
     page.get_by_role("button", name="This event").click()
     expect(tile).to_contain_text("11:00")
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert not _troubles(page, "notice")
     page.get_by_role("button", name="Undo").click()
     expect(tile).to_contain_text("10:00")
+    page.context.close()
+
+
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]._replace(who="a@acme.example")], ids=["wide", "narrow"])
+def test_the_menu_of_a_cards_only_calendar_is_seen_whole(place: Place, chromium: Browser, look: Look) -> None:
+    page = _signed_in(chromium, place, look)
+    page.goto(f"{place.installation.origin}/connections")
+    menu = page.locator("main table details.dropdown").last
+    menu.locator("summary").click()
+    for choice in menu.locator(".dropdown-content button, .dropdown-content a").all():
+        choice.scroll_into_view_if_needed()
+        is_on_top = "e => { const b = e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)) }"
+        assert choice.evaluate(is_on_top), choice.text_content()
+    page.context.close()
+
+
+def test_lists_of_several_choices_show_one_below_the_other(place: Place, chromium: Browser) -> None:
+    page = _signed_in(chromium, place, LOOKS[0])
+    page.goto(f"{place.installation.origin}/settings")
+    for choices in page.locator("select[multiple]").all():
+        assert choices.evaluate("e => getComputedStyle(e).display") == "block"
+    page.context.close()
+
+
+def test_an_open_calendar_of_a_suspended_member_shows_nothing_any_more(place: Place, chromium: Browser) -> None:
+    page = _signed_in(chromium, place, LOOKS[3])
+    page.goto(f"{place.installation.origin}/calendar?date=2026-12-01")
+    expect(page.locator(".tile").first).to_be_visible()
+    members = place.installation.api("GET", "members", place.token)["items"]
+    [agent] = [found["id"] for found in members if found["email"] == "b@acme.example"]
+    place.installation.api("PATCH", f"members/{agent}", place.token, {"suspended": True})
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('live'))")
+    expect(page.locator("#calendar, .tile")).to_have_count(0)
+    place.installation.api("PATCH", f"members/{agent}", place.token, {"suspended": False})
     page.context.close()
 
 

@@ -51,6 +51,10 @@ def test_a_leavers_calendars_stop_at_once_and_nothing_asks_google_in_their_name(
     suspend(theirs)
     mirror, mark = shown(theirs), theirs.google.mark()
     assert mirror["state"] == "paused" and "Bob Reis was suspended" in mirror["error"]["message"]
+    page = theirs.alice.browser().get("/doctor").content.decode()
+    assert page.count("Bob Reis was suspended") >= 2 and "is not available at Google" not in page
+    page = theirs.alice.browser().post(f"/connections/{theirs.connection.uuid}/calendars", {"do": "start"})
+    assert page.status_code == 422 and "Tick at least one calendar." in page.content.decode()
     theirs.alice.post("events", {"calendar": theirs.calendar, "summary": "Meanwhile", **_tomorrow()})
     theirs.google.settle(with_channels=True)
     theirs.google.check()

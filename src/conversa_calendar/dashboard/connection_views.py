@@ -127,6 +127,9 @@ def choose(request: MemberRequest, uuid: str) -> HttpResponse:
     context: dict[str, Any] = {"connection": connection, "rows": rows, "chosen": chosen}
     if request.method == "GET":
         return render(request, "dashboard/choose.html", context)
+    if not chosen:
+        context["error"] = _("Tick at least one calendar.")
+        return render(request, "dashboard/choose.html", context, status=422)
     try:
         if request.POST.get("do") != "start":
             choices = [{"google_id": google_id, "mode": mode} for google_id, mode in chosen.items()]

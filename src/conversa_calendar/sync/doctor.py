@@ -15,7 +15,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import readiness
 from conversa_calendar.connections.models import Breaker, Connection
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import halting, presenting
+from conversa_calendar.sync import halting, presenting, selection
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.session import PROJECT
 
@@ -89,6 +89,8 @@ def connected(shown: Connection) -> Finding:
     if shown.state == "active":
         if not shown.is_openable:
             return Finding(shown.email, False, presenting.key_missing())
+        if shown.is_resting:
+            return Finding(shown.email, False, selection.owner_left(shown))
         return Finding(shown.email, True, _("connected"))
     if shown.state == "disconnecting":
         return Finding(shown.email, False, _("is being disconnected"), is_hint=True)
@@ -101,6 +103,8 @@ def mirrored(shown: Mirror) -> Finding:
     name, target = shown.calendar.name, str(shown.uuid)
     if shown.connection is not None and shown.connection.state != "active":
         return Finding(name, False, _("waits until its Google account is connected again"), is_hint=True)
+    if shown.connection is not None and shown.connection.is_resting:
+        return Finding(name, False, selection.owner_left(shown.connection), is_hint=True)
     if shown.is_paused:
         return Finding(name, False, _("was paused by a person"), action="resume", target=target)
     if shown.state == "held":
