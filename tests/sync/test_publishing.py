@@ -149,6 +149,24 @@ def test_the_api_does_it_too_once_google_allows_it(scene: Scene, native: str) ->
     assert _there(scene, _mirror(scene, native)) == EVERYTHING
 
 
+def test_what_was_private_to_a_colleague_before_is_not_read_in_history_by_whose_google_it_goes_into(
+    scene: Scene, native: str
+) -> None:
+    bob = scene.cast.bob
+    items = [{"kind": "agent", "id": str(bob.member.uuid), "level": "edit"}]
+    scene.alice.put(f"calendars/{native}/assignments", {"items": items})
+    start = {"date_time": "2026-12-01T09:00:00-03:00", "time_zone": "America/Sao_Paulo"}
+    event = bob.post("events", {"calendar": native, "summary": "x", "start": start, "visibility": "private"})["id"]
+    bob.patch(f"events/{event}", {"summary": "CANARY"})
+    bob.patch(f"events/{event}", {"summary": "Out", "visibility": "default"})
+    _press(scene, scene.alice.browser(), native)
+    assert scene.alice.get(f"events/{event}")["summary"] == "Out"
+    for path in (f"/events/{event}/history", "/activity"):
+        assert "CANARY" not in scene.alice.browser().get(path).content.decode()
+    assert "CANARY" not in str(scene.alice.get(f"events/{event}/history"))
+    assert "CANARY" in str(bob.get(f"events/{event}/history"))
+
+
 def test_agents_and_other_accounts_cannot(scene: Scene, native: str) -> None:
     for actor in (scene.cast.bob, scene.cast.charlie):
         assert actor.browser().get(reverse("publish", args=[native])).status_code in {403, 404}

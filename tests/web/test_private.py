@@ -162,6 +162,60 @@ def test_history_kept_before_tells_no_more_than_that_kept_now(cast: Cast, shared
     assert found == {opened: [True, True, False], private: [True], plain: [False]}
 
 
+@pytest.fixture
+def opened(scene: Scene) -> tuple[str, str]:
+    """A calendar of Alice's that lives only here, and an event in it that was private to Bob before everybody read it."""
+    place = str(scene.alice.post("calendars", {"name": "Shared", "time_zone": ZONE})["id"])
+    _assign(scene.alice, place, scene.cast.bob, "edit")
+    event = _make(scene.cast.bob, place, "CANARY clinic", visibility="private")
+    scene.cast.bob.patch(f"events/{event}", {"summary": "CANARY doctor"})
+    scene.cast.bob.patch(f"events/{event}", {"summary": "Out", "visibility": "default"})
+    return place, event
+
+
+def _is_told(actor: Actor, event: str) -> bool:
+    """Whether an event's history, or the page of what happened, tells what was private."""
+    page = actor.browser().get("/activity").content.decode()
+    return "CANARY" in str(actor.get(f"events/{event}/history")) or "CANARY" in page
+
+
+def test_moving_an_event_into_ones_own_google_calendar_reveals_nothing_of_its_past(
+    scene: Scene, opened: tuple[str, str]
+) -> None:
+    _place, event = opened
+    scene.alice.patch(f"events/{event}", {"calendar": scene.calendar})
+    scene.google.settle()
+    assert scene.alice.get(f"events/{event}")["summary"] == "Out" and not _is_told(scene.alice, event)
+    _assign(scene.alice, scene.calendar, scene.cast.bob, "edit")
+    assert _is_told(scene.cast.bob, event)
+
+
+def test_history_kept_before_is_read_by_whoever_read_it_then_and_by_nobody_where_that_is_not_known(
+    scene: Scene, opened: tuple[str, str]
+) -> None:
+    (place, here), bob = opened, scene.cast.bob
+    moved = _make(bob, place, "CANARY", visibility="private")
+    bob.patch(f"events/{moved}", {"summary": "Out", "visibility": "default"})
+    scene.alice.patch(f"events/{moved}", {"calendar": scene.calendar})
+    _assign(scene.alice, scene.calendar, bob, "edit")
+    own = _make(scene.alice, scene.calendar, "Walk", visibility="private")
+    scene.alice.patch(f"events/{own}", {"summary": "CANARY"})
+    with tenant(scene.alice.account_id):
+        Event.objects.update(private_for=None)
+        History.objects.update(private_for=None)
+    assert not any(_is_told(actor, event) for actor in (bob, scene.alice) for event in (here, moved))
+    step = import_module("conversa_calendar.calendars.migrations.0010_who_reads_past_privacy")
+    with databases["owner"].cursor() as cursor:
+        cursor.execute(step.CARRY_OVER)
+    told = {
+        name: "CANARY" in str([actor.get(f"events/{event}/history") for actor in (bob, scene.alice)])
+        for name, event in (("here", here), ("moved", moved), ("own", own))
+    }
+    assert told == {"here": True, "moved": False, "own": True}
+    assert "CANARY" not in str(scene.alice.get(f"events/{here}/history"))
+    assert "CANARY" not in str(bob.get(f"events/{own}/history"))
+
+
 def test_an_event_made_private_later_is_hidden_in_the_trash_and_in_reminders(cast: Cast, shared: str) -> None:
     start = clock.now().astimezone(UTC) + timedelta(minutes=5)
     times = {"start": {"date_time": start.isoformat(timespec="seconds"), "time_zone": "UTC"}}

@@ -56,8 +56,9 @@ def is_masked(event: Event, calendar: Calendar, viewer: Viewer, level: str) -> b
 
 
 def is_entry_masked(entry: History, event: Event, calendar: Calendar, viewer: Viewer, level: str) -> bool:
-    """Whether an entry of an event's history is not for this viewer: it tells of an event that is private, or was then."""
-    return hides(event.is_private or entry.was_private, private_owner_id(event, calendar), viewer, level)
+    """Whether an entry of an event's history is not for this viewer: it tells of an event that is private to somebody else,
+    or was then."""
+    return is_masked(event, calendar, viewer, level) or hides(entry.was_private, entry.private_for_id, viewer, level)
 
 
 def hides(is_private: bool, owner_id: int | None, viewer: Viewer, level: str) -> bool:

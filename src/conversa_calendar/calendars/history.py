@@ -8,6 +8,7 @@ from django.db import connection
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import current_account
+from conversa_calendar.calendars import access
 from conversa_calendar.calendars.models import PRIVATE, Calendar, Change, Event, History
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.kit import reading
@@ -34,6 +35,7 @@ def record(
         }
     if cause == "edited" and not changes and not lost and not note:
         return None
+    was_private = _is_private(event, before, after, lost)
     entry = History(
         event=event,
         side=side,
@@ -43,7 +45,8 @@ def record(
         actor=actor,
         note=note,
         revision=event.revision,
-        was_private=_is_private(event, before, after, lost),
+        was_private=was_private,
+        private_for_id=access.private_owner_id(event, event.calendar) if was_private else None,
     )
     entry.save()
     return entry

@@ -235,6 +235,8 @@ class History(TenantModel):
     revision = models.BigIntegerField(default=0)
     was_private = models.BooleanField(default=False, db_default=False)
     """Whether the event was private before or after: then the entry stays so, whatever becomes of the event."""
+    private_for = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    """Who alone reads an entry that was private: who read the event then, wherever it is now; nobody when not known."""
 
     class Meta:
         indexes = [
