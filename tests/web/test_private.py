@@ -120,6 +120,52 @@ def test_a_series_that_becomes_private_keeps_days_that_others_changed_with_its_a
     assert page.status_code == 403
 
 
+# What somebody makes private is theirs, whoever wrote it first
+
+
+def test_an_event_that_a_colleague_planted_and_one_makes_private_is_not_read_by_them(cast: Cast) -> None:
+    event = _make(cast.alice, _own(cast.bob), "1:1")
+    cast.bob.patch(f"events/{event}", {"visibility": "private", "summary": "CANARY"})
+    cast.bob.patch(f"events/{event}", {"location": "CANARY clinic"})
+    assert cast.bob.get(f"events/{event}")["summary"] == "CANARY"
+    assert cast.alice.get(f"events/{event}")["summary"] == "Busy"
+    assert "CANARY" not in str(cast.alice.get(f"events/{event}/history"))
+    assert _code(cast.alice.call("DELETE", f"events/{event}")) == (403, "read_only")
+    cast.bob.patch(f"events/{event}", {"visibility": "default", "summary": "Out", "location": ""})
+    cast.alice.patch(f"events/{event}", {"visibility": "private", "summary": "Plan"})
+    assert (cast.bob.get(f"events/{event}")["summary"], cast.alice.get(f"events/{event}")["summary"]) == (
+        "Busy",
+        "Plan",
+    )
+
+
+@pytest.mark.parametrize("scope", ["this", "following", "all"])
+def test_the_part_of_a_planted_series_that_one_makes_private_is_not_read_by_who_planted_it(
+    cast: Cast, scope: str
+) -> None:
+    series = _make(cast.alice, _own(cast.bob), "Weekly", recurrence=["RRULE:FREQ=DAILY;COUNT=5"])
+    day = "occurrence=2026-12-03T12%3A00%3A00Z"
+    cast.alice.patch(f"events/{series}?scope=this&occurrence=2026-12-04T12%3A00%3A00Z", {"location": "Room"})
+    cast.bob.patch(f"events/{series}?scope={scope}&{day}", {"visibility": "private", "summary": "CANARY"})
+    hidden = {"this": 1, "following": 3, "all": 5}[scope]
+    assert [name for _start, name in _occurrences(cast)].count("Busy") == hidden
+    seen = [item["summary"] for item in cast.bob.get(f"events?{SPAN}")["items"]]
+    assert seen.count("CANARY") == hidden and "Busy" not in seen
+
+
+def test_a_private_event_that_goes_into_a_colleagues_google_calendar_stays_whose_it_was(scene: Scene) -> None:
+    bob, alice = scene.cast.bob, scene.alice
+    _assign(alice, scene.calendar, bob, "edit")
+    event = _make(bob, _own(bob), "CANARY", visibility="private")
+    day = f"events/{_make(bob, _own(bob), 'Daily', recurrence=['RRULE:FREQ=DAILY;COUNT=3'])}"
+    one = bob.patch(f"{day}?scope=this&occurrence=2026-12-02T12%3A00%3A00Z", {"visibility": "private"})["id"]
+    for moved in (f"events/{event}", f"{day}?scope=all"):
+        bob.patch(moved, {"calendar": scene.calendar})
+    scene.google.settle()
+    assert bob.get(f"events/{event}")["summary"] == "CANARY" and bob.get(f"events/{one}")["summary"] == "Daily"
+    assert {alice.get(f"events/{uuid}")["summary"] for uuid in (event, one)} == {"Busy"}
+
+
 # History, activity, tiles, reminders
 
 

@@ -19,6 +19,7 @@ from conversa_calendar.calendars.models import (
     BUSY_BLOCK,
     NOT_TAKEN,
     ORDINARY_TYPES,
+    PRIVATE,
     Calendar,
     Event,
     History,
@@ -74,7 +75,7 @@ def create(
         notify=_notify(notify),
     )
     event.account_id = calendar.account_id
-    _store(event, calendar, content, is_new=True)
+    _store(event, calendar, content, actor, is_new=True)
     history.record(event, side="local", cause=cause, actor=actor)
     invitations.tell(event, calendar, None, content, notify, actor)
     _announce(calendar, event, "created")
@@ -107,7 +108,7 @@ def _put(
     if not changed_units(before, after):
         if side == "local" and event.sync_state in NOT_TAKEN:
             event.notify = _notify(notify)
-            _store(event, calendar, after)
+            _store(event, calendar, after, actor)
             _announce(calendar, event, "updated")
         return event
     if event.kind == "override":
@@ -115,7 +116,7 @@ def _put(
     event.notify = _notify(notify)
     if event.kind in {"single", "series"}:
         event.kind = "series" if after.recurrence else "single"
-    _store(event, calendar, after)
+    _store(event, calendar, after, actor)
     history.record(event, side=side, cause=cause, before=before, after=after, actor=actor)
     if before.recurrence:
         _carry_overrides(event, calendar, before, after, actor)
@@ -150,7 +151,7 @@ def edit_occurrence(
         return series
     override = _override(series, key, after, sorted(changed_units(before, after)), actor)
     override.notify = _notify(notify)
-    _store(override, calendar, after, is_new=True)
+    _store(override, calendar, after, actor, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(override, side=side, cause="edited", before=before, after=after, actor=actor)
     invitations.tell(override, calendar, before, after, notify, actor)
@@ -179,14 +180,14 @@ def edit_following(
     trimmed = msgspec.structs.replace(master, recurrence=cuts.trim(master.start, master.recurrence, at.start))
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
     following.account_id, following.facts_json = series.account_id, series.facts_json
-    following.private_for = series.private_for
+    _share_reader(following, series)
     following.notify, following.references = _notify(notify), series.references
     facts = msgspec.structs.replace(series.facts, ical_uid="", html_link="")
     following.facts_json = domain.encode(facts)
-    _store(following, calendar, tail, is_new=True)
+    _store(following, calendar, tail, actor, is_new=True)
     _reapply(moved, following, calendar, at.start, tail, actor)
     series.notify = _notify(notify)
-    _store(series, calendar, trimmed)
+    _store(series, calendar, trimmed, actor)
     history.record(series, side="local", cause="cut", before=master, after=trimmed, actor=actor)
     history.record(following, side="local", cause="continued", before=at, after=tail, actor=actor)
     invitations.tell(series, calendar, master, trimmed, notify, actor)
@@ -223,7 +224,7 @@ def delete_occurrence(
     after = msgspec.structs.replace(before, status="cancelled")
     override = _override(series, key, after, ["status"], actor)
     override.notify = _notify(notify)
-    _store(override, series.calendar, after, is_new=True)
+    _store(override, series.calendar, after, actor, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(series, side="local", cause="occurrence cancelled", actor=actor, note=times.original_start(key))
     invitations.tell(override, series.calendar, before, None, notify, actor)
@@ -411,8 +412,11 @@ def store(event: Event, calendar: Calendar, content: Content) -> None:
     occurrences.rebuild(event, calendar.time_zone)
 
 
-def _store(event: Event, calendar: Calendar, content: Content, is_new: bool = False) -> None:
+def _store(event: Event, calendar: Calendar, content: Content, actor: Member | None, *, is_new: bool = False) -> None:
+    was_private = event.is_private
     _derive(event, calendar, content)
+    if event.is_private and not was_private and actor is not None and not calendar.is_mirrored:
+        event.private_for = actor  # not whoever wrote the event first, who would read on
     event.is_unsettled = calendar.is_mirrored
     event.sync_state = "pending" if calendar.is_mirrored else "native"
     event.sync_message = ""
@@ -486,7 +490,9 @@ def _derive(event: Event, calendar: Calendar, content: Content) -> None:
     event.__dict__["content"] = content
     event.__dict__.pop("facts", None)
     event.summary = content.summary
-    event.is_private = content.visibility in {"private", "confidential"}
+    was_private, event.is_private = event.is_private, content.visibility in PRIVATE
+    if event.is_private and not was_private and calendar.is_mirrored:
+        event.private_for = None  # whoever had it to themselves before: it is the connection owner's from now on
     event.starts_at, event.ends_at = occurrences.bounds(content, calendar.time_zone)
 
 
@@ -517,9 +523,9 @@ def _override(series: Event, key: str, content: Content, overridden: list[str], 
         ical_uid=series.ical_uid,
         overridden=overridden,
         author=series.author or actor,
-        private_for=series.private_for,
     )
     override.account_id = series.account_id
+    _share_reader(override, series)
     return override
 
 
@@ -548,7 +554,7 @@ def _carry_overrides(event: Event, calendar: Calendar, before: Content, after: C
     for override in overrides:
         content = domain.with_master_units(override.content, after, override.overridden)
         if changed_units(override.content, content):
-            _store(override, calendar, content)
+            _store(override, calendar, content, actor)
             _announce(calendar, override, "updated")
     if overrides:
         occurrences.rebuild(event, calendar.time_zone)
@@ -585,8 +591,8 @@ def _reapply(
             content = msgspec.structs.replace(content, start=now_at, end=end)
         remove(override, by="cut")
         moved = _override(series, times.original_key(now_at), content, override.overridden, override.author)
-        moved.private_for = override.private_for
-        _store(moved, calendar, content, is_new=True)
+        _share_reader(moved, override)
+        _store(moved, calendar, content, actor, is_new=True)
         history.record(moved, side="local", cause="carried over", actor=actor)
     occurrences.rebuild(series, calendar.time_zone)
 
@@ -605,12 +611,20 @@ def _renewed(content: Content) -> domain.Conference:
     return domain.Conference("pending", "", ids.new_uuid().hex)
 
 
+def _share_reader(event: Event, other: Event) -> None:
+    """What comes of another event is private to the same person, as far as that one is private."""
+    event.is_private, event.private_for = other.is_private, other.private_for
+
+
 def _keep_reader(event: Event, source: Calendar, target: Calendar) -> None:
-    """Where it lives only here, an event is private to its author; one that had another reader, or comes from a provider,
-    keeps the one that it had."""
-    if target.is_mirrored:
+    """Wherever it goes, what is private stays so to the same person. What everybody reads has nobody yet: whom it is
+    private to later says a mirrored calendar, or whoever makes it so; if that is a late edit at the provider that it came
+    from, the owner there."""
+    if event.is_private:
+        event.private_for_id = access.private_owner_id(event, source)
+    elif target.is_mirrored:
         event.private_for = None
-    elif event.is_private or event.author_id is None:
+    elif event.author_id is None:
         event.private_for_id = access.private_owner_id(event, source)
 
 
