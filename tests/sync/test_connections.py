@@ -1,5 +1,6 @@
 """The life of a connection: consent and its refusals, renewal, death, reconnect, disconnect, channels."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -383,6 +384,25 @@ def test_same_google_account_in_two_tenants_stays_usable_when_one_leaves(scene: 
     scene.google.check()
     rows = charlie.get("events?from=2026-12-01T00:00:00Z&to=2026-12-10T00:00:00Z")["items"]
     assert [r["summary"] for r in rows] == ["later"]
+
+
+def test_what_a_disconnect_would_do_tells_nothing_of_another_account_with_the_same_google_account(
+    scene: Scene,
+) -> None:
+    browser, path = scene.alice.browser(), f"/connections/{scene.connection.uuid}/disconnect"
+
+    def told() -> tuple[Any, str]:
+        page = browser.get(path).content.decode()
+        return scene.alice.get(f"connections/{scene.connection.uuid}/disconnect-preview"), _without_secrets(page)
+
+    before = told()
+    scene.google.connect(scene.cast.charlie, ANA)
+    assert told() == before
+    assert "once nobody in this service uses this Google account" in before[1]
+
+
+def _without_secrets(page: str) -> str:
+    return re.sub(r'"[A-Za-z0-9+/_=-]{20,}"', "", page)
 
 
 def test_push_notification_is_acted_on(scene: Scene) -> None:

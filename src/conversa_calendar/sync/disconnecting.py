@@ -60,9 +60,6 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
             "changed": _named(groups[CHANGED], viewer, levels),
         },
         **_dependants(calendars),
-        "used_elsewhere": GrantUse.objects.filter(grant__sub=connection.sub)
-        .exclude(connection_uuid=connection.uuid)
-        .exists(),
     }
 
 
