@@ -18,7 +18,7 @@ from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
 from conversa_calendar.sync import disconnecting
 from conversa_calendar.sync.models import Mirror
-from tests.support.cast import Actor, Cast
+from tests.support.cast import PASSWORD, Actor, Cast
 from tests.support.google import at
 from tests.sync.conftest import Scene, scene
 
@@ -311,7 +311,7 @@ def test_deletions_held_and_a_disconnect_name_nothing_private(scene: Scene) -> N
     told.append(browser.get(f"/mirrors/{scene.mirror.uuid}/held").content.decode())
     told.append(scene.alice.get(f"connections/{scene.connection.uuid}/disconnect-preview"))
     told.append(browser.get(f"/connections/{scene.connection.uuid}/disconnect").content.decode())
-    assert len(told[0]["items"]) == 25 and len(told[3]["purge"]["with_guests"]) == 1
+    assert len(told[0]["items"]) == 25 and told[3]["private_to_others"] == 26
     assert "CANARY" not in str(told)
 
 
@@ -366,6 +366,97 @@ def test_a_calendar_that_is_kept_or_removed_keeps_what_was_private(bobs: Scene, 
     assert "CANARY made here" in _read_by(bobs.cast.bob, bobs.calendar)
     assert set(_read_by(bobs.alice, bobs.calendar)) == {"Busy"}
     assert "CANARY" not in str(bobs.alice.get("trash"))
+
+
+def _disconnect(scene: Scene, by: Actor, way: str, **ticked: list[str]) -> Any:
+    """Disconnects through the page, and takes every step."""
+    browser = by.browser()
+    browser.post("/password/again", {"password": PASSWORD})
+    answer = browser.post(f"/connections/{scene.connection.uuid}/disconnect", {"calendars": way, **ticked})
+    assert answer.status_code == 302 and answer["Location"].startswith("/receipts/")
+    for account_id, record in disconnecting.unfinished(clock.now() + timedelta(days=1)):
+        disconnecting.advance(account_id, record)
+
+
+def _at_google(scene: Scene) -> set[str]:
+    return {event["summary"] for event in scene.google.person(scene.ana.email).list()}
+
+
+def test_a_colleagues_private_events_are_not_purged_by_who_disconnects_their_account(bobs: Scene) -> None:
+    bob, alice = bobs.cast.bob, bobs.alice
+    own = [_make(bob, bobs.calendar, "CANARY made here", visibility="private")]
+    own.append(_make(bob, bobs.calendar, "CANARY daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"]))
+    bob.patch(f"events/{own[1]}?scope=this&occurrence=2026-12-02T12%3A00%3A00Z", {"visibility": "private"})
+    _make(alice, bobs.calendar, "Open")
+    bobs.google.settle()
+    preview = alice.get(f"connections/{bobs.connection.uuid}/disconnect-preview")
+    assert (preview["private_to_others"], preview["purge"]) == (3, {"unchanged": 1, "with_guests": [], "changed": []})
+    page = alice.browser().get(f"/connections/{bobs.connection.uuid}/disconnect").content.decode()
+    assert "3 events are private to somebody else" in page
+    _disconnect(bobs, alice, "purge", purge=own)
+    assert _at_google(bobs) == {"CANARY", "CANARY made here", "CANARY daily"}
+    assert {"CANARY", "CANARY made here", "CANARY daily"} <= set(_read_by(bob, bobs.calendar))
+
+
+def test_ones_own_private_events_are_purged_with_the_rest_but_not_by_a_token_that_reads_none(bobs: Scene) -> None:
+    from conversa_calendar.accounts import tokens
+
+    bob, alice = bobs.cast.bob, bobs.alice
+    alice.patch(f"members/{bob.member.uuid}", {"role": "administrator"})
+    _make(bob, bobs.calendar, "CANARY made here", visibility="private")
+    bobs.google.settle()
+    with tenant(bob.account_id):
+        bob.member.refresh_from_db()
+    _token, secret = tokens.create_token(member=bob.member, name="narrow", scopes=["integrations.manage"])
+    path = f"connections/{bobs.connection.uuid}"
+    assert Actor(bob.member, secret).get(f"{path}/disconnect-preview")["private_to_others"] == 2
+    preview = bob.get(f"{path}/disconnect-preview")
+    assert (preview["private_to_others"], preview["purge"]["unchanged"]) == (0, 1)
+    _disconnect(bobs, bob, "purge")
+    assert _at_google(bobs) == {"CANARY"} and _read_by(bob, bobs.calendar) == ["CANARY made here"]
+
+
+def test_a_token_that_reads_nothing_private_purges_nothing_private(scene: Scene) -> None:
+    from conversa_calendar.accounts import tokens
+
+    _make(scene.alice, scene.calendar, "CANARY", visibility="private")
+    scene.google.settle()
+    _token, secret = tokens.create_token(member=scene.alice.member, name="narrow", scopes=["integrations.manage"])
+    narrow = Actor(scene.alice.member, secret)
+    assert narrow.call("DELETE", f"connections/{scene.connection.uuid}?calendars=purge").status_code == 202
+    for account_id, record in disconnecting.unfinished(clock.now() + timedelta(days=1)):
+        disconnecting.advance(account_id, record)
+    assert _at_google(scene) == {"CANARY"} and _read_by(scene.alice, scene.calendar) == ["CANARY"]
+
+
+def test_a_colleagues_private_event_does_not_go_when_their_calendar_is_to_show_only_busy_blocks(bobs: Scene) -> None:
+    bob, alice = bobs.cast.bob, bobs.alice
+    [event] = bob.get(f"events?{SPAN}&calendar={bobs.calendar}")["items"]
+    path = f"connections/{bobs.connection.uuid}/calendars/{bobs.mirror.remote_id}"
+    page = alice.browser().post(f"/mirrors/{bobs.mirror.uuid}/mode", {"mode": "busy_only"}, follow=True)
+    assert "private events of somebody else" in page.content.decode()
+    assert _code(alice.call("PUT", path, {"mirrored": True, "mode": "busy_only"})) == (422, "invalid")
+    chosen = {"do": "start", "mirror": bobs.mirror.remote_id, f"mode:{bobs.mirror.remote_id}": "busy_only"}
+    page = alice.browser().post(f"/connections/{bobs.connection.uuid}/calendars", chosen)
+    assert page.status_code == 422 and "private events of somebody else" in page.content.decode()
+    assert bob.get(f"events/{event['id']}")["summary"] == "CANARY"
+    assert alice.get(f"mirrors/{bobs.mirror.uuid}")["mode"] == "two_way"
+    alice.patch(f"members/{bob.member.uuid}", {"role": "administrator"})
+    bob.browser().post(f"/mirrors/{bobs.mirror.uuid}/mode", {"mode": "busy_only"})
+    assert alice.get(f"mirrors/{bobs.mirror.uuid}")["mode"] == "busy_only"
+
+
+def test_a_colleagues_private_event_stays_theirs_when_their_calendar_is_no_longer_mirrored(bobs: Scene) -> None:
+    bobs.ana.insert(summary="Open", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
+    bobs.google.check()
+    path = f"connections/{bobs.connection.uuid}/calendars/{bobs.mirror.remote_id}"
+    bobs.alice.put(path, {"mirrored": False, "disposition": "remove"})
+    assert _read_by(bobs.cast.bob, bobs.calendar) == ["CANARY"]
+    assert _read_by(bobs.alice, bobs.calendar) == ["Busy"]
+    bobs.alice.put(path, {"mirrored": True})
+    bobs.google.settle()
+    assert sorted(_read_by(bobs.cast.bob, bobs.calendar)) == ["CANARY", "Open"]
+    assert _at_google(bobs) == {"CANARY", "Open"}
 
 
 def test_taking_a_calendar_over_with_less_access_reveals_nothing(scene: Scene) -> None:

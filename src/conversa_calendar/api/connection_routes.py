@@ -99,10 +99,10 @@ def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Bo
         discovery.refresh(account_id, connection.pk)
     with tenant(account_id):
         if payload.get("mirrored") is True:
-            mirror = selection.select(connection, google_id, mode)
+            mirror = selection.select(connection, google_id, mode, request.caller.viewer)
         elif payload.get("mirrored") is False:
             mirror = _mirror_by_remote(connection, google_id)
-            counts = selection.deselect(mirror, str(payload.get("disposition") or ""))
+            counts = selection.deselect(mirror, str(payload.get("disposition") or ""), request.caller.viewer)
             return presenting.mirror(_mirror(request.caller, str(mirror.uuid))) | {"unsent": counts["unsent"]}
         else:
             raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
@@ -119,7 +119,7 @@ def disconnect_preview(request: ApiRequest, uuid: str) -> Payload:
 @scoped(*MANAGE, limit=Limit.REFUSED)
 def disconnect(request: ApiRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
     known = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
-    record = known or disconnecting.start(_connection(uuid), calendars, request.caller.member)
+    record = known or disconnecting.start(_connection(uuid), calendars, request.caller.viewer)
     return 202, {"receipt": f"/api/v1/disconnects/{record.uuid}"}
 
 

@@ -1,5 +1,6 @@
 """Who sees which calendar, how much of it, and what is masked."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
@@ -85,10 +86,15 @@ def keep_private(calendar: Calendar) -> None:
     rows.update(private_for=owner)
 
 
-def hides_from(calendar: Calendar, member: Member | None) -> bool:
-    """Whether a calendar holds anything that is private to somebody other than a member."""
-    rows = Event.objects.filter(calendar=calendar, is_private=True, deleted_at=None)
-    return any(private_owner_id(event, calendar) != (member.pk if member else None) for event in rows.iterator())
+def concealed(calendars: Iterable[Calendar], viewer: Viewer | None) -> set[int]:
+    """The ids of the events in these calendars that a viewer must not make away with: those that are, or of which one day
+    is, private to somebody else; for nobody, all that are private to anybody."""
+    rows = Event.objects.filter(calendar__in=calendars, is_private=True, deleted_at=None).select_related("calendar")
+    return {
+        event.series_id or event.pk
+        for event in rows.iterator()
+        if viewer is None or hides(True, private_owner_id(event, event.calendar), viewer, "edit")
+    }
 
 
 def _is_allowed(viewer: Viewer, calendar: Calendar) -> bool:

@@ -172,6 +172,8 @@ class Disconnect(TenantModel):
     disposition = models.CharField(max_length=10)
     purge_events = models.JSONField(default=list)
     requested_by = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    sees_private = models.BooleanField(default=False, db_default=False)
+    """Whether whoever asked may make away with what is private to them; a token may not."""
     requested_at = models.DateTimeField(default=clock.now)
     step = models.CharField(max_length=20, default="stopping")
     counts = models.JSONField(default=dict)

@@ -138,7 +138,7 @@ def choose(request: MemberRequest, uuid: str) -> HttpResponse:
             return render(request, "dashboard/choose.html", context)
         with tenant(member.account_id):
             for google_id, mode in chosen.items():
-                selection.select(connection, google_id, mode)
+                selection.select(connection, google_id, mode, viewer(request))
     except (Invalid, protocol.ProviderError) as error:
         context["error"] = getattr(error, "message", "") or _("Google could not be reached just now. Please try again.")
         return render(request, "dashboard/choose.html", context, status=422)
@@ -222,7 +222,7 @@ def disconnect(request: MemberRequest, uuid: str) -> HttpResponse:
 def _disconnected(request: MemberRequest, connection: Connection) -> HttpResponse:
     try:
         record = disconnecting.start(
-            connection, request.POST.get("calendars", ""), request.member, request.POST.getlist("purge")
+            connection, request.POST.get("calendars", ""), viewer(request), request.POST.getlist("purge")
         )
     except Invalid as error:
         messages.error(request, error.message)
@@ -405,9 +405,9 @@ def _act(request: MemberRequest, mirror: Mirror, action: str) -> None:
         case "pause" | "resume":
             selection.pause(mirror, is_paused=action == "pause")
         case "mode":
-            selection.set_mode(mirror, request.POST.get("mode", ""))
+            selection.set_mode(mirror, request.POST.get("mode", ""), viewer(request))
         case "deselect":
-            counts = selection.deselect(mirror, request.POST.get("disposition", ""))
+            counts = selection.deselect(mirror, request.POST.get("disposition", ""), viewer(request))
             if counts["unsent"]:
                 text = _("%(count)s changes had not reached Google yet; they stand in the history of their events.")
                 messages.warning(request, text % {"count": counts["unsent"]})

@@ -8,11 +8,11 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts.models import Account, Member
+from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, history
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import Calendar, Event, History
+from conversa_calendar.calendars.models import BUSY_BLOCK, Calendar, Event, History
 from conversa_calendar.calendars.signals import dependants_asked
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway, tokens
@@ -45,7 +45,9 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     rows = Event.objects.filter(calendar__in=calendars, deleted_at=None, series=None)
     ours = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None).exclude(event=None)
     own = rows.filter(pk__in=ours.values("event_id"))
-    groups = _purge_groups(mirrors, list(ours.filter(original_key="").select_related("event__calendar").order_by("pk")))
+    spared = access.concealed(calendars, viewer)
+    links = ours.filter(original_key="").exclude(event__in=spared).select_related("event__calendar").order_by("pk")
+    groups = _purge_groups(mirrors, list(links))
     levels = access.levels(viewer)
     return {
         "email": connection.email,
@@ -53,6 +55,7 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
         "events": rows.count(),
         "from_google": rows.exclude(pk__in=ours.values("event_id")).count(),
         "created_here": own.count(),
+        "private_to_others": rows.filter(pk__in=spared).exclude(event_type=BUSY_BLOCK).count(),
         "unsent": Event.objects.filter(calendar__in=calendars, is_unsettled=True).count(),
         "purge": {
             "unchanged": len(groups[UNCHANGED]),
@@ -77,9 +80,10 @@ def _dependants(calendars: list[Calendar]) -> dict[str, Any]:
 
 
 def start(
-    connection: Connection, disposition: str, actor: Member | None, purge_events: list[str] | None = None
+    connection: Connection, disposition: str, viewer: Viewer, purge_events: list[str] | None = None
 ) -> Disconnect:
-    """Begins a disconnect within the caller's scope: sync stops at once, the rest follows in steps. Raises Invalid."""
+    """Begins a disconnect within the caller's scope: sync stops at once, the rest follows in steps. Events that are private
+    to somebody other than the viewer stay, here and at Google. Raises Invalid."""
     from conversa_calendar.sync import tasks
 
     if disposition not in DISPOSITIONS:
@@ -97,7 +101,8 @@ def start(
         sub=connection.sub,
         disposition=disposition,
         purge_events=purge_events or [],
-        requested_by=actor,
+        requested_by=viewer.member,
+        sees_private=viewer.sees_private,
         counts={"calendars": mirrors.count(), "kept": 0, "removed": 0, "purged": 0, "channels": 0},
     )
     record.save()
@@ -217,7 +222,8 @@ def _detach(account_id: int, record: Disconnect, step: str) -> None:
         mirrors = Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar")
         for mirror in mirrors.order_by("pk"):
             if mirror.calendar.is_mirrored:
-                counts = selection.detach_calendar(mirror, "keep" if record.disposition == "keep" else "remove")
+                disposition = "keep" if record.disposition == "keep" else "remove"
+                counts = selection.detach_calendar(mirror, disposition, _viewer(record))
                 for name in ("kept", "removed", "unsent"):
                     record.counts[name] = record.counts.get(name, 0) + counts[name]
             mirror.is_selected, mirror.state, mirror.cursor = False, "paused", ""
@@ -288,14 +294,22 @@ def _later(account_id: int, record: Disconnect, error: protocol.ProviderError) -
 
 
 def _purgeable(account_id: int, record: Disconnect, connection: Connection) -> list[tuple[str, Link]]:
-    """The next links to delete at Google: ours, unchanged since, without guests unless ticked."""
+    """The next links to delete at Google: ours, unchanged since, without guests unless ticked, and not private to somebody
+    other than who asked for it."""
     with tenant(account_id):
-        mirrors = list(Mirror.objects.filter(connection=connection))
+        mirrors = list(Mirror.objects.filter(connection=connection).select_related("calendar"))
+        spared = access.concealed([mirror.calendar for mirror in mirrors], _viewer(record))
         rows = Link.objects.filter(mirror__in=mirrors, is_ours=True, tombstoned_at=None, original_key="")
-        links = list(rows.exclude(event=None).select_related("event", "mirror").order_by("pk"))
+        rows = rows.exclude(event=None).exclude(event__in=spared)
+        links = list(rows.select_related("event", "mirror").order_by("pk"))
         groups = _purge_groups(mirrors, links)
         ticked = [link for name in (WITH_GUESTS, CHANGED) for link in groups[name] if _is_ticked(record, link)]
         return [(link.mirror.remote_id, link) for link in [*groups[UNCHANGED], *ticked][:PURGE_CHUNK]]
+
+
+def _viewer(record: Disconnect) -> Viewer | None:
+    """Who asked for it, and may so make away with what is private to them; None when they are not known any more."""
+    return Viewer(record.requested_by, record.sees_private) if record.requested_by is not None else None
 
 
 def _is_ticked(record: Disconnect, link: Link) -> bool:

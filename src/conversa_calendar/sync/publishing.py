@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, history
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import discovery, gateway
@@ -69,7 +70,7 @@ def _checked(calendar_uuid: str, connection_uuid: str) -> tuple[Calendar, Connec
         raise Invalid("calendar", _("Only a calendar that lives only here can be put into Google."))
     if Mirror.objects.filter(calendar=calendar).exists():
         raise Invalid("calendar", _("This calendar belongs to a Google calendar already: choose that one again."))
-    if connection is not None and access.hides_from(calendar, connection.owner):
+    if connection is not None and access.concealed([calendar], Viewer(connection.owner)):
         says = _("It holds private events of somebody else, which the owner of that Google account would read there.")
         raise Invalid("calendar", says)
     if connection is None or connection.state != ACTIVE:

@@ -1,12 +1,15 @@
 """Choosing what to mirror: rehearse, select, deselect, change mode, pause, resume (promises 10–12)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, editing, history, services
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import NOBODYS_DELETIONS, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway
@@ -104,8 +107,9 @@ def is_known(connection: Connection, google_id: str, mode: str) -> bool:
     return connection.state != ACTIVE or (row is not None and (not mode or mode in modes_for(row.access)))
 
 
-def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
-    """Starts mirroring a calendar, or resumes it as it was, within the caller's scope. Raises Invalid."""
+def select(connection: Connection, google_id: str, mode: str = "", viewer: Viewer | None = None) -> Mirror:
+    """Starts mirroring a calendar, or resumes it as it was, within the caller's scope. The viewer is who asks for it, where
+    that is a person. Raises Invalid."""
     if connection.state != ACTIVE:
         raise Invalid("connection", _("This Google account must be reconnected first."))
     if connection.is_resting:
@@ -123,6 +127,7 @@ def select(connection: Connection, google_id: str, mode: str = "") -> Mirror:
     carrier = known.connection
     if known.is_selected and carrier is not None and carrier.pk != connection.pk and not _is_upgrade(known, row):
         raise Invalid("google_id", _("Already mirrored through %(email)s.") % {"email": carrier.email})
+    _check_spared(known, mode, viewer)
     _resume(known, connection, row, mode)
     return known
 
@@ -134,10 +139,10 @@ def owner_left(connection: Connection) -> str:
     ) % {"name": connection.owner}
 
 
-def deselect(mirror: Mirror, disposition: str) -> dict[str, int]:
+def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None) -> dict[str, int]:
     """Stops mirroring: `keep` leaves native copies that do not count as busy, `remove` puts what came from Google in the
-    trash; nothing is deleted at Google. Answers how many events were kept and removed, and of how many a change was not
-    sent yet. Within the caller's scope. Raises Invalid."""
+    trash, but for what is private to somebody other than the viewer; nothing is deleted at Google. Answers how many events
+    were kept and removed, and of how many a change was not sent yet. Within the caller's scope. Raises Invalid."""
     from conversa_calendar.sync import tasks
 
     if disposition not in {"keep", "remove"}:
@@ -146,14 +151,15 @@ def deselect(mirror: Mirror, disposition: str) -> dict[str, int]:
     mirror.state = "paused"
     mirror.save(update_fields=["is_selected", "state"])
     triggers.activate([mirror.pk], is_active=False)
-    counts = detach_calendar(mirror, disposition)
+    counts = detach_calendar(mirror, disposition, viewer)
     tasks.close_channels.defer(mirror_id=mirror.pk)
     history.wake("connections")
     return counts
 
 
-def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
-    """Turns a mirrored calendar into a native one; answers how many events were kept and removed."""
+def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> dict[str, int]:
+    """Turns a mirrored calendar into a native one; answers how many events were kept and removed. What is private to
+    somebody other than the viewer is kept."""
     calendar = mirror.calendar
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
     deleted = Event.objects.filter(calendar=calendar, deleted_at__isnull=False)
@@ -163,7 +169,7 @@ def detach_calendar(mirror: Mirror, disposition: str) -> dict[str, int]:
     counts = {"kept": rows.count(), "removed": 0, "unsent": _say_unsent(mirror)}
     access.keep_private(calendar)
     if disposition == "remove":
-        counts["removed"] = _put_aside(mirror)
+        counts["removed"] = _put_aside(mirror, access.concealed([calendar], viewer))
         counts["kept"] = rows.count()
     everything = Event.objects.filter(calendar=calendar).exclude(pk__in=unsent)
     everything.update(sync_state="native", is_unsettled=False, sync_message="")
@@ -195,12 +201,14 @@ def _say_unsent(mirror: Mirror) -> int:
     return count
 
 
-def set_mode(mirror: Mirror, mode: str) -> None:
-    """Changes a mirror's mode within what its access allows. Raises Invalid."""
+def set_mode(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
+    """Changes a mirror's mode within what its access allows, unless private events of somebody other than the viewer would
+    go from here. Raises Invalid."""
     row = DiscoveredCalendar.objects.filter(connection=mirror.connection, remote_id=mirror.remote_id).first()
     access = row.access if row is not None else mirror.access
     if mode not in modes_for(access):
         raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
+    _check_spared(mirror, mode, viewer)
     mirror.access = access
     _switch(mirror, mode)
     mirror.save(update_fields=["access"])
@@ -231,11 +239,24 @@ def _switch(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
         rows.update(is_unsettled=True, sync_state="pending")  # edits that could not be sent until now
 
 
-def _put_aside(mirror: Mirror) -> int:
-    """What came from Google goes to the trash here; its links stay. Answers how many events."""
+def _check_spared(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
+    """A calendar does not come down to busy blocks with private events of somebody else in it. Raises Invalid."""
+    if mode != BUSY_ONLY or mirror.mode == BUSY_ONLY:
+        return
+    if _from_google(mirror).filter(pk__in=access.concealed([mirror.calendar], viewer)).exists():
+        says = _("It holds private events of somebody else; only they can let it show just busy blocks.")
+        raise Invalid("mode", says)
+
+
+def _from_google(mirror: Mirror) -> QuerySet[Event]:
     theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
-    rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, series=None, pk__in=theirs).order_by("pk")
-    gone = list(rows.select_related("calendar"))
+    return Event.objects.filter(calendar=mirror.calendar, deleted_at=None, series=None, pk__in=theirs)
+
+
+def _put_aside(mirror: Mirror, spared: Collection[int] = ()) -> int:
+    """What came from Google goes to the trash here, but for the events `spared`; its links stay. Answers how many
+    events."""
+    gone = list(_from_google(mirror).exclude(pk__in=spared).select_related("calendar").order_by("pk"))
     for event in gone:
         editing.remove(event, by="disconnected")
     aside = Event.objects.filter(calendar=mirror.calendar, deleted_by="disconnected")

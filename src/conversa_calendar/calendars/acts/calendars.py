@@ -32,7 +32,7 @@ def delete_calendar(viewer: Viewer, uuid: UUID | str) -> None:
     Invalid."""
     with transaction.atomic():
         found = checked_calendar(Act.DELETE_CALENDAR, viewer, uuid)
-        if access.hides_from(found, viewer.member):
+        if access.concealed([found], viewer):
             says = _("It holds private events of somebody else, who has to move or delete them first.")
             raise NotAllowed(Refusal("forbidden", says))
         services.delete_calendar(found)
