@@ -1,23 +1,27 @@
 """The platform's directory: whoever is listed is here, whoever is not is not, whatever happened to ids and addresses."""
 
 import random
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.test import Client
 
-from conversa_calendar.accounts import services
+from conversa_calendar.accounts import permissions, services
 from conversa_calendar.accounts.grants import OPERATOR
-from conversa_calendar.accounts.models import ApiToken, Inbox, Member, Team, User
+from conversa_calendar.accounts.models import Inbox, Member, Team, User
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars.models import Assignment, Calendar
+from conversa_calendar.calendars import ringing
+from conversa_calendar.calendars.models import Assignment, OutgoingMail
 from conversa_calendar.kit import clock
-from tests.support.cast import Cast
+from tests.support.cast import PASSWORD, Actor, Cast, new_actor
 
 Payload = dict[str, Any]
 
 
 def listed(external_id: str, who: str, **more: Any) -> Payload:
-    return {"external_id": external_id, "email": f"{who}@acme.example", "name": who.capitalize(), **more}
+    return {"external_id": external_id, "email": f"{who}@acme.example", "name": who.capitalize()} | more
 
 
 def put(cast: Cast, *members: Payload, query: str = "", **more: Any) -> Payload:
@@ -27,6 +31,25 @@ def put(cast: Cast, *members: Payload, query: str = "", **more: Any) -> Payload:
 def people(cast: Cast) -> dict[str, Payload]:
     """Everybody in the account by the name in front of their address."""
     return {row["email"].partition("@")[0]: row for row in cast.alice.get("members")["items"]}
+
+
+def hr_of(cast: Cast) -> Actor:
+    """Somebody who manages members and nothing else."""
+    role = cast.alice.post("roles", {"name": "HR", "permissions": ["account.manage"]})
+    hr = new_actor(cast.account, "hr@acme.example", "Hr", permissions.AGENT)
+    cast.alice.patch(f"members/{hr.member.uuid}", {"role": role["id"]})
+    return hr
+
+
+def _signed_in(who: str) -> Client:
+    """A browser of an address whose owner has proven it and chosen a password, as by an account elsewhere."""
+    user = User.objects.get(email=f"{who}@acme.example")
+    user.set_password(PASSWORD)
+    user.email_verified_at = clock.now()
+    user.save()
+    client = Client()
+    assert client.login(email=user.email, password=PASSWORD)
+    return client
 
 
 def active(cast: Cast) -> dict[str, str]:
@@ -74,31 +97,81 @@ def test_the_id_of_somebody_who_left_gives_a_newcomer_nothing_of_theirs(cast: Ca
     assert report["created"] == ["1"] and people(cast)["new"]["id"] != ann and people(cast)["ann"]["suspended"]
 
 
-def test_a_changed_address_moves_the_membership_and_ends_what_the_old_one_opened(cast: Cast) -> None:
-    put(cast, listed("1", "ann", role="administrator"), listed("2", "ben"))
+def test_a_changed_address_opens_nothing_of_whoever_had_the_id_before(cast: Cast) -> None:
+    """Nothing shows that the new address is the same person's: they begin anew, the old membership and its calendar rest."""
+    put(cast, listed("1", "bob"), listed("2", "ben"))
+    own = next(c["id"] for c in cast.bob.get("calendars")["items"])
+    start = {"date_time": "2026-12-02T09:00:00", "time_zone": "UTC"}
+    secret = cast.bob.post("events", {"calendar": own, "summary": "CANARY", "visibility": "private", "start": start})
+    report = put(cast, listed("1", "mole"), listed("2", "ben"))
+    assert (report["created"], report["suspended"], report["updated"]) == (["1"], ["1"], [])
+    assert active(cast) == {"mole": "1", "ben": "2"} and people(cast)["bob"]["suspended"]
+    mole = _signed_in("mole")
+    assert mole.get("/calendar").status_code == 200
+    assert mole.get(f"/events/{secret['id']}").status_code == 404
+    assert b"CANARY" not in mole.get("/calendar/feed?start=2026-12-01T00:00:00Z&end=2026-12-05T00:00:00Z").content
+    assert cast.bob.call("GET", "calendars").status_code == 401
+    put(cast, listed("1", "bob"), listed("2", "ben"))
+    assert cast.bob.member.uuid == UUID(people(cast)["bob"]["id"]) and not people(cast)["bob"]["suspended"]
+
+
+def test_a_changed_address_mails_no_reminder_of_anybodys_private_event_to_it(cast: Cast) -> None:
+    put(cast, listed("1", "bob"), listed("2", "ben"))
+    own = next(c["id"] for c in cast.bob.get("calendars")["items"])
+    at = clock.now() + timedelta(minutes=29)
+    start = {"date_time": f"{at:%Y-%m-%dT%H:%M:%S}", "time_zone": "UTC"}
+    rings = {"use_default": False, "overrides": [{"method": "email", "minutes": 30}]}
+    event = {"calendar": own, "summary": "CANARY", "visibility": "private", "start": start, "reminders": rings}
+    cast.bob.post("events", event)
+    put(cast, listed("1", "mole"), listed("2", "ben"))
+    ringing.ring(cast.account.pk)
     with tenant(cast.account.pk):
-        ann = Member.objects.get(external_id="1")
-        services.create_token(member=ann, name="t", scopes=["events.read"])
-        Member.objects.filter(pk=ann.pk).update(accepted_at=clock.now())
-    report = put(cast, listed("1", "anna", role="administrator"), listed("2", "ben"))
-    assert report["updated"] == ["1"] and report["suspended"] == report["created"] == []
-    with tenant(cast.account.pk):
-        moved = Member.objects.select_related("user").get(pk=ann.pk)
-        assert moved.user.email == "anna@acme.example" and moved.accepted_at is None and moved.is_vouched
-        assert Calendar.objects.filter(owner=moved).exists()
-    assert not ApiToken.objects.filter(member_id=ann.pk, revoked_at=None).exists()
-    assert not User.objects.get(email="anna@acme.example").has_usable_password()
+        assert not OutgoingMail.objects.filter(to="mole@acme.example").exists()
+
+
+def test_many_changed_addresses_at_once_are_held(cast: Cast) -> None:
+    put(cast, *(listed(str(n), f"p{n}") for n in range(3)))
+    changed = [listed(str(n), f"q{n}") for n in range(3)]
+    report = put(cast, *changed)
+    assert report["held"] and report["suspended"] == report["created"] == ["0", "1", "2"]
+    assert set(active(cast)) == {"p0", "p1", "p2"}
+    assert not put(cast, *changed, query="?confirm=true")["held"] and set(active(cast)) == {"q0", "q1", "q2"}
 
 
 def test_the_integrations_own_token_survives_a_changed_address(cast: Cast) -> None:
-    put(cast, listed("1", "alice", role="administrator"), listed("2", "ben", role="administrator"))
-    with tenant(cast.account.pk):
-        Member.objects.filter(external_id="2").update(accepted_at=clock.now())
-    put(cast, listed("1", "alice.lima", role="administrator"), listed("2", "ben", role="administrator"))
-    assert (
-        put(cast, listed("1", "alice.lima", role="administrator"), listed("2", "ben", role="administrator"))["updated"]
-        == []
-    )
+    put(cast, listed("1", "alice", role="administrator"), listed("2", "ben"))
+    renamed = [listed("1", "alice.lima", role="administrator"), listed("2", "ben")]
+    report = put(cast, *renamed)
+    assert (report["created"], report["suspended"]) == (["1"], [])
+    assert not people(cast)["alice"]["suspended"] and people(cast)["alice"]["external_id"] == ""
+    again = put(cast, *renamed)
+    assert again["updated"] == again["created"] == again["suspended"] == []
+
+
+def test_a_directory_sent_by_somebody_with_less_power_changes_nothing_of_an_administrator(cast: Cast) -> None:
+    hr = hr_of(cast)
+    alice = people(cast)["alice"]
+    for entry in (
+        listed("a", "alice", role="administrator", name="Renamed"),
+        listed("a", "alice", role="administrator", name=""),
+    ):
+        answer = hr.call("PUT", "directory", {"members": [entry]})
+        assert answer.status_code == 422 and "holds more than you" in answer.json()["detail"], answer.content
+        assert people(cast)["alice"] == alice
+    put(cast, listed("a", "alice", role="administrator"), listed("b", "bob"))
+    alice = people(cast)["alice"]
+    answer = hr.call("PUT", "directory", {"members": [listed("z", "alice", role="administrator"), listed("a", "bob")]})
+    assert answer.status_code == 422 and people(cast)["alice"] == alice, "nor does her id go to somebody else"
+    unchanged = listed("a", "alice", role="administrator")
+    answer = hr.call("PUT", "directory", {"members": [unchanged, listed("c", "bob")]})
+    assert answer.status_code == 200 and people(cast)["bob"]["external_id"] == "c", "who is listed as they are is no change"
+
+
+def test_an_invited_administrator_is_not_let_in_by_somebody_with_less_power(cast: Cast) -> None:
+    hr = hr_of(cast)
+    made = cast.alice.post("members", {"email": "ann@acme.example", "role": "administrator"})
+    assert hr.call("PUT", "directory", {"members": [listed("x", "ann", role="administrator")]}).status_code == 422
+    assert people(cast)["ann"] == made
 
 
 def test_addresses_are_the_same_however_they_are_written_and_invited_people_are_adopted(cast: Cast) -> None:

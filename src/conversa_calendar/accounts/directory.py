@@ -1,8 +1,8 @@
 """The host platform's people as one snapshot: created, updated, and suspended when absent (promise 36).
 
 The platform vouches for its own account only: it gives no password, proves no address and changes nobody elsewhere. A
-membership belongs to an address; an id may move. `directory_checks` says what a snapshot must be, `directory_groups`
-carries teams and inboxes.
+membership, with everything private in it, belongs to the owner of an address and never moves to another; an id may.
+`directory_checks` says what a snapshot must be, `directory_groups` carries teams and inboxes.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +27,6 @@ class Plan:
     """Who is who: pairs of a listed person and their membership (None: a new one), and whose membership is not listed."""
 
     pairs: list[tuple[Person, Member | None]] = field(default_factory=list)
-    moved: set[int] = field(default_factory=set)
     absent: list[Member] = field(default_factory=list)
     everybody: list[Member] = field(default_factory=list)
 
@@ -39,37 +38,31 @@ def apply(
     the same and takes it back. Raises Unfit and Refused."""
     snapshot = checked(snapshot)
     Account.objects.select_for_update(no_key=True).get(pk=actor.account_id)  # one snapshot after the other
-    plan = _plan(snapshot)
+    plan = _plan(snapshot, actor)
     report = _report(plan, snapshot)
     if report.held and (is_dry_run or not confirm_removals):
         return report
     if not report.is_confirmable:
         raise Refused(" ".join(report.reasons))
     with transaction.atomic():
-        _carry_out(plan, snapshot, actor, by)
+        _carry_out(plan, snapshot, by)
         transaction.set_rollback(is_dry_run)
     report.reasons = []
     return report
 
 
-def _plan(snapshot: Snapshot) -> Plan:
-    """Addresses first: whoever has a membership here keeps it, whatever id they come with. An id that comes with an address
-    unknown here is a changed address, unless its holder is suspended, listed elsewhere or also listed: then it was
-    re-issued to somebody new."""
+def _plan(snapshot: Snapshot, actor: Member) -> Plan:
+    """By address: whoever has a membership here keeps it, whatever id they come with. An id that comes with an address
+    unknown here is somebody new, as nothing shows that both addresses are one person's; whoever had it is not listed any
+    more. The caller's own membership then only loses the id, so that the integration goes on."""
     everybody = list(Member.objects.select_for_update(of=("self",)).select_related("user", "role").order_by("pk"))
     by_address = {member.user.email: member for member in everybody}
-    by_id = {member.external_id: member for member in everybody if member.external_id}
-    found = {person.external_id: by_address.get(person.email) for person in snapshot.members}
-    claimed = {member.pk for member in found.values() if member is not None}
     plan = Plan(everybody=everybody)
-    for person in snapshot.members:
-        member, holder = found[person.external_id], by_id.get(person.external_id)
-        if member is None and holder is not None and not holder.is_suspended and holder.pk not in claimed:
-            member = holder
-            plan.moved.add(holder.pk)
-        plan.pairs.append((person, member))
-    claimed |= plan.moved
+    plan.pairs = [(person, by_address.get(person.email)) for person in snapshot.members]
+    claimed = {member.pk for _person, member in plan.pairs if member is not None}
     plan.absent = [m for m in everybody if m.external_id and not m.is_suspended and m.pk not in claimed]
+    listed = {person.external_id for person in snapshot.members}
+    plan.absent = [m for m in plan.absent if m.pk != actor.pk or m.external_id not in listed]
     return plan
 
 
@@ -78,7 +71,7 @@ def _report(plan: Plan, snapshot: Snapshot) -> DirectoryReport:
     for person, member in plan.pairs:
         if member is None:
             report.created.append(person.external_id)
-        elif member.pk in plan.moved or _differs(person, member):
+        elif _differs(person, member):
             report.updated.append(person.external_id)
     gone = directory_groups.gone(snapshot)
     report.removed = [f"{kind}:{group.external_id}" for kind, group in gone]
@@ -121,7 +114,7 @@ def _administrators_after(plan: Plan) -> tuple[set[int], bool]:
     after = {member.pk for member in stay if member.is_live}
     for member in plan.everybody:
         person = listed.get(member.pk)
-        if person is not None and person.role == permissions.ADMINISTRATOR and member.pk not in plan.moved:
+        if person is not None and person.role == permissions.ADMINISTRATOR:
             after |= {member.pk} if member.accepted_at is not None else set()
     is_any_listed = any(person.role == permissions.ADMINISTRATOR for person, _member in plan.pairs)
     return after, is_any_listed or any(member.is_present for member in stay)
@@ -142,11 +135,11 @@ def _role_of(member: Member) -> str:
     return str(member.role.uuid) if member.role else member.built_in
 
 
-def _carry_out(plan: Plan, snapshot: Snapshot, actor: Member, by: Giver) -> None:
+def _carry_out(plan: Plan, snapshot: Snapshot, by: Giver) -> None:
     """Ids are freed before they are given, and power is given before it is taken, so that the order of a snapshot, swapped
     ids and a change of administrators do not matter."""
-    _free_ids(plan)
-    places = [(person, _placed(person, member, plan, actor, by)) for person, member in plan.pairs]
+    _free_ids(plan, by)
+    places = [(person, _placed(person, member, by)) for person, member in plan.pairs]
     for person, member in sorted(places, key=lambda place: place[0].role != permissions.ADMINISTRATOR):
         if _role_of(member) != person.role:
             services.set_role(member=member, key=person.role, by=by, counts_vouched=True)
@@ -155,25 +148,25 @@ def _carry_out(plan: Plan, snapshot: Snapshot, actor: Member, by: Giver) -> None
     directory_groups.carry_out(snapshot, {person.external_id: member for person, member in places})
 
 
-def _free_ids(plan: Plan) -> None:
-    """Takes every listed id from whoever will not keep it."""
+def _free_ids(plan: Plan, by: Giver) -> None:
+    """Takes every listed id from whoever will not keep it. Raises Refused."""
     keeps = {person.external_id: member.pk for person, member in plan.pairs if member is not None}
     listed = {person.external_id for person, _member in plan.pairs}
     for member in plan.everybody:
         if member.external_id in listed and keeps.get(member.external_id) != member.pk:
+            grants.check_over(by, member)
             member.external_id = ""
             member.save(update_fields=["external_id"])
 
 
-def _placed(person: Person, member: Member | None, plan: Plan, actor: Member, by: Giver) -> Member:
-    """The membership of a listed person, with the id and name of the snapshot."""
+def _placed(person: Person, member: Member | None, by: Giver) -> Member:
+    """The membership of a listed person, with the id and name of the snapshot. Raises Refused where anything would change
+    of somebody who holds more than `by`."""
     if member is None:
         return joining.vouch_for(email=person.email, name=person.name, external_id=person.external_id)
-    if member.pk in plan.moved:
-        grants.check_over(by, member)
-        joining.move_to(member=member, email=person.email)
-        if member.pk != actor.pk:
-            services.revoke_tokens_of(member)
+    if not _differs(person, member):
+        return member
+    grants.check_over(by, member)
     if member.is_suspended:
         services.suspend_member(member=member, is_suspended=False, by=by)
     member.external_id, member.name, member.is_vouched = person.external_id, person.name or member.name, True
