@@ -10,7 +10,7 @@ from django.test import Client
 
 from conversa_calendar.accounts import permissions, services
 from conversa_calendar.accounts.grants import OPERATOR
-from conversa_calendar.accounts.models import Inbox, Member, Team, User
+from conversa_calendar.accounts.models import Inbox, Team, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import ringing
 from conversa_calendar.calendars.models import Assignment, OutgoingMail
@@ -164,7 +164,9 @@ def test_a_directory_sent_by_somebody_with_less_power_changes_nothing_of_an_admi
     assert answer.status_code == 422 and people(cast)["alice"] == alice, "nor does her id go to somebody else"
     unchanged = listed("a", "alice", role="administrator")
     answer = hr.call("PUT", "directory", {"members": [unchanged, listed("c", "bob")]})
-    assert answer.status_code == 200 and people(cast)["bob"]["external_id"] == "c", "who is listed as they are is no change"
+    assert answer.status_code == 200 and people(cast)["bob"]["external_id"] == "c", (
+        "who is listed as they are is no change"
+    )
 
 
 def test_an_invited_administrator_is_not_let_in_by_somebody_with_less_power(cast: Cast) -> None:

@@ -5,8 +5,6 @@ differently, or takes another way, for an address that is known from another acc
 """
 
 from django.core import signing
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -16,11 +14,11 @@ from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.signals import member_joined
-from conversa_calendar.domain import names
+from conversa_calendar.domain import addresses, names
 from conversa_calendar.kit import clock, ids
 
 SALT = "invitation"
-NAME_MAX, ADDRESS_MAX = 120, 254
+NAME_MAX = 120
 
 
 class Gone(Exception):
@@ -64,15 +62,6 @@ def invite_again(*, member: Member) -> str:
 def vouch_for(*, email: str, name: str, external_id: str) -> Member:
     """A member whom the platform's directory names: at home here, in no other account, and without any password."""
     return _joined(email, name, external_id=external_id, is_vouched=True)
-
-
-def move_to(*, member: Member, email: str) -> None:
-    """The directory says that this member has another address: from now on its owner comes in, and nobody before them."""
-    member.user = user_of(email)
-    member.is_vouched, member.accepted_at, member.declined_at = True, None, None
-    member.invitation, member.sessions_ended_at = "", clock.now()
-    changed = ["user", "is_vouched", "accepted_at", "declined_at", "invitation", "sessions_ended_at"]
-    member.save(update_fields=changed)
 
 
 def user_of(email: str) -> User:
@@ -145,12 +134,10 @@ def lock_sign_in(member: Member) -> None:
 def clean_address(email: str) -> str:
     """An address in lower case. Raises Refused."""
     address = email.strip().lower()
-    try:
-        validate_email(address)
-    except ValidationError as error:
-        raise Refused(_("“%(email)s” is not an e-mail address.") % {"email": email.strip()[:60]}) from error
-    if len(address) > ADDRESS_MAX:
+    if len(address) > addresses.LONGEST:
         raise Refused(_("“%(email)s…” is too long for an e-mail address.") % {"email": address[:40]})
+    if not addresses.is_usable(address):
+        raise Refused(_("“%(email)s” is not an e-mail address.") % {"email": email.strip()[:60]})
     return address
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from conversa_calendar.accounts import guessing, network
 from conversa_calendar.accounts.models import User
+from conversa_calendar.domain import addresses
 from conversa_calendar.kit import clock
 
 SIGNED_IN = "signed_in_at"
@@ -60,7 +61,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A few an hour for each address; nothing in them follows the Host header of whoever asked."""
-        if guessing.MAILS.hit(email).is_over:
+        if not addresses.is_usable(email) or guessing.MAILS.hit(email).is_over:
             return
         base = origin(self.request)
         ours = {"current_site": Site(urlsplit(base).netloc, "ConversaLabs Calendar")}

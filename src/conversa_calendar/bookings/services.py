@@ -8,8 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -31,6 +29,7 @@ from conversa_calendar.bookings.models import (
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import addresses as mail_addresses
 from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content
 from conversa_calendar.kit import clock, ids
@@ -70,10 +69,8 @@ def check(page: BookingPage, visitor: Visitor) -> list[dict[str, str]]:
         raise Invalid("name", _("Please give your name."))
     if names.has_link(visitor.name):
         raise Invalid("name", _("A name cannot hold a web address."))
-    try:
-        validate_email(visitor.email.strip())
-    except ValidationError:
-        raise Invalid("email", _("This is not an e-mail address.")) from None
+    if not mail_addresses.is_usable(visitor.email.strip()):
+        raise Invalid("email", _("This is not an e-mail address."))
     if not times.is_zone(visitor.time_zone):
         raise Invalid("time_zone", _("This is not a time zone."))
     upcoming = Booking.objects.filter(page=page, email__iexact=visitor.email.strip(), ends_at__gt=clock.now())
@@ -188,10 +185,8 @@ def add_guests(booking: Booking, addresses: list[str]) -> Booking:
         address for address in dict.fromkeys(a.strip() for a in addresses if a.strip()) if address.lower() not in known
     ]
     for address in fresh:
-        try:
-            validate_email(address)
-        except ValidationError:
-            raise Invalid("guests", _("“%(address)s” is not an e-mail address.") % {"address": address[:80]}) from None
+        if not mail_addresses.is_usable(address):
+            raise Invalid("guests", _("“%(address)s” is not an e-mail address.") % {"address": address[:80]})
     if len(booking.guests) + len(fresh) > GUESTS_MAX:
         raise Invalid("guests", _("At most %(count)s guests can be added.") % {"count": GUESTS_MAX})
     if not fresh:
@@ -474,13 +469,8 @@ def _answer(number: int, question: dict[str, Any], answer: str) -> dict[str, str
         raise Invalid(field, _("“%(question)s” needs an answer.") % {"question": question["label"]})
     if text and question["kind"] == "choice" and text not in question["options"]:
         raise Invalid(field, _("Choose one of the options of “%(question)s”.") % {"question": question["label"]})
-    if text and question["kind"] == "email":
-        try:
-            validate_email(text)
-        except ValidationError:
-            raise Invalid(
-                field, _("“%(question)s” needs an e-mail address.") % {"question": question["label"]}
-            ) from None
+    if text and question["kind"] == "email" and not mail_addresses.is_usable(text):
+        raise Invalid(field, _("“%(question)s” needs an e-mail address.") % {"question": question["label"]})
     return {"label": question["label"], "answer": text}
 
 

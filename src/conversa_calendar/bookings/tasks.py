@@ -2,6 +2,7 @@
 
 from procrastinate.contrib.django import app
 
+from conversa_calendar.accounts import rounds
 from conversa_calendar.bookings import following
 from conversa_calendar.calendars import services as calendars
 
@@ -21,6 +22,9 @@ def tell_due(account_id: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(queue="upkeep", queueing_lock="booking_notices")
 def tell_visitors(timestamp: int) -> None:
-    for account_id in following.accounts_with_notices():
-        if following.deliver_notices(account_id) + following.deliver_reminders(account_id):
-            calendars.send_mail(account_id)
+    rounds.for_each_account(_tell, following.accounts_with_notices())
+
+
+def _tell(account_id: int) -> None:
+    if following.deliver_notices(account_id) + following.deliver_reminders(account_id):
+        calendars.send_mail(account_id)

@@ -42,7 +42,7 @@ def tell(
     silent |= {actor.user.email.lower()} if actor is not None else set()
     scheduling.raise_event(event, is_cancelled=after is None)
     facts: dict[str, Any] = {"actor": actor.pk if actor else None, "language": translation.get_language()}
-    told = sorted((now.keys() | was.keys()) - silent)
+    told = sorted(email for email in (now.keys() | was.keys()) - silent if outbox.reaches(email))
     outgoing.afford(told)
     for email in told:
         known = domain.encode(before) if before is not None and email in was else ""

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from conversa_calendar.calendars.models import OutgoingMail
-from conversa_calendar.domain import names
+from conversa_calendar.domain import addresses, names
 
 ROOMS = "@resource.calendar.google.com"
 """Where Google's addresses of rooms and things end; nobody reads mail there."""
@@ -45,7 +45,7 @@ def builds(topic: str) -> Callable[[Builder], Builder]:
 def owe(topic: str, about: UUID, to: str, told: dict[str, Any], **facts: Any) -> None:
     """Owes somebody a mail about something, within the act's transaction and after its rows are written. `told` is what
     they knew before; what an earlier mail that has not left would have started from stays the start."""
-    if is_room(to):
+    if not reaches(to):
         return
     unsent = OutgoingMail.objects.filter(topic=topic, about=about, to=to, sent_at=None, claimed_at=None)
     earlier = list(unsent.select_for_update().order_by("id"))
@@ -69,6 +69,11 @@ def fill(mail: OutgoingMail) -> bool:
     mail.subject, mail.body, mail.reply_to = names.tidy(letter.subject, 300), letter.body, letter.reply_to
     mail.ics, mail.method = letter.ics, letter.method
     return True
+
+
+def reaches(address: str) -> bool:
+    """Whether somebody reads what is mailed to an address: no room, and none that Google took and no mail can carry."""
+    return addresses.is_usable(address) and not is_room(address)
 
 
 def is_room(address: str) -> bool:

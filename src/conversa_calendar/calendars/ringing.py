@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import dateformat, timezone, translation
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts import rounds
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import current_account, tenant
 from conversa_calendar.calendars import access, history
@@ -53,9 +54,12 @@ def ring(account_id: int) -> int:
 
 def forget_old() -> None:
     """Drops what rang so long ago that nothing could ring a second time for it."""
-    for account_id in Account.objects.values_list("pk", flat=True):
-        with tenant(account_id):
-            Ring.objects.filter(starts_at__lt=clock.now() - FAR).delete()
+    rounds.for_each_account(_forget_old)
+
+
+def _forget_old(account_id: int) -> None:
+    with tenant(account_id):
+        Ring.objects.filter(starts_at__lt=clock.now() - FAR).delete()
 
 
 def shown_to(member: Member) -> list[str]:

@@ -6,8 +6,8 @@ import logging
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from conversa_calendar.calendars.models import (
     OutgoingMail,
 )
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain import addresses
 from conversa_calendar.kit import backoff, clock
 
 log = logging.getLogger(__name__)
@@ -106,14 +107,10 @@ def send_mail(account_id: int) -> int:
     """Sends what the account owes, each once: claimed in a transaction, sent outside it, then marked."""
     sent = 0
     while claimed := _claim(account_id):
-        message = EmailMultiAlternatives(
-            claimed.subject, claimed.body, to=[claimed.to], reply_to=[claimed.reply_to] if claimed.reply_to else None
-        )
-        if claimed.ics:
-            message.attach_alternative(claimed.ics, f"text/calendar; method={claimed.method}; charset=utf-8")
         try:
-            message.send()
-        except OSError:
+            _message(claimed).send()
+        except Exception:  # whatever one mail does, the others go
+            log.exception("mail %s was not taken", claimed.pk)
             with tenant(account_id):
                 OutgoingMail.objects.filter(pk=claimed.pk).update(failures=claimed.failures + 1)
             continue
@@ -121,6 +118,14 @@ def send_mail(account_id: int) -> int:
             OutgoingMail.objects.filter(pk=claimed.pk).update(sent_at=clock.now())
         sent += 1
     return sent
+
+
+def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
+    reply_to = [mail.reply_to] if addresses.is_usable(mail.reply_to) else None
+    message = EmailMultiAlternatives(mail.subject, mail.body, to=[mail.to], reply_to=reply_to)
+    if mail.ics:
+        message.attach_alternative(mail.ics, f"text/calendar; method={mail.method}; charset=utf-8")
+    return message
 
 
 def _claim(account_id: int) -> OutgoingMail | None:
@@ -136,14 +141,15 @@ def _claim(account_id: int) -> OutgoingMail | None:
                 continue
             mail.claimed_at = now
             try:
-                is_owed = outbox.fill(mail)
-            except (ValueError, KeyError, AttributeError, TypeError, msgspec.MsgspecError):
+                with transaction.atomic():
+                    is_owed = addresses.is_usable(mail.to) and outbox.fill(mail)
+            except Exception:
                 log.exception("mail %s cannot be worded", mail.pk)  # it waits; the others go
                 mail.failures += 1
                 mail.save()
                 continue
             if not is_owed:
-                mail.delete()  # what it would have said is not so any more
+                mail.delete()  # what it would have said is not so any more, or nobody can be reached there
                 continue
             mail.save()
             return mail

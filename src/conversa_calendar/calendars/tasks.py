@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from conversa_calendar.accounts.models import Account
+from conversa_calendar.accounts import rounds
 from conversa_calendar.calendars import ringing, services
 
 
@@ -10,9 +10,7 @@ from conversa_calendar.calendars import ringing, services
 @app.task(queue="upkeep", queueing_lock="reminders")
 def ring(timestamp: int) -> None:
     """Rings what is due in every open account, and sends the mail that it makes."""
-    for account_id in ringing.open_accounts():
-        if ringing.ring(account_id):
-            services.send_mail(account_id)
+    rounds.for_each_account(_ring, ringing.open_accounts())
 
 
 @app.periodic(cron="37 3 * * *")
@@ -25,5 +23,9 @@ def forget_rings(timestamp: int) -> None:
 @app.task(queue="upkeep", queueing_lock="waiting_mail")
 def send_waiting_mail(timestamp: int) -> None:
     """Sends what had to wait for another day's budget."""
-    for account_id in Account.objects.values_list("pk", flat=True):
+    rounds.for_each_account(services.send_mail)
+
+
+def _ring(account_id: int) -> None:
+    if ringing.ring(account_id):
         services.send_mail(account_id)

@@ -1,11 +1,9 @@
 """What can be kept on both sides: everything else is refused before it is stored, with the field and the reason."""
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars.models import Calendar
-from conversa_calendar.domain import recurrence, rules, times
+from conversa_calendar.domain import addresses, recurrence, rules, times
 from conversa_calendar.domain.event import UNITS, Attendee, Content, changed_units
 from conversa_calendar.domain.times import Moment, Timed
 
@@ -118,13 +116,8 @@ def _check_guest(guest: Attendee, before: Attendee | None) -> None:
     texts = (guest.name, guest.comment)
     if any("\x00" in text or not _is_encodable(text) or len(text) > SUMMARY_MAX for text in texts):
         raise Invalid("attendees", _("This text holds characters that cannot be stored."))
-    if before is None:
-        try:
-            validate_email(guest.email)
-        except ValidationError:
-            raise Invalid(
-                "attendees", _("“%(email)s” is not an e-mail address.") % {"email": guest.email[:80]}
-            ) from None
+    if before is None and not addresses.is_usable(guest.email):
+        raise Invalid("attendees", _("“%(email)s” is not an e-mail address.") % {"email": guest.email[:80]})
     was = before.response if before is not None else ""
     if guest.response not in {"needsAction", "declined", "tentative", "accepted", was}:
         raise Invalid("attendees", _("A guest's answer is needsAction, declined, tentative or accepted."))

@@ -12,7 +12,7 @@ import msgspec
 from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 from icalendar.prop import vRecur
 
-from conversa_calendar.domain import names, recurrence, rules, times
+from conversa_calendar.domain import addresses, names, recurrence, rules, times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Day, Moment, Timed
 
@@ -157,12 +157,14 @@ def _value(moment: Moment) -> date | datetime:
 
 
 def _add_people(event: Event, content: Content, organizer: tuple[str, str]) -> None:
-    if organizer[0]:
+    if addresses.is_usable(organizer[0]):
         person = vCalAddress(f"mailto:{organizer[0]}")
         person.params["CN"] = vText(names.tidy(organizer[1]) or organizer[0])
         event["organizer"] = person
     answers = {"accepted": "ACCEPTED", "declined": "DECLINED", "tentative": "TENTATIVE"}
     for guest in content.attendees:
+        if not addresses.is_usable(guest.email):
+            continue  # what other programs read has no place for it
         person = vCalAddress(f"mailto:{guest.email}")
         person.params["CN"] = vText(names.tidy(guest.name) or guest.email)
         person.params["PARTSTAT"] = answers.get(guest.response, "NEEDS-ACTION")

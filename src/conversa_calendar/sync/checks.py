@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
+from conversa_calendar.accounts import rounds
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import in_tenant, tenant
 from conversa_calendar.calendars import history
@@ -108,34 +109,42 @@ def reread_calendar_lists() -> None:
     """Reads every connection's calendar list again; an unused grant is exercised by it."""
     if halting.is_halted():
         return
-    for account_id in Account.objects.filter(is_suspended=False).order_by("pk").values_list("pk", flat=True):
-        with tenant(account_id):
-            usable = Connection.objects.filter(state=ACTIVE).exclude(owner__is_suspended=True)
-            chosen = list(usable.order_by("pk").values_list("pk", flat=True))
-        for connection_id in chosen:
-            try:
-                discovery.refresh(account_id, connection_id)
-            except protocol.ProviderError:
-                continue
+    usable = Account.objects.filter(is_suspended=False).order_by("pk").values_list("pk", flat=True)
+    rounds.for_each_account(_reread_calendar_lists, list(usable))
+
+
+def _reread_calendar_lists(account_id: int) -> None:
+    with tenant(account_id):
+        usable = Connection.objects.filter(state=ACTIVE).exclude(owner__is_suspended=True)
+        chosen = list(usable.order_by("pk").values_list("pk", flat=True))
+    for connection_id in chosen:
+        try:
+            discovery.refresh(account_id, connection_id)
+        except protocol.ProviderError:
+            continue
 
 
 def forget_old_rows() -> None:
     """Empties the trash after thirty days, history after 400, the change feed after sixty, reports after 90, and drops
     channels that ended long ago."""
+    rounds.for_each_account(_forget_old_rows)
     now = clock.now()
-    for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
-        with tenant(account_id):
-            is_over = Q(is_unsettled=False) | Q(calendar__is_mirrored=False)
-            old = Event.objects.filter(is_over, deleted_at__lt=now - timedelta(days=TRASH_DAYS))
-            gone = list(old.exclude(links__is_held=True).values_list("pk", flat=True)[:5000])
-            Occurrence.objects.filter(event__in=gone).delete()
-            Link.objects.filter(event__in=gone).update(event=None)
-            Event.objects.filter(pk__in=gone).delete()
-            History.objects.filter(at__lt=now - timedelta(days=HISTORY_DAYS)).delete()
-            Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()
-            DeepCheck.objects.filter(started_at__lt=now - REPORTS_KEPT).delete()
     ended = Q(state="stopped") | Q(expires_at__lt=now) | Q(state="opening")
     PushChannel.objects.filter(ended, created_at__lt=now - CHANNELS_KEPT).delete()
+
+
+def _forget_old_rows(account_id: int) -> None:
+    now = clock.now()
+    with tenant(account_id):
+        is_over = Q(is_unsettled=False) | Q(calendar__is_mirrored=False)
+        old = Event.objects.filter(is_over, deleted_at__lt=now - timedelta(days=TRASH_DAYS))
+        gone = list(old.exclude(links__is_held=True).values_list("pk", flat=True)[:5000])
+        Occurrence.objects.filter(event__in=gone).delete()
+        Link.objects.filter(event__in=gone).update(event=None)
+        Event.objects.filter(pk__in=gone).delete()
+        History.objects.filter(at__lt=now - timedelta(days=HISTORY_DAYS)).delete()
+        Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()
+        DeepCheck.objects.filter(started_at__lt=now - REPORTS_KEPT).delete()
 
 
 def _report(mirror: Mirror, report: DeepCheck) -> None:

@@ -8,6 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from conversa_calendar.accounts import rounds
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
@@ -67,14 +68,15 @@ def tell(mirror: Mirror, cause: str) -> None:
 
 def tell_stale() -> None:
     """Every hour: mirrors that should have been read and were not."""
+    rounds.for_each_account(_tell_stale, [account.pk for account in Account.objects.order_by("pk") if account.is_open])
+
+
+def _tell_stale(account_id: int) -> None:
     late = clock.now() - STALE_AFTER
-    for account in Account.objects.order_by("pk"):
-        if not account.is_open:
-            continue
-        with tenant(account.pk):
-            rows = Mirror.objects.filter(is_selected=True, is_paused=False, stale_told_at=None, last_sync_at__lt=late)
-            rows = rows.filter(connection__state=ACTIVE).exclude(state__in=["unavailable", "access_reduced"])
-            rows = rows.exclude(connection__owner__is_suspended=True)  # paused, as was said beforehand
-            for mirror in rows.select_related("calendar", "connection__owner__user"):
-                if Mirror.objects.filter(pk=mirror.pk, stale_told_at=None).update(stale_told_at=clock.now()):
-                    tell(mirror, "stale")
+    with tenant(account_id):
+        rows = Mirror.objects.filter(is_selected=True, is_paused=False, stale_told_at=None, last_sync_at__lt=late)
+        rows = rows.filter(connection__state=ACTIVE).exclude(state__in=["unavailable", "access_reduced"])
+        rows = rows.exclude(connection__owner__is_suspended=True)  # paused, as was said beforehand
+        for mirror in rows.select_related("calendar", "connection__owner__user"):
+            if Mirror.objects.filter(pk=mirror.pk, stale_told_at=None).update(stale_told_at=clock.now()):
+                tell(mirror, "stale")
