@@ -8,7 +8,7 @@ from conversa_calendar.accounts import grants, services
 from conversa_calendar.accounts.models import Member, Role
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from tests.support.cast import PASSWORD, Cast
+from tests.support.cast import PASSWORD, Actor, Cast
 
 EVERY = sorted(Permission)
 
@@ -152,3 +152,45 @@ def test_a_suspended_member_gives_nothing(cast: Cast) -> None:
         services.set_role(member=bob, key="administrator", by=grants.OPERATOR)
         services.suspend_member(member=bob, is_suspended=True, by=grants.OPERATOR)
         assert not grants.giver(bob).is_administrator and not grants.giver(bob).permissions
+
+
+# ── what a place in a team or inbox gives
+
+
+@pytest.fixture
+def board(cast: Cast) -> Any:
+    """For each kind of group: the group, and the event in the calendar that it edits."""
+
+    def make(kind: str) -> tuple[str, str]:
+        many = "teams" if kind == "team" else "inboxes"
+        group = cast.alice.post(many, {"name": "Board", "members": []})["id"]
+        calendar = cast.alice.post("calendars", {"name": "Board", "time_zone": "UTC"})["id"]
+        items = [{"kind": kind, "id": group, "level": "edit"}]
+        cast.alice.put(f"calendars/{calendar}/assignments", {"items": items})
+        start = {"date_time": "2026-12-02T09:00:00", "time_zone": "UTC"}
+        event = cast.alice.post("events", {"calendar": calendar, "summary": "MERGER", "start": start})
+        return f"{many}/{group}", f"events/{event['id']}"
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["team", "inbox"])
+def test_who_manages_members_only_shows_nobody_the_calendars_of_a_group(cast: Cast, board: Any, kind: str) -> None:
+    group, event = board(kind)
+    role = give(cast, "account.manage")
+    narrow = Actor(cast.alice.member, cast.alice.post("tokens", {"name": "n", "scopes": ["account.manage"]})["secret"])
+    people = {"members": [{"external_id": "b", "email": "bob@acme.example", "role": role}]}
+    key = group.split("/")[0]
+    for actor in (cast.bob, narrow):
+        answer = actor.call("PUT", f"{group}/members", {"members": [str(cast.bob.member.uuid)]})
+        assert answer.status_code == 422 and "sees calendars" in answer.json()["detail"], answer.content
+        groups = [{"external_id": "g", "name": "Board", "members": ["b"]}]
+        answer = actor.call("PUT", "directory", people | {key: groups})
+        assert answer.status_code == 422 and "sees calendars" in answer.json()["detail"], answer.content
+    form = {"group": group.split("/")[1], "members": str(cast.bob.member.uuid), "name": "Board"}
+    confirmed(cast.bob).post(f"/settings/account/{kind}", form)
+    assert cast.bob.call("GET", event).status_code == 404
+    cast.alice.put(f"{group}/members", {"members": [str(cast.bob.member.uuid)]})
+    assert cast.bob.get(event)["summary"] == "MERGER"
+    cast.bob.put(f"{group}/members", {"members": []})
+    assert cast.bob.call("GET", event).status_code == 404, "taking somebody out shows nobody anything"

@@ -145,7 +145,7 @@ def _carry_out(plan: Plan, snapshot: Snapshot, by: Giver) -> None:
             services.set_role(member=member, key=person.role, by=by, counts_vouched=True)
     for member in plan.absent:
         services.suspend_member(member=member, is_suspended=True, by=by, counts_vouched=True)
-    directory_groups.carry_out(snapshot, {person.external_id: member for person, member in places})
+    directory_groups.carry_out(snapshot, {person.external_id: member for person, member in places}, by)
 
 
 def _free_ids(plan: Plan, by: Giver) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from conversa_calendar.accounts import services
 from conversa_calendar.accounts.directory_checks import Group, Snapshot
+from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.signals import group_emptied
 
@@ -27,18 +28,19 @@ def gone(snapshot: Snapshot) -> list[tuple[str, Team | Inbox]]:
     return found
 
 
-def carry_out(snapshot: Snapshot, people: dict[str, Member]) -> None:
-    """Makes teams and inboxes equal to the snapshot; one made by hand with a listed name becomes the listed one."""
-    for name, row in gone(snapshot):
-        _set_members(name, row, [])
+def carry_out(snapshot: Snapshot, people: dict[str, Member], by: Giver) -> None:
+    """Makes teams and inboxes equal to the snapshot; one made by hand with a listed name becomes the listed
+    one. Raises Refused."""
+    for _name, row in gone(snapshot):
+        services.set_members(group=row, members=[], by=by)
         row.external_id = ""
         row.save(update_fields=["external_id"])
         group_emptied.send(type(row), group=row)
-    for name, model, groups in _kinds(snapshot):
+    for _name, model, groups in _kinds(snapshot):
         rows = _rows(model, groups)
         for group in groups:
             members = [people[key] for key in dict.fromkeys(group.members) if key in people]
-            _set_members(name, rows[group.external_id], members)
+            services.set_members(group=rows[group.external_id], members=members, by=by)
 
 
 def _rows(model: Any, groups: tuple[Group, ...]) -> dict[str, Any]:
@@ -60,13 +62,6 @@ def _rows(model: Any, groups: tuple[Group, ...]) -> dict[str, Any]:
             row.name, row.external_id = group.name, group.external_id
             row.save()
     return rows
-
-
-def _set_members(name: str, group: Any, members: list[Member]) -> None:
-    if name == "team":
-        services.set_team_members(team=group, members=members)
-    else:
-        services.set_inbox_members(inbox=group, members=members)
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[Kind]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import grants, permissions, selectors, tokens
@@ -21,7 +21,7 @@ from conversa_calendar.accounts.models import (
     User,
 )
 from conversa_calendar.accounts.refusals import Refused as Refused
-from conversa_calendar.accounts.signals import member_left, member_returned, module_switched
+from conversa_calendar.accounts.signals import member_left, member_returned, module_switched, place_given
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.accounts.tokens import create_token as create_token
 from conversa_calendar.accounts.tokens import revoke_token as revoke_token
@@ -139,31 +139,40 @@ def delete_role(*, role: Role, by: Giver) -> None:
 def create_team(*, name: str, members: list[Member] | None = None, external_id: str = "") -> Team:
     team = Team(name=_named(name), external_id=external_id)
     team.save()
-    set_team_members(team=team, members=members or [])
+    _add_places(team, members or [])
     return team
 
 
 def create_inbox(*, name: str, members: list[Member] | None = None, external_id: str = "") -> Inbox:
     inbox = Inbox(name=_named(name), external_id=external_id)
     inbox.save()
-    set_inbox_members(inbox=inbox, members=members or [])
+    _add_places(inbox, members or [])
     return inbox
 
 
-def set_team_members(*, team: Team, members: list[Member]) -> None:
-    TeamMember.objects.filter(team=team).exclude(member__in=members).delete()
-    known = set(TeamMember.objects.filter(team=team).values_list("member_id", flat=True))
-    for member in members:
-        if member.pk not in known:
-            TeamMember(team=team, member=member).save()
+def set_members(*, group: Team | Inbox, members: list[Member], by: Giver) -> None:
+    """Makes these the members of a team or an inbox. Raises Refused when somebody is added and `by` may not give what a
+    place there gives."""
+    places = _places(group)
+    known = set(places.values_list("member_id", flat=True))
+    added = [member for member in members if member.pk not in known]
+    if added:
+        place_given.send(type(group), group=group, by=by)
+    places.exclude(member__in=members).delete()
+    _add_places(group, added)
 
 
-def set_inbox_members(*, inbox: Inbox, members: list[Member]) -> None:
-    InboxMember.objects.filter(inbox=inbox).exclude(member__in=members).delete()
-    known = set(InboxMember.objects.filter(inbox=inbox).values_list("member_id", flat=True))
+def _places(group: Team | Inbox) -> QuerySet[TeamMember] | QuerySet[InboxMember]:
+    if isinstance(group, Team):
+        return TeamMember.objects.filter(team=group)
+    return InboxMember.objects.filter(inbox=group)
+
+
+def _add_places(group: Team | Inbox, members: list[Member]) -> None:
     for member in members:
-        if member.pk not in known:
-            InboxMember(inbox=inbox, member=member).save()
+        place = TeamMember(team=group) if isinstance(group, Team) else InboxMember(inbox=group)
+        place.member = member
+        place.save()
 
 
 def switch_module(*, account: Account, is_enabled: bool) -> None:

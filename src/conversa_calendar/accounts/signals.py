@@ -11,6 +11,10 @@ module_switched = Signal()
 group_emptied = Signal()
 """`group`: a team or inbox that the platform's directory no longer has; calendars takes back what was assigned to it."""
 
+place_given = Signal()
+"""`group`, `by`: somebody is about to be added to a team or inbox; whoever knows what a place there gives raises Refused
+unless `by` may give it."""
+
 member_left = Signal()
 """`member`: suspended in this transaction; what they connected and were invited to ends or rests."""
 

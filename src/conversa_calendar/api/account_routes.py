@@ -136,7 +136,7 @@ def add_team(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Pa
 def set_team(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     team = _found(Team, uuid)
     bodies.only(payload, ("members",))
-    services.set_team_members(team=team, members=_members(payload))
+    services.set_members(group=team, members=_members(payload), by=request.caller.giver)
     return group(team)
 
 
@@ -158,7 +158,7 @@ def add_inbox(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, P
 def set_inbox(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
     inbox = _found(Inbox, uuid)
     bodies.only(payload, ("members",))
-    services.set_inbox_members(inbox=inbox, members=_members(payload))
+    services.set_members(group=inbox, members=_members(payload), by=request.caller.giver)
     return group(inbox)
 
 

@@ -244,7 +244,5 @@ def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:
         create(name=post.get("name", ""), members=chosen)
         return
     found = model.objects.filter(uuid=post["group"]).first()
-    if isinstance(found, Team):
-        services.set_team_members(team=found, members=chosen)
-    elif isinstance(found, Inbox):
-        services.set_inbox_members(inbox=found, members=chosen)
+    if found is not None:
+        services.set_members(group=found, members=chosen, by=grants.giver(request.member))
