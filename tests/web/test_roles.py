@@ -1,14 +1,18 @@
 """Roles give nothing that their giver lacks, and nobody has power over who holds more."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from conversa_calendar.accounts import grants, services
 from conversa_calendar.accounts.models import Member, Role
-from conversa_calendar.accounts.permissions import Permission
+from conversa_calendar.accounts.permissions import ADMINISTRATOR, AGENT, Permission
 from conversa_calendar.accounts.tenancy import tenant
-from tests.support.cast import PASSWORD, Actor, Cast
+from tests.support.cast import PASSWORD, Actor, Cast, new_actor
 
 EVERY = sorted(Permission)
 
@@ -152,6 +156,38 @@ def test_a_suspended_member_gives_nothing(cast: Cast) -> None:
         services.set_role(member=bob, key="administrator", by=grants.OPERATOR)
         services.suspend_member(member=bob, is_suspended=True, by=grants.OPERATOR)
         assert not grants.giver(bob).is_administrator and not grants.giver(bob).permissions
+
+
+# ── two at once
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Does things at the same moment, each on a connection of its own; their answers."""
+    together = threading.Barrier(len(acts))
+
+    def one(act: Callable[[], Any]) -> Any:
+        try:
+            together.wait()
+            return act()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(one, acts))
+
+
+@pytest.mark.parametrize("taken", [{"role": "agent"}, {"suspended": True}])
+def test_two_administrators_who_depose_each_other_leave_one(cast: Cast, taken: dict[str, Any]) -> None:
+    def depose(by: Actor, whom: Actor) -> Callable[[], Any]:
+        return lambda: by.call("PATCH", f"members/{whom.member.uuid}", taken)
+
+    for number in range(6):
+        first, second = (new_actor(cast.account, f"{who}{number}@acme.example", "A", ADMINISTRATOR) for who in "xy")
+        with tenant(cast.account.pk):
+            Member.objects.exclude(pk__in=[first.member.pk, second.member.pk]).update(built_in=AGENT)
+        answers = at_once(depose(first, second), depose(second, first))
+        with tenant(cast.account.pk):
+            assert Member.objects.filter(built_in=ADMINISTRATOR, is_suspended=False).count() == 1, answers
 
 
 # ── what a place in a team or inbox gives

@@ -60,6 +60,7 @@ def create_account(*, name: str, time_zone: str = "UTC", is_calendar_enabled: bo
 def set_role(*, member: Member, key: str, by: Giver, counts_vouched: bool = False) -> None:
     """Changes a member's role; the last administrator stays one. Raises Refused, also when `by` holds less than the role
     that is given or taken."""
+    lock(member)
     was_administrator = member.is_administrator
     grants.check_over(by, member)
     if key in permissions.BUILT_IN:
@@ -80,6 +81,7 @@ def suspend_member(*, member: Member, is_suspended: bool, by: Giver, counts_vouc
     """Ends or restores a member's access here, in this account only. Who is suspended ends everywhere at once: sign-ins,
     tokens, open pages, a standing invitation; the calendars they connected stop syncing, while nothing is deleted. Who
     comes back signs in anew; sync goes on, tokens stay ended. Raises Refused."""
+    lock(member)
     grants.check_over(by, member)
     if is_suspended and member.is_administrator:
         _keep_an_administrator(member, counts_vouched)
@@ -96,9 +98,27 @@ def suspend_member(*, member: Member, is_suspended: bool, by: Giver, counts_vouc
 
 def end_member_sessions(*, member: Member, by: Giver) -> None:
     """Whoever is signed in as this member has to sign in again for this account; in others they stay. Raises Refused."""
+    lock(member)
     grants.check_over(by, member)
     member.sessions_ended_at = clock.now()
     member.save(update_fields=["sessions_ended_at"])
+
+
+def lock(member: Member) -> None:
+    """Reads a member anew for an act that gives or takes power. Such acts happen one after the other in an account, so
+    that each sees what the one before left, who is still an administrator above all."""
+    _lock_account(member.account_id)
+    fields = ["built_in", "role", "is_suspended", "is_vouched", "accepted_at", "invitation", "sessions_ended_at"]
+    member.refresh_from_db(fields=fields, from_queryset=Member.objects.select_for_update(of=("self",)))
+
+
+def _lock_role(role: Role) -> None:
+    _lock_account(role.account_id)
+    role.refresh_from_db(fields=["permissions"])
+
+
+def _lock_account(account_id: int) -> None:
+    Account.objects.select_for_update(no_key=True).get(pk=account_id)
 
 
 def revoke_tokens_of(member: Member) -> None:
@@ -116,6 +136,7 @@ def create_role(*, name: str, held: list[str], by: Giver) -> Role:
 def change_role(*, role: Role, by: Giver, name: str | None = None, held: list[str] | None = None) -> Role:
     """Renames a role or changes what it holds, for everybody who has it. Raises Refused, also when it holds more than
     who changes it."""
+    _lock_role(role)
     grants.check_permissions(by, role.permissions)
     if name is not None:
         role.name = _role_name(name, role)
@@ -128,6 +149,7 @@ def change_role(*, role: Role, by: Giver, name: str | None = None, held: list[st
 
 def delete_role(*, role: Role, by: Giver) -> None:
     """Removes a role that nobody has. Raises Refused, naming who has it."""
+    _lock_role(role)
     grants.check_permissions(by, role.permissions)
     if members := selectors.holders_of_role(role):
         names = ", ".join(str(member) for member in members[:NAMES_SHOWN])
