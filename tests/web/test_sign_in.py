@@ -113,6 +113,18 @@ def test_many_addresses_from_one_machine_wait_and_a_right_password_counts_for_no
     assert sign_in(ALICE, seen_from="5.5.6.5")
 
 
+@pytest.mark.parametrize(("networks", "name"), [(14, "2001:db8:1:{:x}::1"), (14, "203.0.113.{}")])
+def test_who_has_many_networks_of_one_provider_locks_nobody_out_elsewhere(cast: Cast, networks: int, name: str) -> None:
+    for number in range(networks):
+        for _turn in range(8):
+            form = {"login": BOB, "password": "wrong wrong wrong"}
+            Client(REMOTE_ADDR=name.format(number)).post("/login", form)
+    elsewhere = Client(REMOTE_ADDR="198.51.100.9")
+    assert elsewhere.post("/login", {"login": BOB, "password": PASSWORD}).status_code == 302
+    near = Client(REMOTE_ADDR=name.format(99))
+    assert near.post("/login", {"login": BOB, "password": PASSWORD}).status_code == 200, "there nobody tries any more"
+
+
 def test_the_password_asked_again_is_not_guessed_either(cast: Cast) -> None:
     browser = cast.alice.browser()
     for number in range(9):
@@ -132,13 +144,12 @@ def test_the_password_asked_again_is_not_guessed_either(cast: Cast) -> None:
     ],
 )
 @pytest.mark.parametrize("public_url", ["http://testserver", ""])
-@pytest.mark.parametrize("address", [ALICE, "nobody@else.example"])
 def test_a_reset_mail_never_leads_where_the_asker_wants(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch, forged: dict[str, str], public_url: str, address: str
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, forged: dict[str, str], public_url: str
 ) -> None:
     monkeypatch.setattr(settings, "PUBLIC_URL", public_url)
     mail.outbox = []
-    Client(raise_request_exception=False).post("/password/reset", {"email": address}, **forged)
+    Client(raise_request_exception=False).post("/password/reset", {"email": ALICE}, **forged)
     for message in mail.outbox:
         text = message.subject + message.body
         assert not re.search(r"evil|6666|127\.0\.0\.1|localhost", text)

@@ -1,6 +1,7 @@
 """Guessing passwords is slow, and locks out nobody but who guesses.
 
-Failures are counted by (address typed × network) and by network, and by the address alone with a high bound. A browser
+Failures are counted by (address typed × network), by (address typed × neighbourhood of networks) and by network, and by
+the address alone with a bound that no single neighbourhood reaches. A browser
 in which its owner signed in before has a counter of its own, so that whatever others try elsewhere does not concern it.
 An unknown address is counted like a known one.
 """
@@ -15,6 +16,8 @@ from conversa_calendar.kit import ids
 
 PAIR = Limit("sign-in, address and network", 8, 15 * 60)
 """One person who does not remember; a neighbour behind the same proxy has another pair."""
+NEIGHBOURS = Limit("sign-in, address and neighbourhood", 40, 60 * 60)
+"""One who changes machines within what a provider gave them: never enough to lock the address for everybody."""
 DEVICE = Limit("sign-in, known device", 8, 15 * 60)
 """The same person in the browser that they always use."""
 NETWORK = Limit("sign-in, network", 100, 15 * 60)
@@ -34,7 +37,8 @@ class Attempt:
     def __init__(self, request: HttpRequest, address: str) -> None:
         here = network.client_address(request)
         device = known_device(request, address)
-        anywhere = [(NETWORK, (here,)), (ADDRESS, (address,))]
+        near = (NEIGHBOURS, (address, network.network_of(here)))
+        anywhere = [near, (NETWORK, (here,)), (ADDRESS, (address,))]
         self.counts: list[tuple[Limit, tuple[str, ...]]] = (
             [(DEVICE, (address, device))] if device else [(PAIR, (address, here)), *anywhere]
         )

@@ -24,12 +24,13 @@ def client_address(request: HttpRequest) -> str:
 
 
 def network_of(address: str) -> str:
-    """The neighbourhood that is likely to belong to one person or office: /24, or /64 for IPv6."""
+    """The neighbourhood that one person or office may have to themselves: /24, or /48 for IPv6, of which anybody who rents
+    a machine gets one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 64}", strict=False))
+    return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
 
 
 def _tidy(text: str) -> str:
