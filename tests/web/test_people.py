@@ -8,17 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from conversa_calendar.accounts import grants, joining, selectors, services
+from conversa_calendar.accounts import grants, joining, permissions, selectors, services
 from conversa_calendar.accounts.models import Account, Member, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
-from tests.support.cast import PASSWORD, Actor, Cast
+from tests.support.cast import PASSWORD, Actor, Cast, new_actor
 from tests.support.google import Google
 
 CEO, OWN = "ceo@other.example", "only the owner knows"
@@ -536,3 +537,60 @@ def test_every_member_has_a_calendar_from_the_start_even_before_accepting(cast: 
     made = invite(cast.alice, name="Cleo")
     with tenant(cast.account.pk):
         assert Calendar.objects.get(owner__uuid=made["id"], is_personal=True).name == "Cleo"
+
+
+# ── who answers for an invitation, and how often one comes
+
+
+@pytest.mark.parametrize("taken", [{"suspended": True}, {"role": "agent"}])
+def test_an_invitation_falls_with_the_power_of_who_sent_it(cast: Cast, taken: dict[str, Any]) -> None:
+    dave = new_actor(cast.account, "dave@acme.example", "Dave", permissions.ADMINISTRATOR)
+    made = invite(dave, "mole@evil.example", role="administrator")
+    path = link(cast.account, "mole@evil.example")
+    cast.alice.patch(f"members/{dave.member.uuid}", taken)
+    assert Client().post(path, {"password": OWN}).status_code == 410
+    [row] = [m for m in cast.alice.get("members")["items"] if m["id"] == made["id"]]
+    assert row["state"] == "expired", "the members' page says that it ran out or was withdrawn"
+    cast.alice.post(f"members/{made['id']}/invite")
+    assert Client().post(link(cast.account, "mole@evil.example"), {"password": OWN}).status_code == 302
+
+
+def test_an_invitation_stands_behind_who_gave_its_role_last(cast: Cast) -> None:
+    dave = new_actor(cast.account, "dave@acme.example", "Dave", permissions.ADMINISTRATOR)
+    made = invite(dave, "ann@acme.example")
+    cast.alice.patch(f"members/{made['id']}", {"role": "administrator"})
+    cast.alice.patch(f"members/{dave.member.uuid}", {"suspended": True})
+    assert Client().post(link(cast.account, "ann@acme.example"), {"password": OWN}).status_code == 302
+
+
+def test_nobody_ends_or_renews_the_invitation_of_who_will_hold_more(cast: Cast) -> None:
+    role = cast.alice.post("roles", {"name": "HR", "permissions": ["account.manage"]})
+    cast.alice.patch(f"members/{cast.bob.member.uuid}", {"role": role["id"]})
+    made = invite(cast.alice, "ann@acme.example", role="administrator")
+    assert cast.bob.call("POST", f"members/{made['id']}/invite", {}).status_code == 422
+    assert Client().post(link(cast.account, "ann@acme.example"), {"password": OWN}).status_code == 302
+
+
+def test_a_stranger_is_invited_a_few_times_however_often_somebody_asks(cast: Cast, move: Any) -> None:
+    made = invite(cast.alice, "vic@corp.example")
+    answers = [cast.alice.call("POST", f"members/{made['id']}/invite", {}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [422] * 3
+    assert "within a week" in answers[-1].json()["detail"]
+    assert Client().post(link(cast.account, "vic@corp.example"), {"do": "decline"}).status_code == 200
+    assert cast.alice.call("POST", f"members/{made['id']}/invite", {}).status_code == 422
+    assert len(mails_to(cast.account, "vic@corp.example")) == 4
+    move(days=8)
+    cast.alice.post(f"members/{made['id']}/invite")
+
+
+def test_asking_to_connect_again_and_again_mails_the_administrators_twice(cast: Cast) -> None:
+    browser = cast.bob.browser()
+    pages = [browser.post("/connections/ask", follow=True).content.decode() for _ in range(6)]
+    assert "were asked already" in pages[-1] and "were asked already" not in pages[0]
+    assert len(mails_to(cast.account, "alice@acme.example")) == 2
+
+
+def test_a_stranger_gets_no_mail_because_somebody_typed_their_address(cast: Cast) -> None:
+    known, unknown = (Client().post("/password/reset", {"email": e}) for e in ("bob@acme.example", "vic@corp.example"))
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    assert [message.to for message in mail.outbox] == [["bob@acme.example"]]

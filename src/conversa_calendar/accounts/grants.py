@@ -17,10 +17,11 @@ from conversa_calendar.accounts.refusals import Refused
 
 @dataclass(frozen=True)
 class Giver:
-    """What somebody holds and may therefore give."""
+    """What somebody holds and may therefore give. `member_id` is who it is; None for the operator."""
 
     permissions: frozenset[str]
     is_administrator: bool = False
+    member_id: int | None = None
 
     def may_grant(self, wanted: Iterable[str]) -> bool:
         """Whether everything wanted is held."""
@@ -37,7 +38,7 @@ def giver(member: Member, scopes: Iterable[str] = (ALL,)) -> Giver:
     if ALL not in named:
         held = permissions.with_implied(held & named)
     is_whole = held >= frozenset(Permission)
-    return Giver(held, member.is_administrator and bool(member.permissions) and is_whole)
+    return Giver(held, member.is_administrator and bool(member.permissions) and is_whole, member.pk)
 
 
 def check_permissions(by: Giver, wanted: Iterable[str]) -> None:
@@ -61,6 +62,5 @@ def check_over(by: Giver, member: Member) -> None:
     """Raises Refused unless the giver holds at least what the member's role holds, suspended or not."""
     if by.is_administrator:
         return
-    role = frozenset(member.role.permissions) if member.role else permissions.BUILT_IN.get(member.built_in, frozenset())
-    if member.is_administrator or not by.may_grant(role):
+    if member.is_administrator or not by.may_grant(member.role_permissions):
         raise Refused(_("%(name)s holds more than you do; ask an administrator.") % {"name": member})

@@ -9,16 +9,18 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts import permissions, services
+from conversa_calendar.accounts import grants, permissions, services
 from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.services import Refused
 from conversa_calendar.accounts.signals import member_joined
+from conversa_calendar.accounts.throttle import Limit
 from conversa_calendar.domain import addresses, names
 from conversa_calendar.kit import clock, ids
 
 SALT = "invitation"
 NAME_MAX = 120
+INVITATIONS = Limit("invitations of an address into an account", 4, 7 * 24 * 3600)
 
 
 class Gone(Exception):
@@ -44,18 +46,25 @@ def invite_member(*, email: str, name: str, role: str, by: Giver) -> tuple[Membe
     member = _joined(email, name)
     if role != permissions.AGENT:
         services.set_role(member=member, key=role, by=by)
-    return member, invite_again(member=member)
+    return member, invite_again(member=member, by=by)
 
 
-def invite_again(*, member: Member) -> str:
-    """A new invitation of a member who has not accepted; the one before ends. Answers the secret to mail."""
+def invite_again(*, member: Member, by: Giver) -> str:
+    """A new invitation of a member who has not accepted; the one before ends. Answers the secret to mail. Raises Refused,
+    also after a few in a week: whoever does not want to come has no use for more."""
+    services.lock(member)
+    grants.check_over(by, member)
     if member.accepted_at is not None:
         raise Refused(_("%(name)s is here already.") % {"name": member})
     if member.is_suspended:
         raise Refused(_("%(name)s is suspended. Let them back in first.") % {"name": member})
+    if (count := INVITATIONS.hit(member.account_id, member.user.email)).is_over:
+        words = _("%(name)s was invited %(most)s times within a week. You can invite them again in %(hours)s hours.")
+        raise Refused(words % {"name": member, "most": INVITATIONS.most, "hours": -(-count.wait_s // 3600)})
     secret = ids.new_secret()
+    member.invited_by_id = by.member_id
     member.invitation, member.invited_at, member.declined_at = ids.fingerprint(secret), clock.now(), None
-    member.save(update_fields=["invitation", "invited_at", "declined_at"])
+    member.save(update_fields=["invitation", "invited_at", "invited_by", "declined_at"])
     return signing.dumps([member.account_id, secret], salt=SALT)
 
 
@@ -85,13 +94,13 @@ def account_of(token: str) -> int:
 def invited(token: str) -> Member:
     """The member that a link invites, locked, in the scope of the link's account. Raises Gone."""
     _account_id, secret = signing.loads(token, salt=SALT)
-    rows = Member.objects.select_for_update(of=("self",)).select_related("user", "account")
+    rows = Member.objects.select_for_update(of=("self",)).select_related("user", "account", "role")
     return _standing(rows.filter(invitation=ids.fingerprint(secret)).first())
 
 
 def standing_of(user: User, uuid: str) -> Member:
     """The member of the scope's account that stands as an invitation of a signed-in person. Raises Gone."""
-    rows = Member.objects.select_for_update(of=("self",)).select_related("user", "account")
+    rows = Member.objects.select_for_update(of=("self",)).select_related("user", "account", "role")
     return _standing(rows.filter(user=user, uuid=uuid).first())
 
 

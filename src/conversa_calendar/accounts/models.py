@@ -93,7 +93,8 @@ class Member(TenantModel):
 
     It is an invitation until `accepted_at`. One that the directory vouches for (`is_vouched`) is at home here before;
     whoever proved to read the address's mail then comes in without being asked. `invitation` is the
-    fingerprint of the one mailed secret that accepts it. Sign-ins up to `sessions_ended_at` do not open this account.
+    fingerprint of the one mailed secret that accepts it; `invited_by` answers for it and for the role it leads to, and it
+    falls with their power. Sign-ins up to `sessions_ended_at` do not open this account.
     """
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
@@ -109,6 +110,7 @@ class Member(TenantModel):
     accepted_at = models.DateTimeField(null=True)
     invitation = models.CharField(max_length=64, blank=True)
     invited_at = models.DateTimeField(null=True)
+    invited_by = tenant_key("accounts.Member", null=True, on_delete=models.SET_NULL, related_name="+")
     declined_at = models.DateTimeField(null=True)
     sessions_ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
@@ -143,7 +145,8 @@ class Member(TenantModel):
     def is_invited(self) -> bool:
         """Whether the last invitation can still be accepted."""
         is_open = not self.is_suspended and self.accepted_at is None and self.invitation != ""
-        return is_open and self.invited_at is not None and clock.now() - self.invited_at < INVITATION_LIFE
+        is_fresh = self.invited_at is not None and clock.now() - self.invited_at < INVITATION_LIFE
+        return is_open and is_fresh and (self.is_vouched or self.invited_by is None or self.invited_by.may_invite(self))
 
     @property
     def state(self) -> str:
@@ -159,15 +162,25 @@ class Member(TenantModel):
         return "declined" if self.declined_at is not None else "expired"
 
     @property
+    def role_permissions(self) -> frozenset[str]:
+        """What the role would allow, suspended or not."""
+        return frozenset(self.role.permissions) if self.role else permissions.BUILT_IN.get(self.built_in, frozenset())
+
+    @property
     def permissions(self) -> frozenset[str]:
         """What the role allows; nothing for whoever was suspended or has not accepted."""
-        if not self.is_present:
-            return frozenset()
-        return frozenset(self.role.permissions) if self.role else permissions.BUILT_IN.get(self.built_in, frozenset())
+        return self.role_permissions if self.is_present else frozenset()
 
     @property
     def is_administrator(self) -> bool:
         return self.built_in == permissions.ADMINISTRATOR and self.role_id is None
+
+    def may_invite(self, other: "Member") -> bool:
+        """Whether this member could, as of now, bring somebody into the other's role."""
+        if not self.may(permissions.Permission.ACCOUNT):
+            return False
+        held, given = permissions.with_implied(self.permissions), permissions.with_implied(other.role_permissions)
+        return self.is_administrator or (not other.is_administrator and given <= held)
 
     def may(self, permission: str) -> bool:
         """Whether the role allows it; who manages all booking pages may have own ones too."""

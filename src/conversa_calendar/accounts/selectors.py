@@ -71,7 +71,7 @@ def member(member_id: int) -> Member:
 
 
 def members() -> QuerySet[Member]:
-    return Member.objects.select_related("user", "role").order_by("name", "id")
+    return Member.objects.select_related("user", "role", "invited_by__role").order_by("name", "id")
 
 
 def administrators() -> list[Member]:

@@ -74,7 +74,9 @@ def set_role(*, member: Member, key: str, by: Giver, counts_vouched: bool = Fals
         member.built_in, member.role = permissions.AGENT, role
     if was_administrator and not member.is_administrator:
         _keep_an_administrator(member, counts_vouched)
-    member.save(update_fields=["built_in", "role"])
+    if member.accepted_at is None:
+        member.invited_by_id = by.member_id  # who gives the role answers for it until somebody comes for it
+    member.save(update_fields=["built_in", "role", "invited_by"])
 
 
 def suspend_member(*, member: Member, is_suspended: bool, by: Giver, counts_vouched: bool = False) -> None:
@@ -108,7 +110,8 @@ def lock(member: Member) -> None:
     """Reads a member anew for an act that gives or takes power. Such acts happen one after the other in an account, so
     that each sees what the one before left, who is still an administrator above all."""
     _lock_account(member.account_id)
-    fields = ["built_in", "role", "is_suspended", "is_vouched", "accepted_at", "invitation", "sessions_ended_at"]
+    fields = ["built_in", "role", "is_suspended", "is_vouched", "accepted_at", "invited_by", "invitation"]
+    fields += ["invited_at", "declined_at", "sessions_ended_at"]
     member.refresh_from_db(fields=fields, from_queryset=Member.objects.select_for_update(of=("self",)))
 
 

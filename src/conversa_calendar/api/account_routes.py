@@ -95,7 +95,8 @@ def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, 
 @scoped("account.manage", Permission.ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def invite_member(request: ApiRequest, uuid: UUID) -> Payload:
     member = _found(Member, uuid)
-    welcoming.invite_again(member=member, actor=request.caller.member, origin=sign_in.origin(request))
+    actor, by = request.caller.member, request.caller.giver
+    welcoming.invite_again(member=member, actor=actor, by=by, origin=sign_in.origin(request))
     tasks.send_mail.defer(account_id=member.account_id)
     return person(member)
 

@@ -18,9 +18,9 @@ def invite(*, email: str, name: str, role: str, actor: Member, by: Giver, origin
     return member
 
 
-def invite_again(*, member: Member, actor: Member, origin: str) -> None:
+def invite_again(*, member: Member, actor: Member, by: Giver, origin: str) -> None:
     """Mails a new link; the one before does nothing any more."""
-    _mail(member, joining.invite_again(member=member), actor, origin)
+    _mail(member, joining.invite_again(member=member, by=by), actor, origin)
 
 
 def _mail(member: Member, token: str, actor: Member, origin: str) -> None:

@@ -125,6 +125,7 @@ ACCOUNT_RATE_LIMITS: Any = False  # accounts.guessing counts instead: in the dat
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # allauth's own names the Host header
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail because somebody typed their address
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/login"

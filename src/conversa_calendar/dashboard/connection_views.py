@@ -16,6 +16,7 @@ from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.throttle import Limit
 from conversa_calendar.bookings.models import BookingPage
 from conversa_calendar.calendars import access, acts, outgoing, selectors
 from conversa_calendar.calendars.acts import Act
@@ -33,6 +34,7 @@ from conversa_calendar.sync import disconnecting, held, presenting, publishing, 
 from conversa_calendar.sync.models import DeepCheck, Mirror
 
 MANAGE = Permission.INTEGRATIONS
+ASKED = Limit("asking administrators to connect a calendar", 2, 24 * 3600)
 PUBLISHING = "publishing"
 """Where the session keeps which calendar the permission is asked for."""
 COOKIE = "__Host-connect" if settings.IS_HTTPS else "connect"
@@ -327,7 +329,10 @@ def accept_invitation(request: MemberRequest, secret: str) -> HttpResponse:
 @require_POST
 @page()
 def ask(request: MemberRequest) -> HttpResponse:
-    """“Ask Alice”: one mail to those who may connect calendars."""
+    """“Ask Alice”: one mail to those who may connect calendars, and not one for every click."""
+    if ASKED.hit(request.member.pk).is_over:
+        messages.info(request, _("Your administrators were asked already."))
+        return redirect("calendar")
     for holder in accounts.holders_of(MANAGE):
         mail = OutgoingMail(
             to=holder.user.email,

@@ -226,7 +226,7 @@ def _member(request: MemberRequest) -> None:
     if member is None:
         raise Refused(_("There is no such member."))
     if "invite" in post:
-        welcoming.invite_again(member=member, actor=actor, origin=origin)
+        welcoming.invite_again(member=member, actor=actor, by=by, origin=origin)
         tasks.send_mail.defer(account_id=actor.account_id)
     elif "end_sessions" in post:
         services.end_member_sessions(member=member, by=by)
