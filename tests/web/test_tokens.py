@@ -140,6 +140,20 @@ def test_a_restricted_token_makes_no_wider_one(cast: Cast) -> None:
     assert [row["id"] for row in child.get("calendars")["items"]] == [mine]
 
 
+def test_a_token_reaches_what_every_token_that_it_comes_from_reaches(cast: Cast) -> None:
+    mine = cast.alice.get("calendars")["items"][0]["id"]
+    other = cast.alice.post("calendars", {"name": "Other", "time_zone": "UTC"})["id"]
+    scopes = ["account.manage", "events.read"]
+    first = cast.alice.post("tokens", {"name": "first", "scopes": scopes, "calendars": [mine, other]})
+    second = minted(Actor(cast.alice.member, first["secret"]), scopes=scopes, calendars=[mine, other])
+    third = minted(second, scopes=["events.read"], calendars=[mine, other])
+    assert {row["id"] for row in third.get("calendars")["items"]} == {mine, other}
+    ApiToken.objects.filter(uuid=first["id"]).update(calendars=[mine])
+    for one in (second, third):
+        assert [row["id"] for row in one.get("calendars")["items"]] == [mine]
+        assert one.call("GET", f"calendars/{other}").status_code == 404
+
+
 def test_a_token_ends_with_the_one_that_made_it(cast: Cast) -> None:
     made = cast.alice.post("tokens", {"name": "parent", "scopes": ["all"]})
     parent = Actor(cast.alice.member, made["secret"])

@@ -46,14 +46,16 @@ class Caller:
 
     @cached_property
     def reach(self) -> frozenset[str] | None:
-        """The ids of the calendars that the token is limited to; None when it is not."""
-        token = self.token
-        while token.parent is not None and not (token.calendars or token.teams or token.inboxes):
+        """The ids of the calendars that the token and every token that it comes from reach; None when none is limited."""
+        found: frozenset[str] | None = None
+        token: ApiToken | None = self.token
+        while token is not None:
+            if token.calendars or token.teams or token.inboxes:
+                assigned = selectors.assigned_to(teams=token.teams, inboxes=token.inboxes)
+                named = frozenset(map(str, token.calendars)) | assigned
+                found = named if found is None else found & named
             token = token.parent
-        if not token.is_limited:
-            return None
-        assigned = selectors.assigned_to(teams=token.teams, inboxes=token.inboxes)
-        return frozenset(map(str, token.calendars)) | assigned
+        return found
 
     @property
     def viewer(self) -> Viewer:
