@@ -17,7 +17,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.bookings import availability, caps, live, pages, presenting, selectors, services, why
+from conversa_calendar.bookings import availability, caps, keys, live, pages, presenting, selectors, services, why
 from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.services import Visitor
@@ -146,13 +146,13 @@ def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: 
 def add_booking(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
-    account_id = request.caller.account_id
+    account_id, key = request.caller.account_id, keys.of_token(request.caller.token, idempotency_key)
     start, visitor = _instant("start", payload.get("start")), _visitor(payload)
     references = parsing.references(payload)
     with tenant(account_id):
         page = _page(request.caller, str(payload.get("page", "")))
         duration = _duration(page, payload.get("duration"))
-        if known := services.repeated(page, idempotency_key):
+        if known := services.repeated(page, key):
             return 201, presenting.booking(known)
         starts = services.repetitions(page, start, visitor.repeats)
         held = _hold(payload.get("hold"))
@@ -163,12 +163,11 @@ def add_booking(
             willing = live.choice(account_id, page.uuid, starts, duration)
         except Taken:
             with tenant(account_id):
-                if known := services.repeated(page, idempotency_key):
+                if known := services.repeated(page, key):
                     return 201, presenting.booking(known)
             raise
         with tenant(account_id):
             page = selectors.page(page.uuid)
-            key = idempotency_key
             made = services.book(page, start, duration, visitor, only=willing, key=key, references=references)
             return 201, presenting.booking(made)
 

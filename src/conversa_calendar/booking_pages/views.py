@@ -23,7 +23,7 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits
-from conversa_calendar.bookings import addresses, availability, caps, live, mails, proof, selectors, services
+from conversa_calendar.bookings import addresses, availability, caps, keys, live, mails, proof, selectors, services
 from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
 from conversa_calendar.bookings.services import Visitor
@@ -228,8 +228,8 @@ def _booked(
     offered: BookingOffer | None,
 ) -> Booking:
     visitor = _visitor(request, zone, questions)
-    hold = request.POST.get("hold", "")
-    key = f"offer {offered.uuid}" if offered is not None else hold
+    hold = _held(request)
+    key = keys.of_offer(offered) if offered is not None else keys.of_form(hold)
     with tenant(account.pk):
         shown = _published(uuid)
         if known := services.repeated(shown, key):
@@ -238,8 +238,8 @@ def _booked(
         starts = services.repetitions(shown, start, visitor.repeats)
         if offered is not None:
             services.release(offered.uuid, start)
-        if hold:
-            services.release(_hold(hold))
+        if hold is not None:
+            services.release(hold)
     try:
         willing = live.choice(account.pk, uuid, starts, duration)
     except Taken:
@@ -278,7 +278,7 @@ def _weighed(
     visitor = _visitor(request, zone, len(shown.questions))
     address, email = limits.address_of(request), visitor.email.strip()
     with tenant(account.pk):
-        if services.repeated(shown, request.POST.get("hold", "")):
+        if services.repeated(shown, keys.of_form(_held(request))):
             return None
         services.check(shown, visitor)
         services.repetitions(shown, start, visitor.repeats)
@@ -437,9 +437,11 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _hold(text: str) -> UUID:
+def _held(request: HttpRequest) -> UUID | None:
+    """The hold that a form was given, before anything is looked up by it. Raises NotFound for what is none."""
+    text = request.POST.get("hold", "")
     try:
-        return UUID(text)
+        return UUID(text) if text else None
     except ValueError:
         raise NotFound from None
 

@@ -89,8 +89,8 @@ def hold(page: BookingPage, start: datetime, duration: int) -> UUID:
 
 
 def repeated(page: BookingPage, key: str) -> Booking | None:
-    """The booking that this key has made before."""
-    return Booking.objects.filter(page=page, key=key[:200]).first() if key else None
+    """The booking that a key of `keys` has made before."""
+    return Booking.objects.filter(page=page, key=key).first() if key else None
 
 
 def release(hold_token: UUID, start: datetime | None = None) -> None:
@@ -124,7 +124,7 @@ def book(
     for at in starts:
         same = [made[0].host_id] if made and page.host_mode != "all" else only
         chosen = _choose(page, at, duration, same)
-        booking = Booking(key=key[:200] if not made else "", group=group, answers=answers)
+        booking = Booking(key=key if not made else "", group=group, answers=answers)
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
         caps.count(page, booking.host)
     if group is None:
