@@ -194,10 +194,11 @@ def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...))
         if "host" in payload:
             if not _is_within(request.caller, booking.page):
                 raise token_limited()
-            booking = services.hand_over(booking, _member(payload["host"]))
+            booking = services.hand_over(booking, _member(payload["host"]), viewer=request.caller.viewer)
         if "guests" in payload:
-            booking = services.add_guests(booking, _texts("guests", payload["guests"]))
-        return presenting.booking(_in_state(booking, payload.get("state")))
+            guests = _texts("guests", payload["guests"])
+            booking = services.add_guests(booking, guests, viewer=request.caller.viewer)
+        return presenting.booking(_in_state(request.caller, booking, payload.get("state")))
 
 
 def _move(caller: Caller, booking: Booking, start: datetime) -> None:
@@ -206,17 +207,18 @@ def _move(caller: Caller, booking: Booking, start: datetime) -> None:
     with live.showing_others(caller.account_id, booking.page.uuid, start, minutes, event_id):
         willing = live.choice(caller.account_id, booking.page.uuid, [start], minutes, event_id)
         with tenant(caller.account_id):
-            services.reschedule(_manageable(caller, str(booking.uuid)), start, only=willing)
+            found = _manageable(caller, str(booking.uuid))
+            services.reschedule(found, start, viewer=caller.viewer, only=willing)
 
 
-def _in_state(booking: Booking, state: Any) -> Booking:
+def _in_state(caller: Caller, booking: Booking, state: Any) -> Booking:
     match state:
         case None:
             return booking
         case "confirmed":
-            return services.decide(booking, is_accepted=True)
+            return services.decide(booking, is_accepted=True, viewer=caller.viewer)
         case "cancelled":
-            return services.cancel(booking, by="host")
+            return services.cancel(booking, viewer=caller.viewer)
         case "no_show":
             return services.mark_no_show(booking)
         case _:
@@ -239,7 +241,7 @@ def _texts(field: str, value: Any) -> list[str]:
 @router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def cancel_booking(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    services.cancel(_manageable(request.caller, uuid), by="host")
+    services.cancel(_manageable(request.caller, uuid), viewer=request.caller.viewer)
     return 204, None
 
 

@@ -330,7 +330,7 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
             booking = _booking(uuid)
             told = {booking.email, *booking.guests} if booking.state != CANCELLED else set()
             muted = frozenset(address for address in sorted(told) if not addresses.may_write(address))
-            services.cancel(booking, by="visitor", muted=muted)
+            services.cancel(booking, viewer=None, muted=muted)
             return
     if not account.is_open:
         raise Invalid("start", _("Bookings cannot be moved at the moment."))
@@ -339,7 +339,7 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
         with tenant(account.pk):
             for address in filter(None, asked):
                 addresses.admit(address)
-            services.add_guests(_booking(uuid), asked)
+            services.add_guests(_booking(uuid), asked, viewer=None)
         return
     _move(account, uuid, _start(request))
 
@@ -353,7 +353,7 @@ def _move(account: Account, uuid: UUID, start: datetime) -> None:
         with tenant(account.pk):
             for address in (booking.email, *booking.guests):
                 addresses.admit(address)
-            services.reschedule(_booking(uuid), start, only=willing)
+            services.reschedule(_booking(uuid), start, viewer=None, only=willing)
 
 
 def _choices(booking: Booking) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from conversa_calendar.calendars import outbox, scheduling
 from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.calendars.outbox import Letter
 from conversa_calendar.domain import ics, names, times
-from conversa_calendar.domain.event import Attendee, Content
+from conversa_calendar.domain.event import Attendee, Conference, Content
 from conversa_calendar.kit import clock, ids
 
 _STATUS = {PENDING: "tentative", CANCELLED: "cancelled"}
@@ -51,13 +51,17 @@ def what_is_new(booking: Booking, told: dict[str, Any]) -> str:
 
 
 def link_of(booking: Booking) -> str:
-    """Where the visitor joins: the event's meeting, or a link that the host put in its place."""
+    """Where the visitor joins: the event's meeting, or a link that the host put in its place; of a private event only the
+    meeting that the page promised."""
     if booking.event is None:
         return ""
-    content = booking.event.content
-    if uri := str(content.conference.uri):
+    content, is_meeting = booking.event.content, booking.page.location.get("kind") == "meet"
+    is_private = booking.event.is_private
+    if (uri := str(content.conference.uri)) and (is_meeting or not is_private):
         return uri
-    is_link = content.location.startswith(("https://", "http://")) and booking.page.location.get("kind") == "meet"
+    if is_private:
+        return ""
+    is_link = content.location.startswith(("https://", "http://")) and is_meeting
     return str(content.location) if is_link else ""
 
 
@@ -233,19 +237,21 @@ def _entry(booking: Booking, is_guest: bool) -> str:
 
 
 def _content(booking: Booking, is_guest: bool) -> Content:
-    """The appointment as its reader may see it: the booking's time and state, the event's people, place and link. What the
-    host wrote into a private event stays theirs."""
+    """The appointment as its reader may see it: the booking's time and state, the event's people, place and link. Of a private
+    event only the meeting that the page promised; people, place and words of it stay the host's."""
     event = booking.event
     content = event.content if event is not None else _bare(booking)
     if event is None or (event.starts_at, event.ends_at) != (booking.starts_at, booking.ends_at):
         content = msgspec.structs.replace(content, **_times(booking))
-    people = {guest.email.lower(): guest for guest in content.attendees}
+    is_private = event is not None and event.is_private
+    people = {guest.email.lower(): guest for guest in ([] if is_private else content.attendees)}
     people.setdefault(booking.email.lower(), Attendee(booking.email, booking.name, "accepted"))
     for guest in booking.guests:
         people.setdefault(guest.lower(), Attendee(guest))
     attendees = tuple(msgspec.structs.replace(one, name="") if is_guest else one for one in people.values())
-    is_masked = is_guest or (event is not None and event.is_private)
-    words = {"summary": _title(booking), "description": ""} if is_masked else {}
+    words: dict[str, Any] = {"summary": _title(booking), "description": ""} if is_guest or is_private else {}
+    if is_private and content.conference.uri and not link_of(booking):
+        words["conference"] = Conference()
     status = _STATUS.get(booking.state, "confirmed")
     return msgspec.structs.replace(
         content, status=status, attendees=attendees, location=_where(booking, event), recurrence=(), **words

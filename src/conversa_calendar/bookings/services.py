@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.bookings import availability, caps, mails
+from conversa_calendar.bookings import availability, caps, mails, rights
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.live import Taken as Taken
 from conversa_calendar.bookings.live import fairest
@@ -27,6 +27,8 @@ from conversa_calendar.bookings.models import (
     BookingPage,
 )
 from conversa_calendar.calendars import editing
+from conversa_calendar.calendars.access import Viewer
+from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import addresses as mail_addresses
@@ -175,10 +177,11 @@ def next_reminder(booking: Booking) -> datetime | None:
     return min((at for at in ahead if at > clock.now()), default=None)
 
 
-def add_guests(booking: Booking, addresses: list[str]) -> Booking:
+def add_guests(booking: Booking, addresses: list[str], *, viewer: Viewer | None) -> Booking:
     """Invites further people to a booking: they stand on its event and hear by mail what the visitor hears. Raises
-    Invalid."""
+    NotAllowed, Invalid."""
     booking = _locked(booking)
+    rights.needs(Act.CHANGE, booking, viewer)
     _must_be_open(booking)
     known = {booking.email.lower(), *(guest.lower() for guest in booking.guests)}
     fresh = [
@@ -240,9 +243,13 @@ def settle_offer(made: BookingOffer, booking: Booking) -> None:
     BookingOffer.objects.filter(pk=made.pk).update(booking=booking)
 
 
-def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = None) -> Booking:
-    """Moves a booking to another free time of the same hosts. Raises Taken, Invalid."""
+def reschedule(
+    booking: Booking, start: datetime, *, viewer: Viewer | None, only: list[int] | None = None
+) -> Booking:
+    """Moves a booking to another free time of the same hosts; without a `viewer` it is the visitor who does. Raises Taken,
+    NotAllowed, Invalid."""
     booking = _locked(booking)
+    rights.needs(Act.CHANGE, booking, viewer)
     _must_be_open(booking)
     duration = booking.minutes
     members = _claimed(booking)
@@ -264,11 +271,12 @@ def reschedule(booking: Booking, start: datetime, *, only: list[int] | None = No
     return booking
 
 
-def hand_over(booking: Booking, host: Member) -> Booking:
+def hand_over(booking: Booking, host: Member, *, viewer: Viewer) -> Booking:
     """Another host of the page takes a booking over, at its time: the event moves to their calendar and the visitor is
     told. What is known here of the new host's time decides; the page's notice and limits, which are for visitors, do
-    not. Raises Taken, Invalid."""
+    not. Raises Taken, NotAllowed, Invalid."""
     booking = _locked(booking)
+    rights.needs(Act.MOVE, booking, viewer)
     _must_be_open(booking)
     if host.pk == booking.host_id:
         return booking
@@ -294,11 +302,14 @@ def hand_over(booking: Booking, host: Member) -> Booking:
     return booking
 
 
-def cancel(booking: Booking, *, by: str, muted: frozenset[str] = frozenset()) -> Booking:
-    """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses."""
+def cancel(booking: Booking, *, viewer: Viewer | None, muted: frozenset[str] = frozenset()) -> Booking:
+    """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses. Raises
+    NotAllowed."""
     booking = _locked(booking)
     if booking.state == CANCELLED:
         return booking
+    rights.needs(Act.REMOVE, booking, viewer)
+    by = "visitor" if viewer is None else "host"
     booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, by, None
     booking.save()
     BookingClaim.objects.filter(booking=booking).delete()
@@ -308,13 +319,14 @@ def cancel(booking: Booking, *, by: str, muted: frozenset[str] = frozenset()) ->
     return booking
 
 
-def decide(booking: Booking, *, is_accepted: bool) -> Booking:
-    """The host's answer to a booking that waits for it. Raises Invalid."""
+def decide(booking: Booking, *, is_accepted: bool, viewer: Viewer) -> Booking:
+    """The host's answer to a booking that waits for it. Raises NotAllowed, Invalid."""
     booking = _locked(booking)
     if booking.state != PENDING:
         raise Invalid("state", _("This booking does not wait for a decision."))
     if not is_accepted:
-        return cancel(booking, by="host")
+        return cancel(booking, viewer=viewer)
+    rights.needs(Act.CHANGE, booking, viewer)
     booking.state = CONFIRMED
     booking.save()
     if booking.event is not None:
@@ -325,9 +337,10 @@ def decide(booking: Booking, *, is_accepted: bool) -> Booking:
     return booking
 
 
-def ask_for_link(booking: Booking) -> Booking:
-    """Asks the provider once more for the meeting link that it did not make. Raises Invalid."""
+def ask_for_link(booking: Booking, *, viewer: Viewer) -> Booking:
+    """Asks the provider once more for the meeting link that it did not make. Raises NotAllowed, Invalid."""
     booking = _locked(booking)
+    rights.needs(Act.CHANGE, booking, viewer)
     _must_be_open(booking)
     assert booking.event is not None
     if booking.event.content.conference.state != "failed":

@@ -21,6 +21,7 @@ from conversa_calendar.bookings import availability, pages, presenting, selector
 from conversa_calendar.bookings import why as explaining
 from conversa_calendar.bookings.models import LOCATIONS, Booking, BookingHost, BookingPage
 from conversa_calendar.bookings.why import Obstacle
+from conversa_calendar.calendars.acts import NotAllowed
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
@@ -154,27 +155,30 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
 @page()
 def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
     member = request.member
-    booking = selectors.booking(member, uuid)
+    booking, looks = selectors.booking(member, uuid), viewer(request)
     try:
         match action:
             case "accept":
-                services.decide(booking, is_accepted=True)
+                services.decide(booking, is_accepted=True, viewer=looks)
             case "decline":
-                services.decide(booking, is_accepted=False)
+                services.decide(booking, is_accepted=False, viewer=looks)
             case "cancel":
-                services.cancel(booking, by="host")
+                services.cancel(booking, viewer=looks)
             case "link":
-                services.ask_for_link(booking)
+                services.ask_for_link(booking, viewer=looks)
                 messages.success(request, _("Google is asked again; the visitor gets the link by mail."))
                 return redirect("bookings")
             case "no-show":
                 services.mark_no_show(booking)
             case "hand-over":
-                services.hand_over(booking, _taker(request.POST.get("host", "")))
+                services.hand_over(booking, _taker(request.POST.get("host", "")), viewer=looks)
             case _:
                 return HttpResponseBadRequest(_("There is no such action."))
     except (Invalid, services.Taken) as error:
         messages.error(request, getattr(error, "message", "") or _("They are not free at that time."))
+        return redirect("bookings")
+    except NotAllowed as error:
+        messages.error(request, str(error))
         return redirect("bookings")
     messages.success(request, _("Done. The visitor is told by mail.") if action != "no-show" else _("Noted."))
     return redirect("bookings")

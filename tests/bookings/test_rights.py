@@ -1,0 +1,108 @@
+"""Whoever may see a booking may do with its event what they may do in its calendar, and no more."""
+
+from typing import Any
+
+import pytest
+
+from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.booking_pages import limits, views
+from conversa_calendar.bookings.models import Booking
+from conversa_calendar.calendars.models import Calendar, OutgoingMail
+from tests.bookings.test_bookings import ANA, VISITOR, ZONE, make_page, soon, text
+from tests.support.cast import Cast
+from tests.support.google import Google
+
+CANARY = {"visibility": "private", "summary": "CANARY", "location": "CANARY Street 1", "description": "CANARY"}
+
+
+@pytest.fixture(autouse=True)
+def patient_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "HUMAN_S", 0.0)
+    for name in ("views", "submits"):
+        monkeypatch.setattr(limits, name, limits.Window(10_000))
+
+
+def bobs(cast: Cast, **values: Any) -> dict[str, Any]:
+    """A booking of Bob's, on a page of Alice's."""
+    page = make_page(cast.alice, hosts=[{"id": str(cast.bob.member.uuid)}], **values)
+    found: dict[str, Any] = cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    return found
+
+
+def codes_of_all_acts(actor: Any, booking: dict[str, Any], host: str) -> set[int]:
+    path, at = f"bookings/{booking['id']}", text(soon(4))
+    bodies = ({"start": at}, {"guests": ["gina@else.example"]}, {"host": host}, {"state": "cancelled"})
+    codes = {actor.call("PATCH", path, body).status_code for body in bodies}
+    return codes | {actor.call("DELETE", path).status_code}
+
+
+def test_what_a_host_made_private_is_not_moved_cancelled_or_shared_by_an_administrator(cast: Cast) -> None:
+    booking = bobs(cast)
+    cast.bob.patch(f"events/{booking['event']}", CANARY)
+    before = cast.bob.get(f"events/{booking['event']}")
+    assert codes_of_all_acts(cast.alice, booking, str(cast.alice.member.uuid)) == {403}
+    browser = cast.alice.browser()
+    for action in ("cancel", "hand-over"):
+        browser.post(f"/bookings/{booking['id']}/{action}", {"host": str(cast.alice.member.uuid)})
+    assert cast.bob.get(f"events/{booking['event']}") == before
+    with tenant(cast.account.pk):
+        assert not OutgoingMail.objects.filter(to="gina@else.example").exists()
+    moved = cast.bob.patch(f"bookings/{booking['id']}", {"start": text(soon(4))})
+    assert moved["start"] == text(soon(4)), "the host still may"
+
+
+def test_guests_of_a_private_booking_read_the_place_of_the_page_and_nothing_of_the_event(cast: Cast) -> None:
+    booking = bobs(cast, location={"kind": "address", "value": "Main Street 5"})
+    people = [{"email": VISITOR["email"]}, {"email": "secret@lawyers.example"}]
+    cast.bob.patch(f"events/{booking['event']}", CANARY | {"attendees": people})
+    cast.bob.patch(f"bookings/{booking['id']}", {"guests": ["gina@else.example"]})
+    with tenant(cast.account.pk):
+        mail = OutgoingMail.objects.get(to="gina@else.example")
+    words = mail.subject + mail.body + mail.ics.replace("\r\n ", "")
+    assert "CANARY" not in words and "lawyers" not in words and "LOCATION:Main Street 5" in words
+
+
+def test_a_meeting_link_of_a_private_event_stays_private_where_the_page_promised_none(
+    cast: Cast, google: Google
+) -> None:
+    connection = google.connect(cast.alice, ANA)
+    google.mirror(cast.alice, connection, ANA)
+    with tenant(cast.account.pk):
+        mirrored = str(Calendar.objects.get(is_mirrored=True).uuid)
+    host = {"id": str(cast.alice.member.uuid), "calendar": mirrored}
+    page = make_page(cast.alice, hosts=[host], location={"kind": "address", "value": "Main Street 5"})
+    booking = cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    google.settle()
+    cast.alice.patch(f"events/{booking['event']}", {"visibility": "private", "conference": {"request": True}})
+    google.settle()
+    cast.alice.patch(f"bookings/{booking['id']}", {"guests": ["gina@else.example"]})
+    with tenant(cast.account.pk):
+        found = Booking.objects.select_related("event").get()
+        assert found.event is not None and found.event.content.conference.uri
+        mail = OutgoingMail.objects.get(to="gina@else.example")
+    assert found.event.content.conference.uri not in mail.body + mail.ics.replace("\r\n ", "")
+
+
+def test_a_host_does_not_change_a_booking_that_was_moved_to_a_calendar_they_do_not_see(cast: Cast) -> None:
+    booking = bobs(cast)
+    place = cast.alice.post("calendars", {"name": "Management", "time_zone": ZONE})["id"]
+    cast.alice.patch(f"events/{booking['event']}", {"calendar": place})
+    before = cast.alice.get(f"events/{booking['event']}")
+    assert codes_of_all_acts(cast.bob, booking, str(cast.alice.member.uuid)) <= {403, 409, 422}
+    assert cast.alice.get(f"events/{booking['event']}") == before
+    assert cast.alice.call("DELETE", f"bookings/{booking['id']}").status_code == 204
+
+
+def test_what_its_host_handed_over_stays_private_to_the_host(cast: Cast, google: Google) -> None:
+    connection = google.connect(cast.alice, ANA)
+    google.mirror(cast.alice, connection, ANA)
+    with tenant(cast.account.pk):
+        mirrored = str(Calendar.objects.get(is_mirrored=True).uuid)
+    booking = bobs(cast)
+    hosts = [{"id": str(cast.bob.member.uuid)}, {"id": str(cast.alice.member.uuid), "calendar": mirrored}]
+    cast.alice.patch(f"booking-pages/{booking['page']}", {"hosts": hosts})
+    cast.bob.patch(f"events/{booking['event']}", CANARY)
+    taker = {"host": str(cast.alice.member.uuid)}
+    assert cast.alice.call("PATCH", f"bookings/{booking['id']}", taker).status_code == 403
+    assert cast.bob.patch(f"bookings/{booking['id']}", taker)["calendar"] == mirrored
+    assert cast.alice.get(f"events/{booking['event']}")["summary"] == "Busy"
