@@ -8,7 +8,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.bookings.models import Booking
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
-from tests.bookings.test_bookings import ANA, VISITOR, ZONE, make_page, soon, text
+from tests.bookings.test_bookings import ANA, VISITOR, ZONE, make_page, soon, starts, text
 from tests.support.cast import Cast
 from tests.support.google import Google
 
@@ -106,3 +106,41 @@ def test_what_its_host_handed_over_stays_private_to_the_host(cast: Cast, google:
     assert cast.alice.call("PATCH", f"bookings/{booking['id']}", taker).status_code == 403
     assert cast.bob.patch(f"bookings/{booking['id']}", taker)["calendar"] == mirrored
     assert cast.alice.get(f"events/{booking['event']}")["summary"] == "Busy"
+
+
+def _own_pages_only(cast: Cast, *permissions: str) -> None:
+    role = cast.alice.post("roles", {"name": "-".join(permissions), "permissions": list(permissions)})
+    cast.alice.patch(f"members/{cast.bob.member.uuid}", {"role": role["id"]})
+
+
+def test_nothing_is_booked_into_a_calendar_that_its_host_lost(cast: Cast) -> None:
+    _own_pages_only(cast, "bookings.own")
+    calendar = cast.bob.post("calendars", {"name": "Bob's", "time_zone": ZONE})["id"]
+    page = make_page(cast.bob, hosts=[{"id": str(cast.bob.member.uuid), "calendar": calendar}])
+    assert text(soon()) in starts(cast.bob, page, soon())
+    with tenant(cast.account.pk):
+        Calendar.objects.filter(uuid=calendar).update(owner=cast.alice.member)
+    assert starts(cast.bob, page, soon()) == []
+    answer = cast.bob.call("POST", "bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    assert answer.status_code == 409
+    assert cast.alice.get(f"events?from={text(soon(2))}&to={text(soon(4))}&calendar={calendar}")["items"] == []
+    items = [{"kind": "agent", "id": str(cast.bob.member.uuid), "level": "edit"}]
+    cast.alice.put(f"calendars/{calendar}/assignments", {"items": items})
+    assert text(soon()) in starts(cast.bob, page, soon()), "whoever may write to it is booked into it"
+
+
+def test_whoever_may_have_own_pages_only_no_longer_offers_colleagues(cast: Cast) -> None:
+    _own_pages_only(cast, "bookings.manage")
+    people = [{"id": str(actor.member.uuid)} for actor in (cast.alice, cast.bob)]
+    page = make_page(cast.bob, hosts=people, host_mode="round_robin")
+    team = cast.alice.post("teams", {"name": "Board", "members": [str(cast.alice.member.uuid)]})
+    teams = make_page(cast.bob, team=team["id"])
+    assert starts(cast.bob, page, soon()) and starts(cast.bob, teams, soon())
+    _own_pages_only(cast, "bookings.own")
+    path = f"booking-pages/{page['id']}/slots?from={text(soon())}&to={text(soon(4))}"
+    offered = {host for row in cast.bob.get(path)["items"] for host in row["hosts"]}
+    assert offered == {str(cast.bob.member.uuid)} and starts(cast.bob, teams, soon()) == []
+    assert cast.bob.call("PATCH", f"booking-pages/{page['id']}", {"title": "Mine"}).status_code == 422
+    cast.alice.patch(f"booking-pages/{page['id']}", {"title": "Ours"})
+    offered = {host for row in cast.alice.get(path)["items"] for host in row["hosts"]}
+    assert offered == {str(actor.member.uuid) for actor in (cast.alice, cast.bob)}, "who manages pages stands for it"

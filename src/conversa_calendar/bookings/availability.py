@@ -8,9 +8,11 @@ from django.db import connection
 from django.db.models import Q
 
 from conversa_calendar.accounts.models import PRESENT, InboxMember, Member, TeamMember
+from conversa_calendar.accounts.permissions import BUILT_IN, Permission
 from conversa_calendar.bookings import counting
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, BookingPage
-from conversa_calendar.calendars import selectors
+from conversa_calendar.calendars import access, selectors
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.signals import staleness_asked
 from conversa_calendar.domain import availability as rules
@@ -31,7 +33,8 @@ class Host(msgspec.Struct, frozen=True):
 
 
 def hosts(page: BookingPage) -> list[Host]:
-    """The page's hosts who can be booked now: present members of the chosen team or inbox, with a writable calendar."""
+    """The page's hosts who can be booked now: present members of the chosen team or inbox whom the page's owner may offer,
+    with a calendar that one of the two may write to."""
     chosen = {row.member_id: row for row in BookingHost.objects.filter(page=page).select_related("calendar")}
     members = Member.objects.select_related("user").filter(PRESENT, pk__in=_member_ids(page, chosen))
     owned: dict[int, list[Calendar]] = {}
@@ -41,13 +44,29 @@ def hosts(page: BookingPage) -> list[Host]:
     for member in members.order_by("pk"):
         row, mine = chosen.get(member.pk), owned.get(member.pk, [])
         target = row.calendar if row and row.calendar_id else _default_target(mine)
-        if target is None or target.is_read_only or target.deleted_at is not None:
+        if target is None or not _is_writable(target, member, page) or not may_offer(page, member):
             if page.host_mode == "all":
                 return []  # together means everybody
             continue
         counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
         found.append(Host(member, target, row.weight if row else 1, tuple(sorted(counted))))
     return _without_stale(page, found)
+
+
+def _unhidden(page: BookingPage) -> BookingPage:
+    """The page as it would be if it hid nobody whose calendars cannot be read."""
+    groups = {"team_id": page.team_id, "inbox_id": page.inbox_id}
+    return BookingPage(pk=page.pk, owner=page.owner, stale_policy="warn", **groups)
+
+
+def _is_writable(target: Calendar, host: Member, page: BookingPage) -> bool:
+    """Whether the host or the page's owner may put an event into a calendar now, whatever it was when it was chosen."""
+    if target.is_read_only or target.deleted_at is not None:
+        return False
+    if target.owner_id == host.pk:
+        return True
+    people = [one for one in (host, page.owner) if one is not None and one.is_present]
+    return any(access.levels(Viewer(one)).get(target.pk) == "edit" for one in people)
 
 
 def calendars_of(page: BookingPage) -> frozenset[str]:
@@ -60,7 +79,7 @@ def calendars_of(page: BookingPage) -> frozenset[str]:
 
 def relied_on(page: BookingPage) -> list[int]:
     """The calendars by which a page offers times, readable at the moment or not."""
-    shown = BookingPage(pk=page.pk, team_id=page.team_id, inbox_id=page.inbox_id, stale_policy="warn")
+    shown = _unhidden(page)
     return sorted({pk for host in hosts(shown) for pk in host.calendars})
 
 
@@ -76,9 +95,24 @@ def needed(calendars: list[int]) -> set[int]:
     return set(Calendar.objects.filter(relied, pk__in=calendars, deleted_at=None).values_list("pk", flat=True))
 
 
+def may_offer_all(page: BookingPage) -> bool:
+    """Whether the page's owner may put anybody's time on offer, by the role that they have now. An owner who left keeps what
+    their role was."""
+    owner = page.owner
+    if owner is None:
+        return True
+    return Permission.BOOKINGS in (owner.role.permissions if owner.role else BUILT_IN.get(owner.built_in, ()))
+
+
+def may_offer(page: BookingPage, host: Member) -> bool:
+    """Whether the page's owner may put this host's time on offer: whoever does not manage all pages offers their own only."""
+    is_own = page.owner_id == host.pk and not page.team_id and not page.inbox_id
+    return is_own or may_offer_all(page)
+
+
 def stale_hosts(page: BookingPage) -> list[Host]:
     """Hosts whose calendars cannot be read at the moment, whatever the page does about them."""
-    shown = BookingPage(pk=page.pk, team_id=page.team_id, inbox_id=page.inbox_id, stale_policy="warn")
+    shown = _unhidden(page)
     return [host for host in hosts(shown) if host.is_stale]
 
 

@@ -94,9 +94,18 @@ def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
 
 
 def change(page: BookingPage, *, values: dict[str, Any], by: Member) -> BookingPage:
-    """Changes the named fields. Bookings that exist keep their events and times. Raises Invalid."""
+    """Changes the named fields. Bookings that exist keep their events and times. A page that offers people whom its owner
+    may not offer becomes that of who manages pages and saves it. Raises Invalid."""
     _refuse_others(by, values)
     _take(page, values)
+    people = [row.member for row in BookingHost.objects.filter(page=page).select_related("member")]
+    is_groups = page.team_id is not None or page.inbox_id is not None
+    if availability.may_offer_all(page) or (not is_groups and all(one.pk == page.owner_id for one in people)):
+        return page
+    if not by.may(Permission.BOOKINGS):
+        raise Invalid("hosts", _("On a page of your own you are the only host."))
+    page.owner = by
+    page.save(update_fields=["owner"])
     return page
 
 
