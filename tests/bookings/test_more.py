@@ -33,13 +33,19 @@ def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "HUMAN_S", 0.0)
 
 
-def form(page: dict[str, Any], query: str = "", **more: str) -> Any:
+def form(page: dict[str, Any], query: str = "", browser: Client | None = None, **more: str) -> Any:
     """Submits the form as a browser does: every field that the page holds, then what the visitor typed."""
-    browser, query = Client(), query or f"start={text(soon())}&zone=Europe/Lisbon"
+    browser, query = browser or Client(), query or f"start={text(soon())}&zone=Europe/Lisbon"
     shown = browser.get(f"/book/{page['slug']}/form?{query}")
     assert shown.status_code == 200, shown.content
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown.content.decode()))
     return browser.post(f"/book/{page['slug']}/form", hidden | VISITOR | more)
+
+
+def open_mail(cast: Cast, browser: Client | None = None) -> None:
+    """The visitor opens the private link of the last mail to them."""
+    links = re.findall(r"http://testserver(/booking/\S+)", mails(cast)[-1].body)
+    assert (browser or Client()).get(links[-1]).status_code == 200
 
 
 def test_a_repeating_booking_is_all_or_nothing_and_each_can_be_cancelled(cast: Cast) -> None:
@@ -86,6 +92,7 @@ def test_repetitions_stay_at_the_same_time_of_the_clock(cast: Cast) -> None:
 def test_guests_are_invited_without_a_word_that_the_visitor_typed(cast: Cast) -> None:
     page = make_page(cast.alice, questions=[{"label": "Topic", "kind": "text", "required": False}])
     manage = form(page, name="Winning Bad", answer0="visit https://bad.example")["Location"]
+    open_mail(cast)
     assert Client().post(manage, {"what": "guests", "guests": f"{GUEST}, second@else.example"}).status_code == 302
     with tenant(cast.account.pk):
         booking = Booking.objects.get()
@@ -213,15 +220,17 @@ def test_e85_an_address_that_never_answers_gets_little_mail_over_all_accounts(ca
     assert form(theirs, f"start={text(soon() + timedelta(hours=6))}").status_code == 422, (
         "the page's own link proves nothing"
     )
-    assert Client().get(link.group(1)).status_code == 200
-    assert form(theirs, f"start={text(soon() + timedelta(hours=7))}").status_code == 302, "the mail was read"
+    browser = Client()
+    assert browser.get(link.group(1)).status_code == 200
+    later = [f"start={text(soon() + timedelta(hours=hours))}" for hours in (7, 8)]
+    assert form(theirs, later[0], browser).status_code == 302, "the mail was read"
+    assert form(theirs, later[1]).status_code == 422, "which nobody learns in another browser"
 
 
 def test_e85_guests_count_too(cast: Cast) -> None:
     page = make_page(cast.alice)
     manage = form(page)["Location"]
-    with tenant(cast.account.pk):
-        addresses.verify(VISITOR["email"])
+    open_mail(cast)
     Client().post(manage, {"what": "guests", "guests": GUEST})
     moves = []
     for n in (1, 2, 3):
@@ -232,7 +241,7 @@ def test_e85_guests_count_too(cast: Cast) -> None:
     assert moves == [302, 302, 409]
     assert Client().post(manage, {"what": "cancel"}).status_code == 302
     with tenant(cast.account.pk):
-        assert OutgoingMail.objects.filter(to=GUEST).count() == addresses.UNVERIFIED_A_DAY
+        assert OutgoingMail.objects.filter(to=GUEST).count() == addresses.AS_GUEST_A_DAY
 
 
 def test_together_means_everybody(google: Google, cast: Cast) -> None:

@@ -8,9 +8,14 @@ import pytest
 from django.test import Client
 
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.accounts.throttle import Limit
 from conversa_calendar.booking_pages import limits, views
+from conversa_calendar.bookings import addresses, caps
 from conversa_calendar.bookings.models import Booking
-from tests.bookings.test_bookings import VISITOR, make_page, soon, text
+from conversa_calendar.calendars import outgoing
+from conversa_calendar.calendars.models import OutgoingMail
+from tests.bookings.test_bookings import VISITOR, mails, make_page, soon, text
+from tests.bookings.test_more import open_mail
 from tests.support.cast import Cast
 
 
@@ -21,10 +26,10 @@ def patient_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, name, limits.Window(10_000))
 
 
-def post(page: dict[str, Any], number: int, **more: str) -> Any:
+def post(page: dict[str, Any], number: int, seen_from: str = "127.0.0.1", **more: str) -> Any:
     """The form for the nth half hour, sent without having been opened."""
     body = {"start": text(soon() + timedelta(minutes=30 * number)), "zone": "Europe/Lisbon"} | VISITOR | more
-    return Client().post(f"/book/{page['slug']}/form", body)
+    return Client(REMOTE_ADDR=seen_from).post(f"/book/{page['slug']}/form", body)
 
 
 @pytest.mark.parametrize("key", ["order-1001", "5b0f2c0e-7a52-4f0c-9d57-0c1d7f8c3a11"])
@@ -49,3 +54,81 @@ def test_two_tokens_with_the_same_key_make_a_booking_each(cast: Cast) -> None:
     later = {"page": page["id"], "start": text(soon() + timedelta(hours=1))} | VISITOR
     other = cast.bob.post("bookings", later | {"name": "Walt"}, idempotency_key="1")
     assert other["id"] != made["id"] and other["name"] == "Walt"
+
+
+def guests(number: int, count: int = 10) -> str:
+    return ", ".join(f"s{number}x{n}@corp{number}x{n}.example" for n in range(count))
+
+
+def strangers_mailed(cast: Cast) -> int:
+    with tenant(cast.account.pk):
+        return OutgoingMail.objects.filter(to__contains="@corp").count()
+
+
+def test_a_visitor_who_never_read_a_mail_mails_no_guests(cast: Cast) -> None:
+    page = make_page(cast.alice)
+    manage = post(page, 0)["Location"]
+    refused = Client().post(manage, {"what": "guests", "guests": guests(0)})
+    assert refused.status_code == 409 and b"Please open the link in the mail" in refused.content
+    assert strangers_mailed(cast) == 0
+    open_mail(cast)
+    assert Client().post(manage, {"what": "guests", "guests": guests(0)}).status_code == 302
+    assert strangers_mailed(cast) == 10
+
+
+def test_guests_and_moves_of_one_visitor_end_somewhere(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "AS_GUEST_A_DAY", 1000)
+    page = make_page(cast.alice)
+    manage = post(page, 0)["Location"]
+    open_mail(cast)
+    Client().post(manage, {"what": "guests", "guests": guests(0)})
+    codes = []
+    for number in range(1, 9):
+        mails(cast)
+        move = {"what": "move", "start": text(soon() + timedelta(hours=number))}
+        codes.append(Client().post(manage, move).status_code)
+    assert codes == [302] * 4 + [409] * 4, "ten guests, then eleven people at each move: at most sixty"
+    assert Client().post(manage, {"what": "cancel"}).status_code == 302, "that is never refused"
+
+
+def test_visitors_do_not_use_up_the_mails_of_members(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "FIRST_DAY", 2)
+    page = make_page(cast.alice)
+    for number in range(3):
+        assert post(page, number, email=f"v{number}@else{number}.example").status_code == 302
+    assert cast.alice.call("POST", "members", {"email": "new@new.example"}).status_code == 201
+    assert "3 of 2 mails" in cast.alice.browser().get("/settings").content.decode()
+
+
+def test_whom_others_made_a_guest_still_books(cast: Cast) -> None:
+    page = make_page(cast.alice)
+    for number in range(3):
+        manage = post(page, number, email=f"v{number}@else{number}.example")["Location"]
+        with tenant(cast.account.pk):
+            mail = OutgoingMail.objects.get(to=f"v{number}@else{number}.example")
+        [link] = re.findall(r"http://testserver(/booking/\S+)", mail.body)
+        Client().get(link)
+        assert Client().post(manage, {"what": "guests", "guests": VISITOR["email"]}).status_code == 302
+    theirs = make_page(cast.charlie)
+    assert post(theirs, 5, "10.5.5.5").status_code == 302
+
+
+def test_nobody_learns_that_an_address_was_shown_at_another_account(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caps, "ASK_ADDRESS", Limit("ask at once", 0, 3600))
+    mine, theirs = make_page(cast.alice), make_page(cast.charlie)
+    assert post(mine, 0).status_code == 200
+    with tenant(cast.account.pk):
+        mail = OutgoingMail.objects.get(to=VISITOR["email"])
+    [link] = re.findall(r"http://testserver(/book/confirm/\S+)", mail.body)
+    assert Client().post(link).status_code == 302
+    known, unknown = post(theirs, 1), post(theirs, 1, email="never@seen.example")
+    assert known.status_code == unknown.status_code == 200
+    assert known.content.replace(VISITOR["email"].encode(), b"") == unknown.content.replace(b"never@seen.example", b"")
+
+
+def test_guests_that_a_member_adds_need_the_budget_of_members(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = make_page(cast.alice)
+    made = cast.alice.post("bookings", {"page": page["id"], "start": text(soon())} | VISITOR)
+    monkeypatch.setattr(outgoing, "FIRST_DAY", 5)
+    answer = cast.alice.call("PATCH", f"bookings/{made['id']}", {"guests": guests(0).split(", ")})
+    assert answer.status_code == 422 and strangers_mailed(cast) == 0

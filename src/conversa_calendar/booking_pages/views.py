@@ -22,11 +22,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.booking_pages import limits
+from conversa_calendar.booking_pages import limits, visitors
 from conversa_calendar.bookings import addresses, availability, caps, keys, live, mails, proof, selectors, services
 from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
 from conversa_calendar.bookings.services import Visitor
+from conversa_calendar.calendars import outgoing
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -63,7 +64,8 @@ def public(view: View) -> View:
         if window.is_over(limits.address_of(request)):
             return _said(request, _("Too many requests. Please wait a minute."), 429)
         try:
-            return view(request, **kwargs)
+            with outgoing.by_visitors():
+                return view(request, **kwargs)
         except (NotFound, signing.BadSignature):
             return _said(request, _("There is no such page."), 404)
 
@@ -168,15 +170,15 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "GET":
         return render(request, "booking_pages/confirm.html", context)
     try:
-        with tenant(account.pk):
-            addresses.verify(asked.email)
         with live.showing_others(account.pk, uuid, start, duration):
-            booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), None)
+            booking = _booked(request, account, uuid, start, duration, zone, len(shown.questions), None, is_shown=True)
+        answer: HttpResponse = redirect("booking_manage", token=mails.manage_token(booking))
     except Taken as error:
-        return _taken(request, context, error)
+        answer = _taken(request, context, error)
     except Invalid as error:
-        return _said(request, error.message, 422)
-    return redirect("booking_manage", token=mails.manage_token(booking))
+        answer = _said(request, error.message, 422)
+    visitors.remember(request, answer, asked.email)
+    return answer
 
 
 @csrf_exempt  # the private link is the authority, and no foreign page knows it
@@ -196,13 +198,15 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         except (Taken, Invalid) as problem:
             error = getattr(problem, "message", str(problem))
             others = getattr(problem, "alternatives", [])
+    is_from_mail = False
     with tenant(account_id):
         booking = _booking(UUID(uuid))
         request.embed_origins = booking.page.embed_origins  # type: ignore[attr-defined]
         if booking.page.language:
             translation.activate(booking.page.language)
         if (mark := request.GET.get("mail")) and mails.is_from_mail(mark, booking):
-            addresses.verify(booking.email)
+            is_from_mail = True
+            services.show(booking)
         context = {"booking": booking, "account": account, "token": token, "error": error}
         context |= {"when": mails.when_in_words(booking.starts_at, booking.ends_at, booking.time_zone)}
         context |= {
@@ -214,7 +218,10 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         context["siblings"] = list(_siblings(booking)) if booking.group else []
         context["guests_max"] = services.GUESTS_MAX
         context["choices"] = _choices(booking) if context["is_open"] and account.is_open else []
-        return render(request, "booking_pages/manage.html", context, status=409 if error else 200)
+        shown = render(request, "booking_pages/manage.html", context, status=409 if error else 200)
+    if is_from_mail:
+        visitors.remember(request, shown, booking.email)
+    return shown
 
 
 def _booked(
@@ -226,8 +233,10 @@ def _booked(
     zone: str,
     questions: int,
     offered: BookingOffer | None,
+    is_shown: bool = False,
 ) -> Booking:
     visitor = _visitor(request, zone, questions)
+    is_shown = is_shown or visitors.has_shown(request, visitor.email)
     hold = _held(request)
     key = keys.of_offer(offered) if offered is not None else keys.of_form(hold)
     with tenant(account.pk):
@@ -248,11 +257,10 @@ def _booked(
                 return known
         raise
     with tenant(account.pk):
-        addresses.admit(visitor.email)
+        addresses.admit(visitor.email, is_shown=is_shown)
         references = offered.references if offered is not None else None
-        booking = services.book(
-            _published(uuid), start, duration, visitor, only=willing, key=key, references=references
-        )
+        options: dict[str, Any] = {"only": willing, "key": key, "references": references, "is_shown": is_shown}
+        booking = services.book(_published(uuid), start, duration, visitor, **options)
         if offered is not None:
             services.settle_offer(offered, booking)
         return booking
@@ -286,7 +294,7 @@ def _weighed(
             words = _("Too many bookings came from your network. Please try again in %(hours)s hours.")
             return _said(request, words % {"hours": -(-over.wait_s // 3600)}, 429)
         is_asked = caps.is_asked(shown, address=address, email=email)
-        if not is_asked or addresses.is_verified(email):
+        if not is_asked or visitors.has_shown(request, email):
             return None
         fields = {name: value for name, value in request.POST.items() if isinstance(value, str)} | {"zone": zone}
         fields["hold"] = fields.get("hold") or str(ids.new_uuid())
@@ -328,31 +336,51 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
     if request.POST.get("what") == "cancel":
         with tenant(account.pk):
             booking = _booking(uuid)
-            told = {booking.email, *booking.guests} if booking.state != CANCELLED else set()
-            muted = frozenset(address for address in sorted(told) if not addresses.may_write(address))
+            muted = _not_told(booking) if booking.state != CANCELLED else frozenset()
             services.cancel(booking, viewer=None, muted=muted)
             return
     if not account.is_open:
         raise Invalid("start", _("Bookings cannot be moved at the moment."))
     if request.POST.get("what") == "guests":
-        asked = re.split(r"[\s,;]+", request.POST.get("guests", ""))[: services.GUESTS_MAX + 1]
-        with tenant(account.pk):
-            for address in filter(None, asked):
-                addresses.admit(address)
-            services.add_guests(_booking(uuid), asked, viewer=None)
-        return
-    _move(account, uuid, _start(request))
+        _invite(request, account, uuid)
+    else:
+        _move(request, account, uuid, _start(request))
 
 
-def _move(account: Account, uuid: UUID, start: datetime) -> None:
+def _not_told(booking: Booking) -> frozenset[str]:
+    """Those who had their share of mails for the day; the end of a booking is never refused for a mail's sake."""
+    guests = {guest for guest in sorted(booking.guests) if not addresses.may_write_to_guest(guest)}
+    return frozenset(guests if addresses.may_write(booking.email, is_shown=booking.is_shown) else {*guests, booking.email})
+
+
+def _invite(request: HttpRequest, account: Account, uuid: UUID) -> None:
+    """Adds guests to the booking of a visitor who has shown that mail reaches them: strangers mail nobody in our name."""
+    asked = re.split(r"[\s,;]+", request.POST.get("guests", ""))[: services.GUESTS_MAX + 1]
     with tenant(account.pk):
         booking = _booking(uuid)
+        if not booking.is_shown:
+            words = _("Please open the link in the mail that was sent to you first; then you can add guests.")
+            raise Invalid("guests", words)
+        known = {address.lower() for address in (booking.email, *booking.guests)}
+        fresh = list(dict.fromkeys(address for address in asked if address and address.lower() not in known))
+        if fresh:
+            caps.count_change(booking, address=limits.address_of(request), mails=len(fresh))
+        for address in fresh:
+            addresses.admit_guest(address)
+        services.add_guests(booking, fresh, viewer=None)
+
+
+def _move(request: HttpRequest, account: Account, uuid: UUID, start: datetime) -> None:
+    with tenant(account.pk):
+        booking = _booking(uuid)
+        caps.count_change(booking, address=limits.address_of(request), mails=1 + len(booking.guests))
     minutes, event_id = booking.minutes, booking.event_id
     with live.showing_others(account.pk, booking.page.uuid, start, minutes, event_id):
         willing = live.choice(account.pk, booking.page.uuid, [start], minutes, event_id)
         with tenant(account.pk):
-            for address in (booking.email, *booking.guests):
-                addresses.admit(address)
+            addresses.admit(booking.email, is_shown=booking.is_shown)
+            for guest in booking.guests:
+                addresses.admit_guest(guest)
             services.reschedule(_booking(uuid), start, viewer=None, only=willing)
 
 

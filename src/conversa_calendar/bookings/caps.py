@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts import network
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.throttle import Count, Limit
-from conversa_calendar.bookings.models import BookingPage
+from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.calendars.validation import Invalid
 
 HOUR_S, DAY_S = 3600, 24 * 3600
@@ -31,6 +31,13 @@ HOLDS_ADDRESS = Limit("holds, visitor's address", 8, 600)
 HOLDS_NETWORK = Limit("holds, visitor's network", 20, 600)
 HOLDS_PAGE = Limit("holds, page", 60, 600)
 """However many addresses take part, a page is never emptied by holds alone."""
+
+CHANGES_BOOKING = Limit("changes, booking", 12, DAY_S)
+"""Somebody whose week keeps changing."""
+MAILS_ADDRESS = Limit("mails by changes, visitor's address", 60, DAY_S)
+"""Three talks with all their guests, moved once; more writes to strangers in our name."""
+MAILS_NETWORK = Limit("mails by changes, visitor's network", 200, DAY_S)
+MAILS_PAGE = Limit("mails by changes, page", 400, DAY_S)
 
 
 def may_hold(page: BookingPage, *, address: str) -> bool:
@@ -66,3 +73,11 @@ def count(page: BookingPage, host: Member) -> None:
     """Counts a booking that is about to be made, by whomever. Raises Invalid when page or host have had their share."""
     if BY_PAGE.hit(page.pk).is_over or BY_HOST.hit(host.pk).is_over:
         raise Invalid("start", _("No more bookings can be taken today. Please try again tomorrow."))
+
+
+def count_change(booking: Booking, *, address: str, mails: int) -> None:
+    """Counts a visitor's change of a booking, and the people whom it mails. Raises Invalid when it is one too many."""
+    whose = ((MAILS_ADDRESS, address), (MAILS_NETWORK, network.network_of(address)), (MAILS_PAGE, booking.page_id))
+    counts = [CHANGES_BOOKING.hit(booking.pk), *(limit.hit(of, cost=mails) for limit, of in whose)]
+    if any(one.is_over for one in counts):
+        raise Invalid("start", _("Too many changes were made today. Please try again tomorrow."))

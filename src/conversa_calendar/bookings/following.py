@@ -8,6 +8,7 @@ from django.db import transaction
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import letters, mails, services
 from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, Booking, BookingClaim
+from conversa_calendar.calendars import outgoing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
 
@@ -61,7 +62,8 @@ def deliver_reminders(account_id: int) -> int:
         due = list(rows.select_related("page", "host__user", "event__calendar").order_by("remind_at")[:200])
         for booking in due:
             if booking.state == CONFIRMED and booking.starts_at > clock.now():
-                mails.remind(booking)
+                with outgoing.by_visitors():
+                    mails.remind(booking)
             booking.remind_at = services.next_reminder(booking)
             booking.save(update_fields=["remind_at"])
     return len(due)

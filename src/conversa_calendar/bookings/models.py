@@ -84,7 +84,7 @@ class Booking(TenantModel):
     """One booking. It remembers its event, so that later changes of the page cannot orphan it. `told` is the start
     that the visitor last heard of; a notice is due when the truth differs from it. The UID is that of the first mail: every
     later one changes the same entry of the visitor's own calendar, whatever becomes of the event. Bookings of one repeating request
-    share a `group`."""
+    share a `group`. `is_shown`: somebody opened a link that only a mail to its visitor carried."""
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     page = tenant_key(BookingPage, related_name="bookings")
@@ -110,6 +110,7 @@ class Booking(TenantModel):
     group = models.UUIDField(null=True)
     language = models.CharField(max_length=8, default="", db_default="", blank=True)
     remind_at = models.DateTimeField(null=True)
+    is_shown = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=clock.now)
 
     @property
@@ -177,7 +178,6 @@ class AddressCount(models.Model):
     fingerprint = models.CharField(max_length=64)
     day = models.DateField()
     count = models.IntegerField(default=0)
-    is_verified = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["fingerprint", "day"], name="address_count_once")]

@@ -21,7 +21,7 @@ MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
 def ask(page: BookingPage, fields: dict[str, str], *, email: str, start: datetime, duration: int, zone: str) -> None:
     """Keeps a form, and its hold a little longer, and mails the link that books it. Raises Invalid."""
     now = clock.now()
-    addresses.admit(email)
+    addresses.admit(email, is_shown=False)
     BookingRequest.objects.filter(expires_at__lt=now).delete()
     made = BookingRequest(page=page, fields=fields, email=email, expires_at=now + WAITS)
     made.save()

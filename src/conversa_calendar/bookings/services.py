@@ -26,7 +26,7 @@ from conversa_calendar.bookings.models import (
     BookingOffer,
     BookingPage,
 )
-from conversa_calendar.calendars import editing
+from conversa_calendar.calendars import editing, outgoing
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Event
@@ -111,6 +111,7 @@ def book(
     only: list[int] | None = None,
     key: str = "",
     references: list[dict[str, Any]] | None = None,
+    is_shown: bool = False,
 ) -> Booking:
     """Books a time: claims, event, confirmation mail, in one transaction. The same key answers the same booking.
     Raises Taken, Invalid."""
@@ -126,7 +127,7 @@ def book(
     for at in starts:
         same = [made[0].host_id] if made and page.host_mode != "all" else only
         chosen = _choose(page, at, duration, same)
-        booking = Booking(key=key if not made else "", group=group, answers=answers)
+        booking = Booking(key=key if not made else "", group=group, answers=answers, is_shown=is_shown)
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))
         caps.count(page, booking.host)
     if group is None:
@@ -194,6 +195,8 @@ def add_guests(booking: Booking, addresses: list[str], *, viewer: Viewer | None)
         raise Invalid("guests", _("At most %(count)s guests can be added.") % {"count": GUESTS_MAX})
     if not fresh:
         return booking
+    if viewer is not None:
+        outgoing.afford(fresh)
     booking.guests = [*booking.guests, *fresh]
     booking.save()
     if booking.event is not None:
@@ -350,6 +353,13 @@ def ask_for_link(booking: Booking, *, viewer: Viewer) -> Booking:
         booking.event, lambda c: msgspec.structs.replace(c, conference=wish), actor=booking.host, cause="link asked"
     )
     return Booking.objects.select_related("page", "host__user", "event__calendar").get(pk=booking.pk)
+
+
+def show(booking: Booking) -> None:
+    """Somebody opened a link that only a mail to the visitor carried."""
+    if not booking.is_shown:
+        booking.is_shown = True
+        booking.save(update_fields=["is_shown"])
 
 
 def mark_no_show(booking: Booking) -> Booking:

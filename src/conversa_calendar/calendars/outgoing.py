@@ -3,9 +3,12 @@
 Whoever signs up could otherwise write to thousands of strangers in our name within a minute. The daily budget grows with
 the account's age. What a member asks for beyond it is refused with a sentence; what merely follows from something, as
 the notice of a moved booking, waits for the next day. Mail to those who have come into the account themselves never counts.
+What visitors of booking pages cause has a budget of its own, so that they never use up what members need.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,11 +38,30 @@ class Budget:
         return max(0, self.most - self.sent)
 
 
+_is_visitors: ContextVar[bool] = ContextVar("is_visitors", default=False)
+
+
+@contextmanager
+def by_visitors() -> Iterator[None]:
+    """What is owed within is caused by visitors of booking pages."""
+    token = _is_visitors.set(True)
+    try:
+        yield
+    finally:
+        _is_visitors.reset(token)
+
+
 def budget() -> Budget:
-    """The budget of the scope's account."""
+    """The budget of the scope's account for what members cause, or within `by_visitors` for what visitors do."""
     limit = _limit()
     stands = limit.look(current_account())
     return Budget(limit.most, stands.count, stands.ends_at)
+
+
+def visitors_budget() -> Budget:
+    """The budget of the scope's account for what visitors of its booking pages cause."""
+    with by_visitors():
+        return budget()
 
 
 def afford(addresses: Iterable[str]) -> None:
@@ -77,4 +99,5 @@ def _later(count: Count, most: int) -> datetime:
 def _limit() -> Limit:
     created_at = Account.objects.values_list("created_at", flat=True).get(pk=current_account())
     days = max(0, (clock.now() - created_at).days)
-    return Limit("mails to people outside", min(MOST, FIRST_DAY + EACH_DAY * days), DAY_S)
+    name = "mails that visitors cause" if _is_visitors.get() else "mails to people outside"
+    return Limit(name, min(MOST, FIRST_DAY + EACH_DAY * days), DAY_S)

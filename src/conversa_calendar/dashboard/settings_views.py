@@ -57,6 +57,7 @@ def overview(request: MemberRequest) -> HttpResponse:
             "calendars": Mirror.objects.filter(is_selected=True).count(),
         },
         "budget": outgoing.budget() if is_manager else None,
+        "visitors_budget": outgoing.visitors_budget() if is_manager else None,
         "waiting": OutgoingMail.objects.filter(sent_at=None, not_before__gt=clock.now()).count(),
         "secret": request.session.pop("token_secret", ""),
     }
