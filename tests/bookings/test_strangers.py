@@ -11,10 +11,10 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.accounts.throttle import Limit
 from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.bookings import addresses, caps
-from conversa_calendar.bookings.models import Booking
+from conversa_calendar.bookings.models import Booking, BookingClaim, BookingRequest
 from conversa_calendar.calendars import outgoing
 from conversa_calendar.calendars.models import OutgoingMail
-from tests.bookings.test_bookings import VISITOR, mails, make_page, soon, text
+from tests.bookings.test_bookings import VISITOR, mails, make_page, soon, starts, text
 from tests.bookings.test_more import open_mail
 from tests.support.cast import Cast
 
@@ -132,3 +132,60 @@ def test_guests_that_a_member_adds_need_the_budget_of_members(cast: Cast, monkey
     monkeypatch.setattr(outgoing, "FIRST_DAY", 5)
     answer = cast.alice.call("PATCH", f"bookings/{made['id']}", {"guests": guests(0).split(", ")})
     assert answer.status_code == 422 and strangers_mailed(cast) == 0
+
+
+def open_form(page: dict[str, Any], start: str, seen_from: str) -> str:
+    """Opens the form; answers what it holds."""
+    shown = Client(REMOTE_ADDR=seen_from).get(f"/book/{page['slug']}/form?start={start}&zone=UTC").content.decode()
+    return re.findall(r'name="hold" value="([^"]*)"', shown)[0]
+
+
+def test_open_forms_leave_most_times_of_a_small_page_free(cast: Cast) -> None:
+    page = make_page(cast.alice, weekly=[[[540, 660]]] * 7, horizon_days=2)
+    offered = starts(cast.alice, page, soon(0, 0), hours=72)
+    assert len(offered) >= 8
+    for number, start in enumerate(offered):
+        open_form(page, start, f"10.2.{number}.2")
+    free = starts(cast.alice, page, soon(0, 0), hours=72)
+    assert len(free) >= len(offered) * 3 // 4 and len(free) < len(offered), "a form still keeps its time"
+
+
+def test_a_member_does_not_keep_a_whole_page_for_customers_by_offers(cast: Cast) -> None:
+    page = make_page(cast.alice)
+
+    def propose(number: int) -> Any:
+        at = [text(soon() + timedelta(hours=number, minutes=30 * n)) for n in range(2)]
+        return cast.bob.call("POST", f"booking-pages/{page['id']}/offers", {"starts": at})
+
+    made = [propose(number) for number in range(caps.OFFERS_OPEN_MAX)]
+    assert {answer.status_code for answer in made} == {201}
+    refused = propose(20)
+    assert refused.status_code == 422 and "open offers" in refused.json()["detail"]
+    cast.bob.delete(f"booking-offers/{made[0].json()['id']}")
+    assert propose(20).status_code == 201
+
+
+def test_what_somebody_else_keeps_is_not_freed_or_prolonged_by_its_id(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = make_page(cast.alice), make_page(cast.alice, title="Other")
+    offer = cast.alice.post(f"booking-pages/{mine['id']}/offers", {"starts": [text(soon())]})
+    hold, later = (open_form(mine, text(soon() + timedelta(hours=hours)), "10.9.9.9") for hours in (2, 10))
+    assert post(mine, 2, hold=offer["id"]).status_code == 302
+    assert post(other, 6, "10.8.8.8", hold=hold, email="eve@evil.example").status_code == 302
+    with tenant(cast.account.pk):
+        kept = dict(BookingClaim.objects.filter(booking=None).values_list("hold", "expires_at"))
+    assert {str(found) for found in kept} == {offer["id"], hold, later}
+    monkeypatch.setattr(caps, "ASK_ADDRESS", Limit("ask at once", 0, 3600))
+    for page, held in ((other, offer["id"]), (other, later)):
+        assert post(page, 8, hold=held, email="mole@evil.example").status_code == 200
+    with tenant(cast.account.pk):
+        assert dict(BookingClaim.objects.filter(booking=None).values_list("hold", "expires_at")) == kept
+
+
+def test_a_form_that_waits_keeps_its_own_fields_only(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caps, "ASK_ADDRESS", Limit("ask at once", 0, 3600))
+    page = make_page(cast.alice, questions=[{"label": "Topic", "kind": "text", "required": False}])
+    assert post(page, 0, answer0="x" * 50_000, extra="y" * 50_000).status_code == 200
+    with tenant(cast.account.pk):
+        assert len(str(BookingRequest.objects.get().fields)) < 3000

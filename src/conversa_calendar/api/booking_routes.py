@@ -157,7 +157,7 @@ def add_booking(
         starts = services.repetitions(page, start, visitor.repeats)
         held = _hold(payload.get("hold"))
         if held is not None:
-            services.release(held)
+            services.release(page, held)
     with live.showing_others(account_id, page.uuid, start, duration):
         try:
             willing = live.choice(account_id, page.uuid, starts, duration)

@@ -35,6 +35,7 @@ from conversa_calendar.kit import clock, ids, reading
 
 View = Callable[..., HttpResponse]
 DAYS_SHOWN = 14
+_FIELDS = ("start", "duration", "name", "email", "hold", "repeats")
 HUMAN_S = 1.5
 """Nobody fills in the form faster than this; programs wait it out."""
 EMBED_SCRIPT = """(() => {
@@ -128,7 +129,7 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "GET":
         if offered is not None and offered.booking_id is not None:
             return _taken(request, context, Taken())
-        if offered is None and caps.may_hold(shown, address=limits.address_of(request)):
+        if offered is None and _may_hold(request, account, shown, start, duration):
             try:
                 with live.showing_others(account.pk, uuid, start, duration), tenant(account.pk):
                     context["v"]["hold"] = str(services.hold(shown, start, duration))
@@ -246,9 +247,9 @@ def _booked(
         services.check(shown, visitor)
         starts = services.repetitions(shown, start, visitor.repeats)
         if offered is not None:
-            services.release(offered.uuid, start)
+            services.release_offered(offered, start)
         if hold is not None:
-            services.release(hold)
+            services.release(shown, hold)
     try:
         willing = live.choice(account.pk, uuid, starts, duration)
     except Taken:
@@ -296,11 +297,25 @@ def _weighed(
         is_asked = caps.is_asked(shown, address=address, email=email)
         if not is_asked or visitors.has_shown(request, email):
             return None
-        fields = {name: value for name, value in request.POST.items() if isinstance(value, str)} | {"zone": zone}
+        fields = _kept(request, shown) | {"zone": zone}
         fields["hold"] = fields.get("hold") or str(ids.new_uuid())
         proof.ask(shown, fields, email=email, start=start, duration=duration, zone=zone)
     words = _("Almost done: open the link in the mail that was just sent to %(email)s, within half an hour.")
     return _said(request, words % {"email": email}, 200)
+
+
+def _kept(request: HttpRequest, shown: BookingPage) -> dict[str, str]:
+    """What a form says that is waited for: its own fields, none longer than an answer can be."""
+    fields = [*_FIELDS, *(f"answer{number}" for number in range(len(shown.questions)))]
+    return {name: request.POST[name][: services.ANSWER_MAX] for name in fields if name in request.POST}
+
+
+def _may_hold(request: HttpRequest, account: Account, shown: BookingPage, start: datetime, duration: int) -> bool:
+    """Counts a hold; whether opening the form may keep its time from others."""
+    if not caps.may_hold(shown, address=limits.address_of(request)):
+        return False
+    with tenant(account.pk):
+        return caps.leaves_enough(shown, start, duration)
 
 
 def _offered(request: HttpRequest, account: Account, shown: BookingPage, start: datetime) -> BookingOffer | None:

@@ -4,13 +4,18 @@ Each line of the table has its reason. Thresholds ask: the visitor opens a link 
 script. Caps refuse until the window ends. What members book through the API counts for pages and hosts too.
 """
 
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import network
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.throttle import Count, Limit
-from conversa_calendar.bookings.models import Booking, BookingPage
+from conversa_calendar.bookings import availability
+from conversa_calendar.bookings.models import Booking, BookingClaim, BookingOffer, BookingPage
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.kit import clock
 
 HOUR_S, DAY_S = 3600, 24 * 3600
 BY_ADDRESS = Limit("bookings, visitor's address", 20, DAY_S)
@@ -38,6 +43,11 @@ MAILS_ADDRESS = Limit("mails by changes, visitor's address", 60, DAY_S)
 """Three talks with all their guests, moved once; more writes to strangers in our name."""
 MAILS_NETWORK = Limit("mails by changes, visitor's network", 200, DAY_S)
 MAILS_PAGE = Limit("mails by changes, page", 400, DAY_S)
+
+HELD_SHARE, AROUND = 4, timedelta(days=7)
+"""Forms that are open hold at most every fourth of the times in the weeks around them; the others stay free for all."""
+OFFERS_OPEN_MAX = 6
+"""What one member proposes at once; each offer keeps up to three times for a day."""
 
 
 def may_hold(page: BookingPage, *, address: str) -> bool:
@@ -81,3 +91,26 @@ def count_change(booking: Booking, *, address: str, mails: int) -> None:
     counts = [CHANGES_BOOKING.hit(booking.pk), *(limit.hit(of, cost=mails) for limit, of in whose)]
     if any(one.is_over for one in counts):
         raise Invalid("start", _("Too many changes were made today. Please try again tomorrow."))
+
+
+def held_by_visitors(page: BookingPage) -> QuerySet[BookingClaim]:
+    """What open forms hold on a page; never an offer's times."""
+    rows = BookingClaim.objects.filter(page=page, booking=None, hold__isnull=False)
+    return rows.exclude(hold__in=BookingOffer.objects.filter(page=page).values("uuid"))
+
+
+def leaves_enough(page: BookingPage, start: datetime, duration: int) -> bool:
+    """Whether one more hold leaves most of the page's times around it to others."""
+    since, until = max(start - AROUND, clock.now()), start + AROUND
+    if since >= until:
+        return False
+    held = held_by_visitors(page).filter(expires_at__gt=clock.now(), starts_at__lt=until, ends_at__gt=since).count()
+    return HELD_SHARE * (held + 1) <= len(availability.slots(page, duration, since, until)) + held
+
+
+def check_open_offers(member: Member) -> None:
+    """Raises Invalid when a member has as many open offers as one may have."""
+    rows = BookingOffer.objects.filter(member=member, booking=None, expires_at__gt=clock.now())
+    if rows.count() >= OFFERS_OPEN_MAX:
+        words = _("You have %(count)s open offers. Propose more when a customer has chosen, or withdraw one.")
+        raise Invalid("starts", words % {"count": OFFERS_OPEN_MAX})

@@ -131,9 +131,10 @@ class Booking(TenantModel):
 
 
 class BookingClaim(TenantModel):
-    """A host's time, buffers included, taken by a booking or held by a visitor who is filling in the form. The
-    exclusion constraint over (member, span) is in the migration."""
+    """A host's time, buffers included, taken by a booking or held on a `page` by a visitor who is filling in the form, or
+    by an offer. The exclusion constraint over (member, span) is in the migration."""
 
+    page = tenant_key(BookingPage, null=True, related_name="+")
     booking = tenant_key(Booking, null=True, related_name="claims")
     member = tenant_key(Member, related_name="+")
     starts_at = models.DateTimeField()

@@ -9,8 +9,8 @@ from django.core import signing
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
-from conversa_calendar.bookings import addresses, mails
-from conversa_calendar.bookings.models import BookingClaim, BookingPage, BookingRequest
+from conversa_calendar.bookings import addresses, caps, mails
+from conversa_calendar.bookings.models import BookingPage, BookingRequest
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.kit import clock
 
@@ -26,7 +26,7 @@ def ask(page: BookingPage, fields: dict[str, str], *, email: str, start: datetim
     made = BookingRequest(page=page, fields=fields, email=email, expires_at=now + WAITS)
     made.save()
     if fields.get("hold"):
-        BookingClaim.objects.filter(hold=fields["hold"], booking=None).update(expires_at=made.expires_at)
+        caps.held_by_visitors(page).filter(hold=fields["hold"]).update(expires_at=made.expires_at)
     title = " ".join(page.title.split())
     when = mails.when_in_words(start, start + timedelta(minutes=duration), zone)
     lines = [title, when, "", _("Open this link and confirm, within %(count)s minutes:") % {"count": 30}, _url(made)]

@@ -38,7 +38,7 @@ from conversa_calendar.kit import clock, ids
 
 HOLD = timedelta(minutes=10)
 OPEN_PER_ADDRESS_MAX = 10
-OFFERED, OFFERED_MAX, GUESTS_MAX = timedelta(hours=24), 3, 10
+OFFERED, OFFERED_MAX, GUESTS_MAX, ANSWER_MAX = timedelta(hours=24), 3, 10, 2000
 UNCHECKED = "unchecked"
 """The flag of a booking whose host's calendars could not be read when it was made."""
 
@@ -95,9 +95,14 @@ def repeated(page: BookingPage, key: str) -> Booking | None:
     return Booking.objects.filter(page=page, key=key).first() if key else None
 
 
-def release(hold_token: UUID, start: datetime | None = None) -> None:
-    """Gives a hold up, or the one of its times that begins at `start`, buffers aside."""
-    rows = BookingClaim.objects.filter(hold=hold_token, booking=None)
+def release(page: BookingPage, hold_token: UUID) -> None:
+    """Gives up what the page's form held, before its time is booked."""
+    caps.held_by_visitors(page).filter(hold=hold_token).delete()
+
+
+def release_offered(made: BookingOffer, start: datetime | None = None) -> None:
+    """Gives up an offer's times, or the one that begins at `start`, buffers aside."""
+    rows = BookingClaim.objects.filter(hold=made.uuid, page_id=made.page_id, booking=None)
     rows = rows.filter(starts_at__lte=start, ends_at__gt=start) if start is not None else rows
     rows.delete()
 
@@ -225,6 +230,7 @@ def offer(
         raise Invalid("starts", _("Choose one to three times."))
     if not times.is_zone(zone):
         raise Invalid("time_zone", _("This is not a time zone."))
+    caps.check_open_offers(member)
     made = BookingOffer(page=page, member=member, starts=starts, duration=duration, time_zone=zone)
     made.references, made.expires_at = references or [], clock.now() + OFFERED
     made.save()
@@ -236,13 +242,13 @@ def offer(
 
 def withdraw(made: BookingOffer) -> None:
     """Frees the times of an offer that nobody took."""
-    release(made.uuid)
+    release_offered(made)
     BookingOffer.objects.filter(pk=made.pk, booking=None).update(expires_at=clock.now())
 
 
 def settle_offer(made: BookingOffer, booking: Booking) -> None:
     """The first time that is booked frees the others."""
-    release(made.uuid)
+    release_offered(made)
     BookingOffer.objects.filter(pk=made.pk).update(booking=booking)
 
 
@@ -452,6 +458,7 @@ def _claim_members(
         with transaction.atomic():
             for member_id in sorted(members):
                 BookingClaim(
+                    page=page,
                     booking=booking,
                     member_id=member_id,
                     starts_at=begins,
@@ -486,7 +493,7 @@ def _content(page: BookingPage, booking: Booking, chosen: list[Host]) -> Content
 
 
 def _answer(number: int, question: dict[str, Any], answer: str) -> dict[str, str]:
-    text = names.lines(answer, 2000) if question["kind"] == "text" else names.tidy(answer, 2000)
+    text = names.lines(answer, ANSWER_MAX) if question["kind"] == "text" else names.tidy(answer, ANSWER_MAX)
     field = f"answer{number}"
     if question["required"] and not text:
         raise Invalid(field, _("“%(question)s” needs an answer.") % {"question": question["label"]})
