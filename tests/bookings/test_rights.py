@@ -8,7 +8,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits, views
 from conversa_calendar.bookings.models import Booking
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
-from tests.bookings.test_bookings import ANA, VISITOR, ZONE, make_page, soon, starts, text
+from tests.bookings.test_bookings import ANA, VISITOR, ZONE, make_page, mirrored_page, soon, starts, text
 from tests.support.cast import Cast
 from tests.support.google import Google
 
@@ -144,3 +144,19 @@ def test_whoever_may_have_own_pages_only_no_longer_offers_colleagues(cast: Cast)
     cast.alice.patch(f"booking-pages/{page['id']}", {"title": "Ours"})
     offered = {host for row in cast.alice.get(path)["items"] for host in row["hosts"]}
     assert offered == {str(actor.member.uuid) for actor in (cast.alice, cast.bob)}, "who manages pages stands for it"
+
+
+def test_google_mails_nobody_of_a_booking_whatever_a_member_chooses(google: Google, cast: Cast) -> None:
+    page, ana = mirrored_page(google, cast)
+    made = [
+        cast.alice.post("bookings", {"page": page["id"], "start": text(soon(day))} | VISITOR)["event"] for day in (3, 4)
+    ]
+    google.settle()
+    for event in made:
+        cast.alice.patch(f"events/{event}", {"summary": "Renamed", "notify": "all"})
+        google.settle()
+    assert cast.alice.call("DELETE", f"events/{made[0]}?notify=all").status_code == 204
+    place = cast.alice.post("calendars", {"name": "Here", "time_zone": ZONE})["id"]
+    cast.alice.patch(f"events/{made[1]}", {"calendar": place, "notify": "all"})
+    google.settle()
+    assert ana.list() == [] and google.control("mails", method="GET")["mails"] == []

@@ -113,7 +113,9 @@ def test_whom_others_made_a_guest_still_books(cast: Cast) -> None:
     assert post(theirs, 5, "10.5.5.5").status_code == 302
 
 
-def test_nobody_learns_that_an_address_was_shown_at_another_account(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_learns_that_an_address_was_shown_at_another_account(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(caps, "ASK_ADDRESS", Limit("ask at once", 0, 3600))
     mine, theirs = make_page(cast.alice), make_page(cast.charlie)
     assert post(mine, 0).status_code == 200

@@ -365,7 +365,9 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
 def _not_told(booking: Booking) -> frozenset[str]:
     """Those who had their share of mails for the day; the end of a booking is never refused for a mail's sake."""
     guests = {guest for guest in sorted(booking.guests) if not addresses.may_write_to_guest(guest)}
-    return frozenset(guests if addresses.may_write(booking.email, is_shown=booking.is_shown) else {*guests, booking.email})
+    return frozenset(
+        guests if addresses.may_write(booking.email, is_shown=booking.is_shown) else {*guests, booking.email}
+    )
 
 
 def _invite(request: HttpRequest, account: Account, uuid: UUID) -> None:

@@ -252,9 +252,7 @@ def settle_offer(made: BookingOffer, booking: Booking) -> None:
     BookingOffer.objects.filter(pk=made.pk).update(booking=booking)
 
 
-def reschedule(
-    booking: Booking, start: datetime, *, viewer: Viewer | None, only: list[int] | None = None
-) -> Booking:
+def reschedule(booking: Booking, start: datetime, *, viewer: Viewer | None, only: list[int] | None = None) -> Booking:
     """Moves a booking to another free time of the same hosts; without a `viewer` it is the visitor who does. Raises Taken,
     NotAllowed, Invalid."""
     booking = _locked(booking)

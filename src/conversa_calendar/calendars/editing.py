@@ -26,7 +26,7 @@ from conversa_calendar.calendars.models import (
     Occurrence,
 )
 from conversa_calendar.calendars.selectors import NotFound
-from conversa_calendar.calendars.signals import calendar_changed, event_moving, event_restoring
+from conversa_calendar.calendars.signals import calendar_changed, event_moving, event_restoring, tellers_asked
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain import event as domain
@@ -107,13 +107,13 @@ def _put(
     calendar = event.calendar
     if not changed_units(before, after):
         if side == "local" and event.sync_state in NOT_TAKEN:
-            event.notify = _notify(notify)
+            event.notify = _telling(event, notify)
             _store(event, calendar, after, actor)
             _announce(calendar, event, "updated")
         return event
     if event.kind == "override":
         event.overridden = sorted({*event.overridden, *changed_units(before, after)})
-    event.notify = _notify(notify)
+    event.notify = _telling(event, notify)
     if event.kind in {"single", "series"}:
         event.kind = "series" if after.recurrence else "single"
     _store(event, calendar, after, actor)
@@ -150,7 +150,7 @@ def edit_occurrence(
     if not changed_units(before, after):
         return series
     override = _override(series, key, after, sorted(changed_units(before, after)), actor)
-    override.notify = _notify(notify)
+    override.notify = _telling(override, notify)
     _store(override, calendar, after, actor, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(override, side=side, cause="edited", before=before, after=after, actor=actor)
@@ -181,12 +181,12 @@ def edit_following(
     following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
     following.account_id, following.facts_json = series.account_id, series.facts_json
     _share_reader(following, series)
-    following.notify, following.references = _notify(notify), series.references
+    following.notify, following.references = _telling(series, notify), series.references
     facts = msgspec.structs.replace(series.facts, ical_uid="", html_link="")
     following.facts_json = domain.encode(facts)
     _store(following, calendar, tail, actor, is_new=True)
     _reapply(moved, following, calendar, at.start, tail, actor)
-    series.notify = _notify(notify)
+    series.notify = _telling(series, notify)
     _store(series, calendar, trimmed, actor)
     history.record(series, side="local", cause="cut", before=master, after=trimmed, actor=actor)
     history.record(following, side="local", cause="continued", before=at, after=tail, actor=actor)
@@ -204,7 +204,7 @@ def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match
         return
     event = _locked(event, if_match)
     calendar = event.calendar
-    event.notify = _notify(notify)
+    event.notify = _telling(event, notify)
     invitations.tell(event, calendar, event.content, None, notify, actor)
     remove(event, by=by)
     history.record(event, side="local", cause="deleted", actor=actor)
@@ -223,7 +223,7 @@ def delete_occurrence(
     before = _occurrence(series, key)
     after = msgspec.structs.replace(before, status="cancelled")
     override = _override(series, key, after, ["status"], actor)
-    override.notify = _notify(notify)
+    override.notify = _telling(override, notify)
     _store(override, series.calendar, after, actor, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(series, side="local", cause="occurrence cancelled", actor=actor, note=times.original_start(key))
@@ -296,7 +296,7 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
     for one in [event, *Event.objects.filter(series=event, deleted_at=None).order_by("pk")]:
         _keep_reader(one, source, target)
         one.calendar = target
-        one.notify = _notify(notify)
+        one.notify = _telling(one, notify)
         one.revision += 1
         one.is_unsettled = target.is_mirrored
         one.sync_state = "pending" if target.is_mirrored else "native"
@@ -632,6 +632,16 @@ def _notify(choice: str) -> str:
     if choice not in NOTIFY:
         raise Invalid("notify", _("Whom to tell is all, external or none."))
     return choice
+
+
+def _telling(event: Event, choice: str) -> str:
+    """Whom the provider tells of an edit: nobody where somebody here does, as of a booking. Raises Invalid."""
+    told = _notify(choice)
+    if told == "none":
+        return told
+    carrier = event.series or event
+    answers: list[tuple[Any, Any]] = tellers_asked.send(sender=Event, event=carrier)
+    return "none" if any(found for _receiver, found in answers) else told
 
 
 def _announce(calendar: Calendar, event: Event, what: str) -> None:

@@ -21,8 +21,8 @@ time for who asks). A receiver answers what each of its calendars is, in the ord
 "busy", "unknown" when it could not be asked, or "gone" when the provider says that there is no such calendar}."""
 
 tellers_asked = Signal()
-"""Sent in the transaction of an edit, before guests of the native `event` are told of it. A receiver answers the addresses,
-in small letters, that hear of this event from it."""
+"""Sent in the transaction of an edit, before guests of the `event` are told of it. A receiver answers the addresses, in small
+letters, that hear of this event from it; where there are any, the provider tells nobody."""
 
 need_asked = Signal()
 """Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those on which somebody outside relies at
