@@ -311,6 +311,24 @@ def test_a_calendar_that_is_not_mirrored_any_more_is_not_watched_either(scene: S
     assert all(channel.stopped_at is not None for channel in scene.google.world.channels.values())
 
 
+def test_a_calendar_that_is_mirrored_again_is_watched_though_nobody_knows_what_became_of_its_channel(
+    scene: Scene,
+) -> None:
+    """Google had stopped it and the answer was lost: it counted as live, and no change was announced any more."""
+    channels.ensure(scene.mirror.pk)
+    path = f"connections/{scene.connection.uuid}/calendars/{ANA}"
+    scene.alice.put(path, {"mirrored": False, "disposition": "keep"})
+    fault = {"match": {"path": "*/channels/stop"}, "effect": {"drop": "after_commit"}, "times": 1}
+    scene.google.control("faults", fault)
+    channels.close(scene.mirror.pk)
+    assert channels.left_over(clock.now()) == [scene.mirror.pk]
+    scene.alice.put(path, {"mirrored": True})
+    channels.ensure(scene.mirror.pk)
+    assert sorted(channel.state for channel in PushChannel.objects.all()) == ["live", "stopped"]
+    living = [channel for channel in scene.google.world.channels.values() if channel.stopped_at is None]
+    assert len(living) == 1
+
+
 @pytest.mark.parametrize(("renamed_here", "shown"), [(False, "Sales desk"), (True, "Ours")])
 def test_a_calendar_renamed_at_google_is_renamed_here_by_the_next_day(
     scene: Scene, renamed_here: bool, shown: str

@@ -26,6 +26,8 @@ from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 
 PATH = "/push/google"
+NOT_STOPPED = ("live", "closing")
+"""States of a channel that Google may still serve; one that is being closed is not counted on."""
 RENEW_BEFORE = timedelta(hours=24)
 REFUSED_FOR = timedelta(days=1)
 OPENING_FOR = timedelta(minutes=10)
@@ -171,7 +173,7 @@ def close(mirror_id: int) -> None:
 
 def left_over(now: datetime) -> list[int]:
     """Mirrors at rest that have a channel still."""
-    living = PushChannel.objects.filter(state="live", expires_at__gt=now).values("mirror_id")
+    living = PushChannel.objects.filter(state__in=NOT_STOPPED, expires_at__gt=now).values("mirror_id")
     rows = MirrorRun.objects.filter(is_active=False, mirror_id__in=living).order_by("mirror_id")
     return list(rows.values_list("mirror_id", flat=True))
 
@@ -244,7 +246,7 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         log.info("mirror %s: no channel: %s", mirror.uuid, error.reason)
         channel.delete()
         return
-    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state="stopped")
+    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=["stopped", "closing"])
     if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"):
         _stop_late(provider, channel, watch)
         return
@@ -252,7 +254,7 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
         history.wake("connections")
     unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
-    former = PushChannel.objects.filter(Q(state="live") | unanswered, mirror_id=mirror.pk)
+    former = PushChannel.objects.filter(Q(state__in=NOT_STOPPED) | unanswered, mirror_id=mirror.pk)
     for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk).order_by("pk"):
         old.resource_id = old.resource_id or watch.resource_id  # one calendar is one resource
         try:
@@ -277,7 +279,9 @@ def _refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
 
 
 def _stop(account_id: int, connection: Connection, channel: PushChannel) -> None:
+    """Stops a channel. Until Google answers it may have stopped already, so it is not counted on from here."""
     if channel.resource_id:
+        PushChannel.objects.filter(pk=channel.pk).update(state="closing")
         wallet = Wallet(account_id, connection.pk)
         meter = leases.meter(connection.sub, Rank.EDIT)
         gateway.calendar(wallet.current, wallet.renew, meter).stop(str(channel.pk), channel.resource_id)
