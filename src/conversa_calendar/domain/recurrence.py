@@ -126,6 +126,8 @@ def excess(lines: Sequence[str]) -> str:
         return f"A series can have at most {RULES_MAX} rules."
     if sum(line.count(",") + 1 for line in given) > DATES_MAX + RULES_MAX * 100:
         return f"A series can have at most {DATES_MAX} single dates."
+    if any(rules.is_too_much(rule) for name in ("RRULE", "EXRULE") for rule in usable(given, name)):
+        return "This rule names too many times of a day. Name fewer hours, minutes or seconds."
     return ""
 
 

@@ -5,10 +5,11 @@ no month has, costs its budget and no more. Rules count in naive civil time; zon
 """
 
 import calendar as months
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count as numbers_from
+from typing import TypeVar
 
 import msgspec
 
@@ -19,8 +20,13 @@ WORK_MAX = 40_000
 """So many days (for hourly rules, hours) are looked at for one question about a series, some 110 years."""
 PERIOD_WORK = 2
 """What a period costs beside its days."""
+TIMES_MAX = 1440
+"""So many times of one day a rule may name: one in each minute."""
+CHOICE_MAX = 10_000
+"""Of so many times in one period BYSETPOS may choose."""
 DIGITS_MAX = 6
 HOUR = timedelta(hours=1)
+T = TypeVar("T")
 
 _LISTS = {
     "BYMONTH": ("by_month", 1, 12, False),
@@ -101,7 +107,7 @@ def starts(rule: Rule, first: datetime, last: datetime, since: datetime, budget:
     """The times of a rule in order, from the series' start `first` to `last`, both included. Those before `since` may be
     left out, where that saves work; counted ones are all given."""
     if (rule.is_plain or _names_weekdays_only(rule)) and rule.freq in {"DAILY", "WEEKLY"}:
-        found = _stepping(rule, first, since)
+        found = _stepping(rule, first, last, since, budget)
     else:
         found = _periods(rule, first, last, since, budget)
     given = 0
@@ -114,6 +120,16 @@ def starts(rule: Rule, first: datetime, last: datetime, since: datetime, budget:
         given += 1
         if rule.count and given >= rule.count:
             return
+
+
+def is_too_much(rule: Rule) -> bool:
+    """Whether a rule names more times of a day, or lets BYSETPOS choose from more in a period, than a calendar has use for."""
+    if rule.freq == "HOURLY":
+        a_day, a_period = _times_in(rule) * (len(rule.by_hour) or 24), _times_in(rule)
+    else:
+        days = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7}.get(rule.freq, 1)
+        a_day, a_period = _times_in(rule), _times_in(rule) * days
+    return a_day > TIMES_MAX or (bool(rule.by_set_pos) and a_period > CHOICE_MAX)
 
 
 def with_month(rule: Rule, month: int) -> Rule:
@@ -161,11 +177,16 @@ def _read_part(name: str, value: str, text: str) -> dict[str, object]:
     if name == "WKST" and value in DAYS:
         return {"week_start": DAYS.index(value)}
     if name == "BYDAY":
-        return {"by_day": tuple(_weekday(item.strip(), text) for item in value.split(","))}
+        return {"by_day": _once(_weekday(item.strip(), text) for item in value.split(","))}
     if name in _LISTS and value:
         field, least, most, may_count_back = _LISTS[name]
-        return {field: tuple(_place(item.strip(), least, most, may_count_back, text) for item in value.split(","))}
+        return {field: _once(_place(item.strip(), least, most, may_count_back, text) for item in value.split(","))}
     raise _unreadable(text)
+
+
+def _once(items: Iterable[T]) -> tuple[T, ...]:
+    """Each in its place, and what is named twice once: it means no more, and would cost more."""
+    return tuple(dict.fromkeys(items))
 
 
 def _unreadable(text: str) -> BadRule:
@@ -198,8 +219,9 @@ def _names_weekdays_only(rule: Rule) -> bool:
     return bool(rule.by_day) and msgspec.structs.replace(rule, by_day=()).is_plain
 
 
-def _stepping(rule: Rule, first: datetime, since: datetime) -> Iterator[datetime]:
-    """Days and weeks by plain addition: the bulk of every calendar. Entered near `since` by whole periods."""
+def _stepping(rule: Rule, first: datetime, last: datetime, since: datetime, budget: Budget) -> Iterator[datetime]:
+    """Days and weeks by plain addition: the bulk of every calendar. Entered near `since` by whole periods. Who takes what
+    it yields pays for that; a day that does not fit is paid for here."""
     weekdays = sorted({day for _which, day in rule.by_day})
     if rule.freq == "DAILY":
         begin, step = first, timedelta(days=rule.interval)
@@ -213,11 +235,12 @@ def _stepping(rule: Rule, first: datetime, since: datetime) -> Iterator[datetime
         begin += step * ((since - begin) // step - 1)
     is_limited = rule.freq == "DAILY" and bool(weekdays)
     try:
-        while True:
-            for offset in offsets:
-                at = begin + offset
-                if not is_limited or at.weekday() in weekdays:
-                    yield at
+        while begin <= last:
+            if not is_limited or begin.weekday() in weekdays:
+                for offset in offsets:
+                    yield begin + offset
+            elif not budget.spend(1):
+                return
             begin += step
     except OverflowError:
         return
@@ -228,6 +251,8 @@ def _periods(rule: Rule, first: datetime, last: datetime, since: datetime, budge
     if rule.freq == "HOURLY":
         yield from _hours(rule, first, last, since, budget)
         return
+    if not budget.spend(_times_in(rule) - 1):
+        return
     fits, hours = _filter(rule, first), _times(rule, first)
     skipped = _before(rule, first, since)
     try:
@@ -236,16 +261,18 @@ def _periods(rule: Rule, first: datetime, last: datetime, since: datetime, budge
             length = (end - begin).days
             if begin > last.date() or not budget.spend(length + PERIOD_WORK):
                 return
-            days = [begin + timedelta(days=n) for n in range(length)]
-            found = [datetime.combine(day, at) for day in days if fits(day) for at in hours]
-            yield from _chosen(rule, found)
+            days = [day for n in range(length) if fits(day := begin + timedelta(days=n))]
+            found = (datetime.combine(day, at) for day in days for at in hours)
+            yield from _chosen(rule, found, len(days) * (len(hours) - 1), budget)
     except (OverflowError, ValueError):
         return  # the end of the calendar
 
 
 def _hours(rule: Rule, first: datetime, last: datetime, since: datetime, budget: Budget) -> Iterator[datetime]:
+    if not budget.spend(_times_in(rule) - 1):
+        return
     fits = _filter(rule, first)
-    minutes = [(m, s) for m in rule.by_minute or (first.minute,) for s in rule.by_second or (first.second,)]
+    minutes = sorted((m, s) for m in rule.by_minute or (first.minute,) for s in rule.by_second or (first.second,))
     step = HOUR * rule.interval
     at = first.replace(minute=0, second=0)
     if not rule.count and since > at + step:
@@ -253,22 +280,38 @@ def _hours(rule: Rule, first: datetime, last: datetime, since: datetime, budget:
     try:
         while at <= last and budget.spend(1):
             if (not rule.by_hour or at.hour in rule.by_hour) and fits(at.date()):
-                yield from _chosen(rule, [at.replace(minute=m, second=s) for m, s in sorted(minutes)])
+                found = map(partial(_at_minute, at), minutes)
+                yield from _chosen(rule, found, len(minutes) - 1, budget)
             at += step
     except OverflowError:
         return
 
 
-def _chosen(rule: Rule, found: list[datetime]) -> list[datetime]:
+def _chosen(rule: Rule, found: Iterator[datetime], work: int, budget: Budget) -> Iterator[datetime]:
+    """The times of a period, made as they are taken. BYSETPOS needs all of them at once, which is paid for before: `work`
+    is what they cost beside the days, or the hour, that have been paid for."""
     if not rule.by_set_pos:
-        return found
-    places = {at - 1 if at > 0 else len(found) + at for at in rule.by_set_pos}
-    return [found[place] for place in sorted(places) if 0 <= place < len(found)]
+        yield from found
+    elif budget.spend(work):
+        every = list(found)
+        places = {at - 1 if at > 0 else len(every) + at for at in rule.by_set_pos}
+        yield from (every[place] for place in sorted(places) if 0 <= place < len(every))
+
+
+def _at_minute(hour: datetime, at: tuple[int, int]) -> datetime:
+    return hour.replace(minute=at[0], second=at[1])
+
+
+def _times_in(rule: Rule) -> int:
+    """How many times a rule names within a day; within an hour, where it walks by hours."""
+    hours = 1 if rule.freq == "HOURLY" else len(rule.by_hour) or 1
+    return hours * (len(rule.by_minute) or 1) * (len(rule.by_second) or 1)
 
 
 def _times(rule: Rule, first: datetime) -> list[time]:
-    given = (rule.by_hour or (first.hour,), rule.by_minute or (first.minute,), rule.by_second or (first.second,))
-    return sorted({time(hour, minute, second) for hour in given[0] for minute in given[1] for second in given[2]})
+    hours, minutes, seconds = rule.by_hour, rule.by_minute, rule.by_second
+    given = (hours or (first.hour,), minutes or (first.minute,), seconds or (first.second,))
+    return sorted(time(hour, minute, second) for hour in given[0] for minute in given[1] for second in given[2])
 
 
 def _before(rule: Rule, first: datetime, since: datetime) -> int:
