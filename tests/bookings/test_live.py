@@ -96,6 +96,69 @@ def test_a_time_that_was_freed_here_is_bookable_before_google_heard_of_it(google
     assert take(cast, page, at).status_code == 201
 
 
+def _unsent_edit(google: Google, cast: Cast, ana: Any, at: datetime, **body: Any) -> str:
+    """An event that is known here, an hour long, and was edited here since; Google's id of it."""
+    there: str = ana.insert(summary="Dentist", **span(at))["id"]
+    google.check()
+    google.control("notifications", {"mode": "drop"})
+    with tenant(cast.account.pk):
+        event = Event.objects.get()
+    if body.get("start"):
+        body = {name: {"date_time": text(body[name]), "time_zone": "UTC"} for name in ("start", "end")}
+    cast.alice.patch(f"events/{event.uuid}", body)
+    return there
+
+
+@pytest.mark.parametrize("edit", ["title", "moved too"])
+def test_an_unsent_edit_here_does_not_hide_that_the_event_was_moved_at_google(
+    google: Google, cast: Cast, edit: str
+) -> None:
+    page, ana = mirrored_page(google, cast)
+    at, early = soon(), soon(hour=9)
+    moved = {"start": early + timedelta(hours=2), "end": early + timedelta(hours=3)}
+    there = _unsent_edit(google, cast, ana, early, **({"summary": "At the dentist"} if edit == "title" else moved))
+    ana.patch(there, **span(at))
+    assert text(at) in starts(cast.alice, page, at)
+    assert take(cast, page, at).status_code == 409
+
+
+def test_an_unsent_title_of_an_occurrence_does_not_hide_that_the_series_was_moved_at_google(
+    google: Google, cast: Cast
+) -> None:
+    page, ana = mirrored_page(google, cast)
+    at, early = soon(), soon(hour=9)
+    zoned = {name: value | {"timeZone": "UTC"} for name, value in span(early).items()}
+    there = ana.insert(summary="Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"], **zoned)["id"]
+    google.check()
+    google.control("notifications", {"mode": "drop"})
+    with tenant(cast.account.pk):
+        series = Event.objects.get()
+    cast.alice.patch(f"events/{series.uuid}?scope=this&occurrence={text(early)}", {"summary": "First"})
+    assert take(cast, page, early).status_code == 409
+    moved = {name: value | {"timeZone": "UTC"} for name, value in span(at).items()}
+    ana.patch(there, **moved)
+    assert text(at) in starts(cast.alice, page, at)
+    assert take(cast, page, at).status_code == 409
+
+
+@pytest.mark.parametrize("edit", ["moved", "free", "occurrence"])
+def test_a_time_that_an_unsent_edit_freed_is_bookable(google: Google, cast: Cast, edit: str) -> None:
+    page, ana = mirrored_page(google, cast)
+    at, early = soon(), soon(hour=9)
+    if edit == "occurrence":
+        zoned = {name: value | {"timeZone": "UTC"} for name, value in span(at).items()}
+        ana.insert(summary="Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=3"], **zoned)
+        google.check()
+        with tenant(cast.account.pk):
+            series = Event.objects.get()
+        cast.alice.delete(f"events/{series.uuid}?scope=this&occurrence={text(at)}")
+    else:
+        moved = {"start": early, "end": early + timedelta(hours=1)}
+        _unsent_edit(google, cast, ana, at, **({"transparency": "transparent"} if edit == "free" else moved))
+    assert text(at) in starts(cast.alice, page, at)
+    assert take(cast, page, at).status_code == 201
+
+
 def test_when_the_events_cannot_be_read_what_google_calls_busy_is_busy(google: Google, cast: Cast) -> None:
     page, ana = mirrored_page(google, cast)
     cast.alice.patch(f"booking-pages/{page['id']}", {"tentative_busy": False})

@@ -15,14 +15,18 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain import event as domain
+from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Provider, RemoteEvent, Unreadable
-from conversa_calendar.sync import leases, triggers
+from conversa_calendar.sync import leases, linking, triggers
 from conversa_calendar.sync.budget import Rank
 from conversa_calendar.sync.models import BUSY_ONLY, Link, Mirror
 
 DEADLINE_S = 3.0
+TAKING = frozenset({"when", "status", "transparency", "attendees"})
+"""The units that decide whether an event takes a time; of the guests only its owner's answer does."""
 GONE = (protocol.NotFound, protocol.Gone, protocol.Forbidden)
 Counts = Callable[[Content, str], bool]
 
@@ -96,8 +100,8 @@ def _counts(item: RemoteEvent, counts: Counts) -> bool:
 
 
 def _is_decided_here(mirror: Mirror, item: RemoteEvent, ignored: int | None) -> bool:
-    """Whether what stands there is the event that is about to move, or one that was changed here and not sent yet: where
-    it will be is known here."""
+    """Whether what stands there is the event that is about to move, or one of which an edit that was not sent yet says
+    when it takes time: where it will be is known here. Any other edit says nothing of the time at which it stands there."""
     place = Q(mirror=mirror) | Q(moving_from=mirror.remote_id)
     links = Link.objects.filter(place, remote_id__in=[item.id, item.series_id or item.id])
     known: list[Event] = []
@@ -105,9 +109,40 @@ def _is_decided_here(mirror: Mirror, item: RemoteEvent, ignored: int | None) -> 
         if link.event is None:
             if link.wants_delete:
                 return True
-            continue
-        known.append(link.event)
-    if item.original_key:
-        series = [event for event in known if event.is_series]
-        known += Event.objects.filter(series__in=series, original_key=item.original_key, is_unsettled=True)
-    return any(event.is_unsettled or (ignored is not None and ignored == event.pk) for event in known)
+        elif link.event.pk == ignored or _is_freed(mirror, link, link.event, item):
+            return True
+        else:
+            known.append(link.event)
+    series = [event for event in known if event.is_series]
+    if not item.original_key or not series:
+        return False
+    unsent = Event.objects.filter(series__in=series, original_key=item.original_key, is_unsettled=True)
+    made_here = unsent.exclude(pk__in=[event.pk for event in known])
+    return any(event.pk == ignored or _is_freed_occurrence(event) for event in made_here)
+
+
+def _is_freed(mirror: Mirror, link: Link, event: Event, item: RemoteEvent) -> bool:
+    """Whether an unsent edit takes an event away from where the provider had it last: into another calendar, to another
+    time, or out of what counts. One that was moved there as well may stay there. Without a base it is being made."""
+    if not event.is_unsettled:
+        return False
+    base = linking.base_of(link)
+    if event.deleted_at is not None or link.mirror_id != mirror.pk or base is None:
+        return True
+    is_moved_there = not item.series_id and _span(item.content) != _span(base)
+    return _taking(base) != _taking(event.content) and not is_moved_there
+
+
+def _is_freed_occurrence(event: Event) -> bool:
+    """The same of an occurrence that was changed here and is none of its own there yet: it says itself what was changed."""
+    return event.deleted_at is not None or event.is_cancelled_occurrence or not TAKING.isdisjoint(event.overridden)
+
+
+def _span(content: Content | None) -> object:
+    return content and (times.instant(content.start), times.instant(content.end))
+
+
+def _taking(content: Content) -> list[object]:
+    """What decides when an event takes time, and whether it does."""
+    own = [guest.response for guest in content.attendees if guest.self]
+    return [*(domain.unit(content, name) for name in sorted(TAKING - {"attendees"})), own]
