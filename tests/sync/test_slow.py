@@ -262,6 +262,23 @@ def test_google_that_does_not_answer_is_asked_seldom_and_shortly_and_the_card_sa
         assert Grant.objects.get(sub=scene.connection.sub).slow_since is None and _says(scene) == ""
 
 
+def test_a_quick_answer_wakes_those_who_waited_for_it_and_nobody_who_rests_for_another_reason(scene: Scene) -> None:
+    slow, broken = scene.another_calendar("B"), scene.another_calendar("C")
+    later = clock.now() + timedelta(minutes=10)
+    with tenant(scene.alice.account_id):
+        Mirror.objects.filter(pk=slow.pk).update(error_code=slowness.CODE)
+        Mirror.objects.filter(pk=broken.pk).update(error_code="backendError")
+    Grant.objects.update(slow_since=clock.now(), slow_runs=1)
+    MirrorRun.objects.update(next_attempt_at=None, next_check_at=None)
+    MirrorRun.objects.filter(mirror_id__in=[slow.pk, broken.pk]).update(next_attempt_at=later)
+    running.run(scene.mirror.pk)
+    assert Grant.objects.get(sub=scene.connection.sub).slow_since is None
+    waiting = dict(MirrorRun.objects.values_list("mirror_id", "next_attempt_at"))
+    assert waiting[slow.pk] is None and waiting[broken.pk] == later
+    with tenant(scene.alice.account_id):
+        assert Mirror.objects.get(pk=broken.pk).error_code == "backendError"
+
+
 def test_an_edit_does_not_wait_until_a_slow_google_is_quicker_and_has_the_whole_deadline(scene: Scene) -> None:
     with _tired(scene) as tired:
         tired.delay_s = 13.0

@@ -17,7 +17,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Grant
 from conversa_calendar.kit import backoff, clock
 from conversa_calendar.sync.budget import Rank
-from conversa_calendar.sync.models import Mirror
+from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.session import Session
 
 CODE = "slow"
@@ -59,16 +59,25 @@ def _open(session: Session) -> None:
 
 
 def _close(session: Session) -> None:
-    """Everybody who waited because of it may go on, and says so no more."""
+    """Everybody who waited because of it may go on, and says so no more. Who rests for another reason rests on."""
     Grant.objects.filter(sub=session.connection.sub).update(slow_since=None, slow_until=None, slow_runs=0)
-    with tenant(session.account_id):
-        told = Mirror.objects.filter(connection=session.connection, error_code=CODE)
-        told = told.exclude(pk=session.mirror.pk)
-        told.update(error_code="", error_message="", error_action="")
+    runs = MirrorRun.objects.filter(grant_id=session.lease.grant_id).exclude(mirror_id=session.mirror.pk)
+    mirrors: dict[int, list[int]] = {}
+    for account_id, mirror_id in runs.values_list("account_id", "mirror_id"):
+        mirrors.setdefault(account_id, []).append(mirror_id)
+    for account_id, mirror_ids in mirrors.items():
+        with tenant(account_id):
+            told = Mirror.objects.filter(pk__in=mirror_ids, error_code=CODE)
+            waiting = list(told.values_list("pk", flat=True))
+            told.update(error_code="", error_message="", error_action="")
+            _go_on(waiting)
+
+
+def _go_on(mirror_ids: list[int]) -> None:
     query = """
         UPDATE sync_mirrorrun SET next_attempt_at = NULL WHERE mirror_id IN (
-            SELECT mirror_id FROM sync_mirrorrun WHERE grant_id = %s AND mirror_id <> %s AND next_attempt_at IS NOT NULL
+            SELECT mirror_id FROM sync_mirrorrun WHERE mirror_id = ANY(%s) AND next_attempt_at IS NOT NULL
             ORDER BY mirror_id FOR UPDATE SKIP LOCKED)
     """
     with database.cursor() as cursor:
-        cursor.execute(query, [session.lease.grant_id, session.mirror.pk])
+        cursor.execute(query, [mirror_ids])
