@@ -15,7 +15,7 @@ from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import channels, checks, disconnecting
+from conversa_calendar.sync import channels, checks, disconnecting, triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 from tests.support.cast import Cast
 from tests.support.google import Google, InProcess, at
@@ -327,6 +327,14 @@ def test_a_calendar_that_is_mirrored_again_is_watched_though_nobody_knows_what_b
     assert sorted(channel.state for channel in PushChannel.objects.all()) == ["live", "stopped"]
     living = [channel for channel in scene.google.world.channels.values() if channel.stopped_at is None]
     assert len(living) == 1
+
+
+def test_a_calendar_that_merely_rests_keeps_its_channel_and_makes_no_work(scene: Scene) -> None:
+    channels.ensure(scene.mirror.pk)
+    with tenant(scene.alice.account_id):
+        triggers.activate([scene.mirror.pk], is_active=False)
+    assert channels.left_over(clock.now()) == []
+    assert PushChannel.objects.get().state == "live"
 
 
 @pytest.mark.parametrize(("renamed_here", "shown"), [(False, "Sales desk"), (True, "Ours")])

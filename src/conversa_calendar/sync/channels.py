@@ -172,10 +172,19 @@ def close(mirror_id: int) -> None:
 
 
 def left_over(now: datetime) -> list[int]:
-    """Mirrors at rest that have a channel still."""
+    """Mirrors of calendars that are not mirrored any more, and have a channel still that can be closed. One that merely
+    rests keeps its channel."""
     living = PushChannel.objects.filter(state__in=NOT_STOPPED, expires_at__gt=now).values("mirror_id")
+    resting: dict[int, list[int]] = {}
     rows = MirrorRun.objects.filter(is_active=False, mirror_id__in=living).order_by("mirror_id")
-    return list(rows.values_list("mirror_id", flat=True))
+    for account_id, mirror_id in rows.values_list("account_id", "mirror_id"):
+        resting.setdefault(account_id, []).append(mirror_id)
+    found: list[int] = []
+    for account_id, mirror_ids in resting.items():
+        with tenant(account_id):
+            left = Mirror.objects.filter(pk__in=mirror_ids, is_selected=False, connection__state=ACTIVE)
+            found += left.order_by("pk").values_list("pk", flat=True)
+    return found
 
 
 def stop_all(account_id: int, connection: Connection) -> int:
