@@ -262,7 +262,7 @@ class Change(TenantModel):
 
 class OutgoingMail(TenantModel):
     """A mail that a committed change owes somebody; sent once, after the commit. One that exceeds the account's budget of
-    mails to strangers waits until `not_before`. One with a `topic` is worded anew when it is sent (`calendars.outbox`): it
+    mails to strangers waits until `not_before`, one that failed until `next_attempt_at`. One with a `topic` is worded anew when it is sent (`calendars.outbox`): it
     is `about` a booking or an event, and `facts` say what its reader was last told."""
 
     to = models.EmailField()
@@ -275,6 +275,7 @@ class OutgoingMail(TenantModel):
     claimed_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     failures = models.IntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     topic = models.CharField(max_length=20, default="", db_default="", blank=True)
     about = models.UUIDField(null=True)

@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Inbox, Member, Team
@@ -24,11 +22,10 @@ from conversa_calendar.calendars.models import (
 )
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import addresses
-from conversa_calendar.kit import backoff, clock
+from conversa_calendar.kit import clock
 
 log = logging.getLogger(__name__)
 COLORS = ("#4f46e5", "#0f766e", "#b45309", "#be185d", "#1d4ed8", "#15803d", "#7c3aed", "#0369a1", "#b91c1c", "#4d7c0f")
-MAIL_ATTEMPTS_MAX = 8
 
 
 def create_calendar(
@@ -104,56 +101,31 @@ def unassign(group: Team | Inbox) -> None:
 
 
 def send_mail(account_id: int) -> int:
-    """Sends what the account owes, each once: claimed in a transaction, sent outside it, then marked."""
+    """Sends what the account owes: claimed in a transaction, sent outside it, then marked. One that fails, in whatever way,
+    waits for its next attempt and holds up no other. Answers how many were sent."""
     sent = 0
-    while claimed := _claim(account_id):
-        try:
-            _message(claimed).send()
-        except Exception:  # whatever one mail does, the others go
-            log.exception("mail %s was not taken", claimed.pk)
-            with tenant(account_id):
-                OutgoingMail.objects.filter(pk=claimed.pk).update(failures=claimed.failures + 1)
-            continue
+    while mail := outbox.claim(account_id):
+        is_sent = _send(mail)
         with tenant(account_id):
-            OutgoingMail.objects.filter(pk=claimed.pk).update(sent_at=clock.now())
-        sent += 1
+            if is_sent:
+                OutgoingMail.objects.filter(pk=mail.pk).update(sent_at=clock.now())
+            else:
+                outbox.failed(mail)
+        sent += is_sent
     return sent
 
 
-def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
+def _send(mail: OutgoingMail) -> bool:
     reply_to = [mail.reply_to] if addresses.is_usable(mail.reply_to) else None
-    message = EmailMultiAlternatives(mail.subject, mail.body, to=[mail.to], reply_to=reply_to)
-    if mail.ics:
-        message.attach_alternative(mail.ics, f"text/calendar; method={mail.method}; charset=utf-8")
-    return message
-
-
-def _claim(account_id: int) -> OutgoingMail | None:
-    """The next mail that is due. A claim is renewed only after a growing pause, so that a crash mails late, not twice
-    at once."""
-    now = clock.now()
-    with tenant(account_id):
-        rows = OutgoingMail.objects.filter(sent_at=None, failures__lt=MAIL_ATTEMPTS_MAX).order_by("id")
-        rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now))
-        for mail in rows.filter(Q(claimed_at=None) | Q(failures__gt=0)).select_for_update(skip_locked=True)[:20]:
-            pause_s = backoff.delay_s(mail.failures, base_s=30) if mail.failures else 0
-            if mail.claimed_at is not None and (now - mail.claimed_at).total_seconds() <= pause_s:
-                continue
-            mail.claimed_at = now
-            try:
-                with transaction.atomic():
-                    is_owed = addresses.is_usable(mail.to) and outbox.fill(mail)
-            except Exception:
-                log.exception("mail %s cannot be worded", mail.pk)  # it waits; the others go
-                mail.failures += 1
-                mail.save()
-                continue
-            if not is_owed:
-                mail.delete()  # what it would have said is not so any more, or nobody can be reached there
-                continue
-            mail.save()
-            return mail
-    return None
+    try:
+        message = EmailMultiAlternatives(mail.subject, mail.body, to=[mail.to], reply_to=reply_to)
+        if mail.ics:
+            message.attach_alternative(mail.ics, f"text/calendar; method={mail.method}; charset=utf-8")
+        message.send()
+    except Exception as error:
+        log.warning("mail %s could not be sent: %s", mail.pk, type(error).__name__)
+        return False
+    return True
 
 
 def _assignment(calendar: Calendar, item: dict[str, str]) -> Assignment:
