@@ -14,7 +14,7 @@ from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.calendars.services import send_mail
 from conversa_calendar.kit import clock
 from tests.bookings.test_bookings import VISITOR, make_page, soon, text
-from tests.bookings.test_mails import booked, read
+from tests.bookings.test_mails import GUEST, booked, read
 from tests.support.cast import Cast
 
 HOUR = timedelta(hours=1)
@@ -136,3 +136,23 @@ def test_a_mail_that_cannot_be_worded_waits_and_the_others_leave(cast: Cast, ser
     assert send_mail(cast.account.pk) == 1 and len(_to("lia@else.example")) == 1
     with tenant(cast.account.pk):
         assert [row.failures for row in OutgoingMail.objects.filter(sent_at=None)] == [1, 1]
+
+
+@pytest.mark.parametrize("how", ["unsent", "refused", "perhaps sent"])
+def test_a_guest_hears_of_the_end_of_what_they_may_have_heard_of(cast: Cast, server: type[Refusing], how: str) -> None:
+    made = booked(cast, make_page(cast.alice), soon())
+    cast.alice.patch(f"bookings/{made['id']}", {"guests": [GUEST]})
+    server.to = frozenset({GUEST} if how == "refused" else ())
+    if how == "refused":
+        send_mail(cast.account.pk)
+    if how == "perhaps sent":
+        with tenant(cast.account.pk):
+            OutgoingMail.objects.update(claimed_at=clock.now() - 2 * outbox.CLAIMED_FOR)
+    with tenant(cast.account.pk):
+        assert OutgoingMail.objects.filter(to=GUEST, sent_at=None).count() == 1
+    cast.alice.delete(f"bookings/{made['id']}")
+    server.to = frozenset()
+    _later(cast)
+    send_mail(cast.account.pk)
+    assert len(_to(GUEST)) == (how == "perhaps sent"), "nobody needs the end of what they never heard of"
+    assert [message.subject.split(":")[0] for message in _to()][-1] == "Cancelled"

@@ -95,6 +95,8 @@ def write(mail: OutgoingMail) -> Letter | None:
     if booking is None or not what:
         return None
     is_guest = mail.to.lower() != booking.email.lower()
+    if is_guest and what == "cancelled" and not told:
+        return None  # they never heard of it; the visitor, who booked it, has to hear of its end
     with translation.override(booking.language or settings.LANGUAGE_CODE):
         return Letter(
             subject=_subject(booking, what),
