@@ -191,6 +191,7 @@ def test_the_mail_that_leaves_carries_the_same_entry(cast: Cast) -> None:
     payload = entry.get_payload(decode=True)
     assert isinstance(payload, bytes) and _by_icalendar(payload.decode()) == found[0]
     assert entry.get_param("method") == "REQUEST"
+    assert str(entry["Content-Type"]).count("charset") == 1, "a parameter that stands twice is no parameter"
 
 
 def test_the_host_s_reminders_and_private_words_stay_with_the_host(cast: Cast) -> None:

@@ -181,6 +181,16 @@ def test_an_invitation_shows_before_it_does_anything_and_works_once(cast: Cast) 
     assert [m["state"] for m in cast.alice.get("members")["items"] if m["email"] == CEO] == ["active"]
 
 
+def test_a_refused_name_leaves_the_invitation_as_it_was(cast: Cast) -> None:
+    """The password was set all the same, and the corrected form only said to sign in first."""
+    invite(cast.alice, name="Cleo")
+    path = link(cast.account)
+    form = {"password": OWN, "name": "www.evil.example", "do": "accept"}
+    assert Client().post(path, form).status_code == 422
+    assert not member_of(cast.account).user.has_usable_password()
+    assert Client().post(path, form | {"name": "Cleo"}).status_code == 302
+
+
 def test_an_invitation_needs_a_csrf_token(cast: Cast) -> None:
     invite(cast.alice)
     browser = Client(enforce_csrf_checks=True)

@@ -55,7 +55,9 @@ def _plan(snapshot: Snapshot, actor: Member) -> Plan:
     """By address: whoever has a membership here keeps it, whatever id they come with. An id that comes with an address
     unknown here is somebody new, as nothing shows that both addresses are one person's; whoever had it is not listed any
     more. The caller's own membership then only loses the id, so that the integration goes on."""
-    everybody = list(Member.objects.select_for_update(of=("self",)).select_related("user", "role").order_by("pk"))
+    everybody = list(
+        Member.objects.select_for_update(of=("self",), no_key=True).select_related("user", "role").order_by("pk")
+    )
     by_address = {member.user.email: member for member in everybody}
     plan = Plan(everybody=everybody)
     plan.pairs = [(person, by_address.get(person.email)) for person in snapshot.members]

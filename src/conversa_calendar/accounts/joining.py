@@ -113,14 +113,14 @@ def accept(*, member: Member) -> None:
 def accept_with_password(*, member: Member, password: str, name: str = "") -> None:
     """The owner of an address that nobody proved before is in, by the mailed link. A password that was set before, by
     whomever, opens nothing any more, and the sign-ins it gave end."""
+    own_name = clean_name(name) if name.strip() else member.name
     user = member.user
     user.set_password(password)
     user.save(update_fields=["password"])
     User.objects.filter(pk=user.pk).update(email_verified_at=clock.now(), sessions_ended=F("sessions_ended") + 1)
     user.refresh_from_db(fields=["email_verified_at", "sessions_ended"])
-    if name.strip():
-        member.name = clean_name(name)
-        member.save(update_fields=["name"])
+    member.name = own_name
+    member.save(update_fields=["name"])
     accept(member=member)
 
 

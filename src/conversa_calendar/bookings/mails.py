@@ -22,6 +22,7 @@ from conversa_calendar.bookings.links import read_offer_token as read_offer_toke
 from conversa_calendar.bookings.models import Booking, BookingOffer
 from conversa_calendar.calendars import outbox, scheduling
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
+from conversa_calendar.domain import names
 from conversa_calendar.kit import clock
 
 _MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
@@ -87,9 +88,10 @@ def tell_host_of_lost_link(booking: Booking) -> None:
 def tell_of_lost_destination(host: Member, calendar: Calendar) -> None:
     """Tells a host, at most once a day, that nobody can book them as the calendar that bookings go to is gone."""
     with translation.override(host.language or settings.LANGUAGE_CODE):
-        subject = _("Bookings cannot be taken: “%(name)s” is not there") % {"name": " ".join(calendar.name.split())}
+        words = _("Bookings cannot be taken: “%(name)s” is not there") % {"name": calendar.name}
+        subject = names.tidy(words, 300)  # as it is stored
         since = clock.now() - timedelta(days=1)
-        if OutgoingMail.objects.filter(to=host.user.email, subject=subject[:300], created_at__gt=since).exists():
+        if OutgoingMail.objects.filter(to=host.user.email, subject=subject, created_at__gt=since).exists():
             return
         lines = [
             _(
@@ -99,7 +101,7 @@ def tell_of_lost_destination(host: Member, calendar: Calendar) -> None:
             _("Choose another calendar on the booking page, or restore this one: %(url)s")
             % {"url": f"{settings.PUBLIC_URL}/bookings"},
         ]
-        OutgoingMail(to=host.user.email, subject=subject[:300], body="\n\n".join(lines)).save()
+        OutgoingMail(to=host.user.email, subject=subject, body="\n\n".join(lines)).save()
     send_soon(host.account_id)
 
 

@@ -120,7 +120,7 @@ def _send(mail: OutgoingMail) -> bool:
     try:
         message = EmailMultiAlternatives(mail.subject, mail.body, to=[mail.to], reply_to=reply_to)
         if mail.ics:
-            message.attach_alternative(mail.ics, f"text/calendar; method={mail.method}; charset=utf-8")
+            message.attach_alternative(mail.ics, f"text/calendar; method={mail.method}")
         message.send()
     except Exception as error:
         log.warning("mail %s could not be sent: %s", mail.pk, type(error).__name__)
