@@ -273,7 +273,7 @@ def test_the_trash_offers_the_event_that_lives_elsewhere_instead_of_a_second_one
     mirror = scene.google.mirror(scene.alice, scene.connection, target)
     with tenant(scene.alice.account_id):
         Event.objects.filter(uuid=made["id"]).update(deleted_at=clock.now())
-    answer = scene.alice.call("POST", f"trash/{made['id']}/restore", {})
+    answer = scene.alice.call("POST", f"trash/{made['id']}/restore")
     assert answer.status_code == 422 and f"“{mirror.calendar.name}”" in answer.json()["detail"]
     scene.google.check()
     assert len(scene.ana.list(target)) == 1 and scene.ana.list() == []
