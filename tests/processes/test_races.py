@@ -50,7 +50,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Scene"]:
         installation.api("PUT", "directory", token, listed)
         people = installation.api("GET", "members", token)["items"]
         [other] = [person["id"] for person in people if person["external_id"] == "b"]
-        tokens = [installation.api("POST", "tokens", token, {"name": f"{n}"})["secret"] for n in range(TOKENS)]
+        tokens = [
+            installation.api("POST", "tokens", token, {"name": f"{n}", "scopes": ["all"]})["secret"]
+            for n in range(TOKENS)
+        ]
         hosts = [{"id": me, "calendar": mirror["calendar"]}, {"id": other}]
         until(lambda: all(m["progress"]["done"] for m in installation.api("GET", "mirrors", token)["items"]))
         yield Scene(installation, token, tokens, hosts)
