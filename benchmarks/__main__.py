@@ -175,7 +175,7 @@ def _scene(google: str) -> dict[str, Any]:
     from conversa_calendar.connections.models import Connection
     from conversa_calendar.kit import clock
     from conversa_calendar.providers.google.oauth import SCOPES, Tokens
-    from conversa_calendar.sync import selection
+    from conversa_calendar.sync.mirrors import selection
 
     account = services.create_account(name="Bench", is_calendar_enabled=True)
     granted = _control(google, "tokens", {"email": ANA, "scopes": list(SCOPES)})
@@ -217,7 +217,7 @@ def _download_floor(scene: dict[str, Any]) -> float:
     from conversa_calendar.kit import clock
     from conversa_calendar.providers.google.client import GoogleCalendar
     from conversa_calendar.providers.google.transport import HttpTransport
-    from conversa_calendar.sync import pulling
+    from conversa_calendar.sync.pull import pulling
 
     client = GoogleCalendar(HttpTransport(), f"{scene['google']}/calendar/v3", lambda: scene["token"])
 
@@ -308,7 +308,8 @@ def _edit_here(scene: dict[str, Any]) -> None:
 
 
 def _edit_there(scene: dict[str, Any]) -> None:
-    from conversa_calendar.sync import running, triggers
+    from conversa_calendar.sync import running
+    from conversa_calendar.sync.run import triggers
 
     _google(scene, "PATCH", f"calendars/{ANA}/events/single0000002", {"summary": "edited there"})
     from django.db import transaction

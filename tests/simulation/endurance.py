@@ -19,7 +19,8 @@ from conversa_calendar.connections import discovery, gateway, tokens
 from conversa_calendar.connections.models import Connection, Grant, GrantUse
 from conversa_calendar.providers.google.oauth import SCOPES, Tokens
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import running, selection, tasks
+from conversa_calendar.sync import running, tasks
+from conversa_calendar.sync.mirrors import selection
 from tests.simulation.stage import Stage
 from tests.simulation.virtual import VirtualTime
 from tests.support import database

@@ -6,7 +6,9 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from conversa_calendar.engine.decide import TABLE, Decision, Side, decide
-from conversa_calendar.sync import arriving, departing, linking, planning, pulling, pushing
+from conversa_calendar.sync.links import arriving, linking
+from conversa_calendar.sync.pull import departing, pulling
+from conversa_calendar.sync.push import planning, pushing
 from tests.simulation import stage, wire
 from tests.simulation.upheavals import TAKEOVERS, WEIGHTS
 

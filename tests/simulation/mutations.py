@@ -18,23 +18,14 @@ from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.google.client import GoogleCalendar
-from conversa_calendar.sync import (
-    arriving,
-    channels,
-    disconnecting,
-    leases,
-    linking,
-    planning,
-    pulling,
-    pushing,
-    removing,
-    running,
-    selection,
-    settling,
-    whereabouts,
-)
-from conversa_calendar.sync import session as session_module
+from conversa_calendar.sync import running
+from conversa_calendar.sync.links import arriving, linking, removing, whereabouts
+from conversa_calendar.sync.mirrors import channels, disconnecting, selection
 from conversa_calendar.sync.models import Link
+from conversa_calendar.sync.pull import pulling
+from conversa_calendar.sync.push import planning, pushing, settling
+from conversa_calendar.sync.run import leases
+from conversa_calendar.sync.run import session as session_module
 
 Patch = tuple[object, str, object]
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
-from conversa_calendar.sync import (
-    channels,
-    departing,
-    linking,
-    tasks,
-)
+from conversa_calendar.sync import tasks
+from conversa_calendar.sync.links import linking
+from conversa_calendar.sync.mirrors import channels
+from conversa_calendar.sync.pull import departing
 from tests.simulation import endurance, mutations, scenario
 from tests.simulation.config import Config
 

@@ -22,8 +22,10 @@ from conversa_calendar.connections import discovery, gateway, tokens
 from conversa_calendar.connections.models import Connection, Grant, GrantUse
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google.oauth import SCOPES, Tokens
-from conversa_calendar.sync import disconnecting, leases, selection, tasks
+from conversa_calendar.sync import tasks
+from conversa_calendar.sync.mirrors import disconnecting, selection
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.run import leases
 from tests.simulation import checker, ledger
 from tests.simulation.config import Config, Report
 from tests.simulation.people import Desk, People

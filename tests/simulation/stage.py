@@ -14,8 +14,8 @@ import psycopg
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 
-from conversa_calendar.sync import seats
-from conversa_calendar.sync.seats import Claims, Lane
+from conversa_calendar.sync.run import seats
+from conversa_calendar.sync.run.seats import Claims, Lane
 from tests.simulation.virtual import SEARCH_PATH, VirtualTime
 
 WRITES = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "?(sync_link|calendars_event|calendars_occurrence)\b')

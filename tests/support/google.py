@@ -17,8 +17,10 @@ from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
-from conversa_calendar.sync import channels, leases, running
+from conversa_calendar.sync import running
+from conversa_calendar.sync.mirrors import channels
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.run import leases
 from tests.support.cast import Actor
 
 ROUNDS_MAX = 60

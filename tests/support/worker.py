@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from conversa_calendar.cli import working
 from conversa_calendar.connections import gateway
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync.seats import Lane
+from conversa_calendar.sync.run.seats import Lane
 from tests.support.google import Google, InProcess
 
 WITHIN_S = 20.0

@@ -10,7 +10,7 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.domain.event import changed_units
-from conversa_calendar.sync import linking
+from conversa_calendar.sync.links import linking
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from tests.support.cast import Actor, Cast
 from tests.support.google import Google, Person, at

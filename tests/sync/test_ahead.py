@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from django.conf import settings
 
-from conversa_calendar.sync import ahead
+from conversa_calendar.sync.pull import ahead
 from tests.support.google import InProcess, at
 from tests.sync.conftest import Scene
 

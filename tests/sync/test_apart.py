@@ -11,8 +11,10 @@ from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.models import History
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
-from conversa_calendar.sync import leases, pulling, running
+from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Link, MirrorRun
+from conversa_calendar.sync.pull import pulling
+from conversa_calendar.sync.run import leases
 from tests.support.google import at
 from tests.sync.conftest import ANA, Scene
 

@@ -11,24 +11,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Breaker, Disconnect, Grant
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import (
-    asking,
-    budget,
-    channels,
-    checks,
-    disconnecting,
-    doctor,
-    halting,
-    leases,
-    planning,
-    running,
-    selection,
-    session,
-    tasks,
-    triggers,
-)
-from conversa_calendar.sync.budget import Rank
+from conversa_calendar.sync import checks, running, tasks
+from conversa_calendar.sync.explain import doctor
+from conversa_calendar.sync.mirrors import asking, channels, disconnecting, selection
 from conversa_calendar.sync.models import Link, MirrorRun
+from conversa_calendar.sync.push import planning
+from conversa_calendar.sync.run import budget, halting, leases, session, triggers
+from conversa_calendar.sync.run.budget import Rank
 from conversa_calendar.sync.running import Ended
 from tests.support.google import at
 from tests.sync.conftest import ANA, Scene

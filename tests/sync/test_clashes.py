@@ -8,8 +8,10 @@ from django.db import OperationalError, connection
 
 from conversa_calendar.accounts import tenancy
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.sync import checks, leases, linking, running, triggers
+from conversa_calendar.sync import checks, running
+from conversa_calendar.sync.links import linking
 from conversa_calendar.sync.models import DeepCheck, Mirror
+from conversa_calendar.sync.run import leases, triggers
 from tests.sync.conftest import Scene
 
 

@@ -15,8 +15,10 @@ from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import Connection, Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import channels, checks, disconnecting, triggers
+from conversa_calendar.sync import checks
+from conversa_calendar.sync.mirrors import channels, disconnecting
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.run import triggers
 from tests.support.cast import Cast
 from tests.support.google import Google, InProcess, at
 from tests.sync.conftest import ANA, Scene

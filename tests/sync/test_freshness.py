@@ -7,7 +7,8 @@ from django.test import override_settings
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import channels, questions
+from conversa_calendar.sync.explain import questions
+from conversa_calendar.sync.mirrors import channels
 from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
 from tests.support.google import at
 from tests.sync.conftest import Scene

@@ -20,8 +20,9 @@ from conversa_calendar.calendars.models import Event, History, OutgoingMail
 from conversa_calendar.connections import discovery, gateway
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import Request, Response
-from conversa_calendar.sync import leases, running, triggers
+from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
+from conversa_calendar.sync.run import leases, triggers
 from tests.support.google import Google, InProcess, at
 from tests.sync.conftest import ANA, Scene
 

@@ -14,7 +14,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.connections import keyring, readiness, tokens
 from conversa_calendar.connections.models import Connection, KeyProof
-from conversa_calendar.sync import doctor
+from conversa_calendar.sync.explain import doctor
 from conversa_calendar.sync.models import MirrorRun
 from tests.support.cast import Cast
 from tests.support.google import at

@@ -14,7 +14,8 @@ from conversa_calendar.connections import consent, discovery
 from conversa_calendar.connections.models import Connection, Invitation, Ticket
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import checks, notices
+from conversa_calendar.sync import checks
+from conversa_calendar.sync.mirrors import notices
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from tests.bookings.test_bookings import VISITOR, make_page, soon, starts, text
 from tests.support.cast import PASSWORD
@@ -192,7 +193,7 @@ def test_an_administrator_disconnects_what_a_leaver_connected(theirs: Scene) -> 
     theirs.alice.delete(f"connections/{link}?calendars=keep")
     theirs.google.settle()
     from conversa_calendar.connections.models import Disconnect
-    from conversa_calendar.sync import disconnecting
+    from conversa_calendar.sync.mirrors import disconnecting
 
     with tenant(theirs.alice.account_id):
         record = Disconnect.objects.get()

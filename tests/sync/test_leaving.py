@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from conversa_calendar.calendars.models import Event
-from conversa_calendar.sync import linking, running
+from conversa_calendar.sync import running
+from conversa_calendar.sync.links import linking
 from conversa_calendar.sync.models import MirrorRun
 from tests.sync.conftest import Scene
 

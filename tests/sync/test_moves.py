@@ -9,8 +9,9 @@ from gcal_emulator import schemas
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import leases, running
+from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
+from conversa_calendar.sync.run import leases
 from tests.support.google import at
 from tests.sync.conftest import Scene
 

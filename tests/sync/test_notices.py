@@ -6,7 +6,7 @@ from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import notices
+from conversa_calendar.sync.mirrors import notices
 from conversa_calendar.sync.models import Mirror
 from tests.support.google import at
 from tests.sync.conftest import Scene

@@ -6,8 +6,8 @@ import pytest
 from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.sync import pulling
 from conversa_calendar.sync.models import Mirror
+from conversa_calendar.sync.pull import pulling
 from tests.support.google import at
 from tests.sync.conftest import Scene
 

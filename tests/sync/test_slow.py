@@ -20,9 +20,12 @@ from conversa_calendar.connections.models import Disconnect, Grant
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.transport import HttpTransport, Request, Response
 from conversa_calendar.providers.protocol import OutcomeUnknown
-from conversa_calendar.sync import asking, questions, running, seats, session, slowness, tasks, triggers
-from conversa_calendar.sync.lock_classes import LockClass
+from conversa_calendar.sync import running, tasks
+from conversa_calendar.sync.explain import questions
+from conversa_calendar.sync.mirrors import asking
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.run import seats, session, slowness, triggers
+from conversa_calendar.sync.run.lock_classes import LockClass
 from tests.support.google import InProcess
 from tests.support.processes import until
 from tests.support.worker import gated, working_lane

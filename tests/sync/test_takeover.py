@@ -10,8 +10,9 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import disconnecting, leases
+from conversa_calendar.sync.mirrors import disconnecting
 from conversa_calendar.sync.models import Mirror
+from conversa_calendar.sync.run import leases
 from tests.support.google import Person, at
 from tests.sync.conftest import Scene
 

@@ -15,7 +15,7 @@ from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.dashboard.templatetags.conversa import cause_words
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import held
+from conversa_calendar.sync.mirrors import held
 from conversa_calendar.sync.models import Mirror
 from tests.support.cast import Cast
 from tests.support.google import Google, at
@@ -123,7 +123,7 @@ def test_a_revoked_grant_offers_to_reconnect(scene: Scene) -> None:
 
 def test_refused_notifications_are_asked_for_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "PUBLIC_URL", "https://calendar.example")
-    monkeypatch.setattr("conversa_calendar.sync.doctor._answers", lambda address: True)
+    monkeypatch.setattr("conversa_calendar.sync.explain.doctor._answers", lambda address: True)
     with tenant(scene.alice.account_id):
         Mirror.objects.update(push_refused="push.webhookUrlUnauthorized", push_refused_at=clock.now())
     browser = scene.alice.browser()
@@ -148,7 +148,7 @@ def test_the_diagnostic_file_holds_no_secret_no_address_and_no_text(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "PUBLIC_URL", "https://calendar.example")
-    monkeypatch.setattr("conversa_calendar.sync.doctor._answers", lambda address: True)
+    monkeypatch.setattr("conversa_calendar.sync.explain.doctor._answers", lambda address: True)
     scene.create("CANARY", description="CANARY", location="CANARY")
     with tenant(scene.alice.account_id):
         connection = Connection.objects.get()

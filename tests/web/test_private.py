@@ -16,7 +16,7 @@ from conversa_calendar.calendars import editing, ringing
 from conversa_calendar.calendars.models import Calendar, Event, History
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import disconnecting
+from conversa_calendar.sync.mirrors import disconnecting
 from conversa_calendar.sync.models import Mirror
 from tests.support.cast import PASSWORD, Actor, Cast
 from tests.support.google import at

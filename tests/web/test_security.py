@@ -15,8 +15,8 @@ from conversa_calendar.accounts import grants, services
 from conversa_calendar.accounts.models import Member, User
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.sync import leases
 from conversa_calendar.sync.models import MirrorRun, PushChannel
+from conversa_calendar.sync.run import leases
 from tests.support.cast import PASSWORD, Cast
 from tests.sync.conftest import Scene, scene  # noqa: F401
 

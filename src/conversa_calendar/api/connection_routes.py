@@ -18,8 +18,11 @@ from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.connections import consent, discovery
 from conversa_calendar.connections.models import Connection, Disconnect
-from conversa_calendar.sync import checks, disconnecting, held, presenting, publishing, selection, triggers
+from conversa_calendar.sync import checks
+from conversa_calendar.sync.explain import presenting
+from conversa_calendar.sync.mirrors import disconnecting, held, publishing, selection
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.run import triggers
 
 router = Router(tags=["connections"])
 Payload = dict[str, Any]

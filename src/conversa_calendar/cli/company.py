@@ -143,7 +143,7 @@ def _connect(google: str, origin: str, email: str, calendars: list[str]) -> None
     from conversa_calendar.accounts.models import Account
     from conversa_calendar.accounts.tenancy import tenant
     from conversa_calendar.connections.models import Connection
-    from conversa_calendar.sync import selection
+    from conversa_calendar.sync.mirrors import selection
 
     _post(f"{google}/_emulator/consent", {"email": email, "times": 1})
     browser = Client(SERVER_NAME=urlsplit(origin).hostname or "127.0.0.1", SERVER_PORT=str(urlsplit(origin).port))

@@ -173,7 +173,8 @@ def _show_presence() -> None:
     import psycopg
     from django.db import connection
 
-    from conversa_calendar.sync import leases, tasks
+    from conversa_calendar.sync import tasks
+    from conversa_calendar.sync.run import leases
 
     parameters = {
         name: value
@@ -223,7 +224,7 @@ def _create_account(options: argparse.Namespace, env: environment.Environment) -
 def _doctor(options: argparse.Namespace, env: environment.Environment) -> int:
     import msgspec
 
-    from conversa_calendar.sync import doctor
+    from conversa_calendar.sync.explain import doctor
 
     findings = doctor.examine()
     if options.json:
@@ -281,14 +282,14 @@ def _recheck() -> None:
 
 
 def _pause(options: argparse.Namespace, env: environment.Environment) -> None:
-    from conversa_calendar.sync import halting
+    from conversa_calendar.sync.run import halting
 
     halting.pause()
     print("Sync rests. Edits are kept; conversa-calendar resume lets it go on.")
 
 
 def _resume(options: argparse.Namespace, env: environment.Environment) -> None:
-    from conversa_calendar.sync import halting
+    from conversa_calendar.sync.run import halting
 
     print(f"{halting.resume()} mirrored calendars go on.")
 

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ProcrastinateException
 
-from conversa_calendar.sync.seats import LANES
+from conversa_calendar.sync.run.seats import LANES
 
 log = logging.getLogger(__name__)
 STOP_WITHIN_S = 25

@@ -18,8 +18,8 @@ from conversa_calendar.dashboard import feed, live
 from conversa_calendar.dashboard.guards import MemberRequest, page, refused, viewer
 from conversa_calendar.domain import times
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import triggers
 from conversa_calendar.sync.models import Mirror, MirrorRun
+from conversa_calendar.sync.run import triggers
 from conversa_calendar.sync.running import VIEWED_FOR
 
 STALE_S = 120

@@ -30,8 +30,11 @@ from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import APP_CREATED, PERMISSION_NAMES, REQUIRED, SCOPES
-from conversa_calendar.sync import disconnecting, held, presenting, publishing, selection, tasks, triggers
+from conversa_calendar.sync import tasks
+from conversa_calendar.sync.explain import presenting
+from conversa_calendar.sync.mirrors import disconnecting, held, publishing, selection
 from conversa_calendar.sync.models import DeepCheck, Mirror
+from conversa_calendar.sync.run import triggers
 
 MANAGE = Permission.INTEGRATIONS
 ASKED = Limit("asking administrators to connect a calendar", 2, 24 * 3600)

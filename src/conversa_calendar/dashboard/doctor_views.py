@@ -19,9 +19,12 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import channels, doctor, presenting, questions, selection, tasks, triggers
-from conversa_calendar.sync.doctor import Finding
+from conversa_calendar.sync import tasks
+from conversa_calendar.sync.explain import doctor, presenting, questions
+from conversa_calendar.sync.explain.doctor import Finding
+from conversa_calendar.sync.mirrors import channels, selection
 from conversa_calendar.sync.models import DeepCheck, Mirror
+from conversa_calendar.sync.run import triggers
 
 MANAGE = Permission.INTEGRATIONS
 

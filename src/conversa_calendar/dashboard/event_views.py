@@ -27,7 +27,7 @@ from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.rules import BadRule
 from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import why
+from conversa_calendar.sync.explain import why
 
 TAGS = {"a", "b", "i", "em", "strong", "u", "ul", "ol", "li", "br", "p", "span"}
 SCHEMES = {"http", "https", "mailto", "tel"}

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from conversa_calendar.sync import channels
+from conversa_calendar.sync.mirrors import channels
 
 HEADER_MAX = 300
 

@@ -27,8 +27,10 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.domain.event import changed_units
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import halting, linking, running, triggers
+from conversa_calendar.sync import running
+from conversa_calendar.sync.links import linking
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.run import halting, jobs, triggers
 
 EVERY_S = 7 * 24 * 3600.0
 CHANGES_KEPT = timedelta(days=60)
@@ -78,8 +80,6 @@ def _conclude(mirror_id: int, report_id: int) -> DeepCheck:
 
 def start_due() -> None:
     """Runs the deep checks whose time has come."""
-    from conversa_calendar.sync import tasks
-
     now = clock.now()
     for neutral in MirrorRun.objects.filter(is_active=True).order_by("mirror_id"):
         with tenant(neutral.account_id):
@@ -87,21 +87,19 @@ def start_due() -> None:
             is_due = mirror is not None and (mirror.next_deep_at is None or mirror.next_deep_at <= now)
             Mirror.objects.filter(pk=neutral.mirror_id).update(full_lists_today=0)
         if is_due:
-            tasks.deep_check.defer(mirror_id=neutral.mirror_id)
+            jobs.enqueue_deep_check(neutral.mirror_id)
 
 
 def recheck_everything() -> int:
     """After a restored backup: what runs and channels remember is older than the truth, so leases end, channels are opened
     anew, and every mirror is compared with Google as a whole. Answers how many."""
-    from conversa_calendar.sync import tasks
-
     MirrorRun.objects.update(leased_until=None, next_attempt_at=None, next_check_at=None, fence=F("fence") + 1)
     PushChannel.objects.filter(state__in=["live", "opening"]).update(state="stopped")
     found = list(MirrorRun.objects.filter(is_active=True).order_by("mirror_id"))
     for neutral in found:
         with tenant(neutral.account_id):
             Mirror.objects.filter(pk=neutral.mirror_id).update(cursor="", listing="", page="", next_deep_at=clock.now())
-        tasks.deep_check.defer(mirror_id=neutral.mirror_id)
+        jobs.enqueue_deep_check(neutral.mirror_id)
     return len(found)
 
 

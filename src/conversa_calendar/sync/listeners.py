@@ -23,9 +23,11 @@ from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import calendars_listed, connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import asking, moving, removing, selection, triggers
+from conversa_calendar.sync.links import moving, removing
+from conversa_calendar.sync.mirrors import asking, selection
+from conversa_calendar.sync.mirrors.notices import STALE_AFTER
 from conversa_calendar.sync.models import Mirror, MirrorRun
-from conversa_calendar.sync.notices import STALE_AFTER
+from conversa_calendar.sync.run import triggers
 
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 

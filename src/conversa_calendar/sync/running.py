@@ -18,24 +18,16 @@ from conversa_calendar.calendars.signals import need_asked
 from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
-from conversa_calendar.sync import (
-    budget,
-    busy,
-    channels,
-    leases,
-    notices,
-    planning,
-    presenting,
-    pulling,
-    pushing,
-    session,
-    slowness,
-    whereabouts,
-)
-from conversa_calendar.sync.budget import Rank
-from conversa_calendar.sync.leases import FenceLost, Lease
+from conversa_calendar.sync.explain import presenting
+from conversa_calendar.sync.links import whereabouts
+from conversa_calendar.sync.mirrors import busy, channels, notices
 from conversa_calendar.sync.models import Mirror
-from conversa_calendar.sync.session import CannotRun, Session
+from conversa_calendar.sync.pull import pulling
+from conversa_calendar.sync.push import planning, pushing
+from conversa_calendar.sync.run import budget, leases, session, slowness
+from conversa_calendar.sync.run.budget import Rank
+from conversa_calendar.sync.run.leases import FenceLost, Lease
+from conversa_calendar.sync.run.session import CannotRun, Session
 
 log = logging.getLogger(__name__)
 POLL_VIEWED_S, POLL_S = 54.0, 270.0

@@ -12,10 +12,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.kit import clock, ids
-from conversa_calendar.sync import budget, channels, checks, disconnecting, leases, notices, running, seats
-from conversa_calendar.sync.budget import Rank
+from conversa_calendar.sync import checks, running
+from conversa_calendar.sync.mirrors import channels, disconnecting, notices
+from conversa_calendar.sync.run import budget, jobs, leases, seats
+from conversa_calendar.sync.run.budget import Rank
+from conversa_calendar.sync.run.jobs import Job
+from conversa_calendar.sync.run.seats import Lane, Party
 from conversa_calendar.sync.running import Ended
-from conversa_calendar.sync.seats import Lane, Party
 
 log = logging.getLogger(__name__)
 RUN_QUEUE, UPKEEP_QUEUE, BACKFILL_QUEUE = seats.RUNS.name, seats.UPKEEP.name, seats.BACKFILLS.name
@@ -26,7 +29,7 @@ FIRST = budget.priority(Rank.EDIT, 0)
 DISPATCHED_EVERY = timedelta(minutes=1)
 
 
-@app.task(queue=RUN_QUEUE)
+@app.task(queue=RUN_QUEUE, name=Job.RUN_MIRROR)
 def run_mirror(mirror_id: int) -> None:
     """Runs a mirror until it wants nothing more; a job that finds the lease taken returns. A long listing is handed over
     to the workers that are there for it."""
@@ -79,7 +82,7 @@ def _wake_passed_over(lane: Lane, party: Party) -> None:
                 backfill.defer(mirror_id=found.mirror_id)
             else:
                 rank = Rank.EDIT if found.has_edits else Rank.NEWS if found.has_news else Rank.TIMER
-                enqueue_run(found.mirror_id, rank)
+                jobs.enqueue_run(found.mirror_id, rank)
 
 
 def _is_waiting(mirror_id: int) -> bool:
@@ -95,19 +98,19 @@ def send_mail(account_id: int) -> None:
     services.send_mail(account_id)
 
 
-@app.task(queue=UPKEEP_QUEUE)
+@app.task(queue=UPKEEP_QUEUE, name=Job.DISCONNECT)
 def disconnect(disconnect_id: int, account_id: int) -> None:
     with seats.seat_apart(seats.UPKEEP, account_id, disconnecting.sub(account_id, disconnect_id), "disconnects") as may:
         if may:  # else the dispatcher brings it again
             disconnecting.advance(account_id, disconnect_id)
 
 
-@app.task(queue=UPKEEP_QUEUE)
+@app.task(queue=UPKEEP_QUEUE, name=Job.CLOSE_CHANNELS)
 def close_channels(mirror_id: int) -> None:
     channels.close(mirror_id)
 
 
-@app.task(queue=BACKFILL_QUEUE)
+@app.task(queue=BACKFILL_QUEUE, name=Job.DEEP_CHECK)
 def deep_check(mirror_id: int) -> None:
     with _seat(seats.BACKFILLS, mirror_id) as is_seated:
         if is_seated:
@@ -128,7 +131,7 @@ def dispatch(timestamp: int) -> None:
     for mirror_id in channels.left_over(clock.now()):
         close_channels.defer(mirror_id=mirror_id)
     for mirror_id in channels.renewable(clock.now()):
-        enqueue_run(mirror_id, Rank.TIMER)
+        jobs.enqueue_run(mirror_id, Rank.TIMER)
     for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         send_mail.defer(account_id=account_id)
 
@@ -159,9 +162,4 @@ def _look_again(mirror_id: int) -> None:
 def enqueue_due() -> None:
     """A job for every mirror that is dirty or due and that nobody works on."""
     for found in leases.due():
-        enqueue_run(found.mirror_id, Rank.EDIT if found.has_edits else Rank.TIMER, found.turn)
-
-
-def enqueue_run(mirror_id: int, rank: Rank, waiting: int = 0) -> None:
-    """A job for a mirror of whose account so many mirrors wait."""
-    run_mirror.configure(priority=budget.priority(rank, waiting)).defer(mirror_id=mirror_id)
+        jobs.enqueue_run(found.mirror_id, Rank.EDIT if found.has_edits else Rank.TIMER, found.turn)

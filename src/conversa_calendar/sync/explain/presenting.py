@@ -1,0 +1,121 @@
+"""Connections and mirrors as the API and the pages show them (the stable interface)."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from conversa_calendar.calendars.models import Event
+from conversa_calendar.connections import tokens
+from conversa_calendar.connections.models import Connection
+from conversa_calendar.sync.mirrors import selection
+from conversa_calendar.sync.models import NO_MASTER, DeepCheck, Link, Mirror, MirrorRun, PushChannel
+
+SET_ASIDE_MAX = 50
+
+
+def key_missing() -> str:
+    """What is said wherever credentials cannot be opened."""
+    return _(
+        "The key under which this service keeps its access to Google is missing; its operator has to put it back. Sync "
+        "waits, nothing is lost, and it goes on by itself."
+    )
+
+
+def connection(shown: Connection) -> dict[str, Any]:
+    error = None
+    if not shown.is_openable:
+        error = {"code": tokens.KEY_MISSING, "message": key_missing(), "action": "tell_operator"}
+    return {
+        "id": str(shown.uuid),
+        "provider": shown.provider,
+        "email": shown.email,
+        "owner": str(shown.owner.uuid) if shown.owner else None,
+        "state": shown.state,
+        "connected_at": shown.connected_at,
+        "error": error,
+    }
+
+
+def in_language(text: str) -> str:
+    """What a worker noted, in the reader's language where it is one of our sentences."""
+    return _(text) if text else ""
+
+
+def mirror(shown: Mirror) -> dict[str, Any]:
+    run = MirrorRun.objects.filter(mirror_id=shown.pk).first()
+    rows = Event.objects.filter(calendar_id=shown.calendar_id)
+    links = Link.objects.filter(mirror=shown)
+    error = None
+    if shown.error_code:
+        error = {"code": shown.error_code, "message": in_language(shown.error_message), "action": shown.error_action}
+    if shown.connection is not None and shown.connection.is_resting:
+        error = {"code": "owner_left", "message": selection.owner_left(shown.connection), "action": "disconnect"}
+    return {
+        "id": str(shown.uuid),
+        "calendar": str(shown.calendar.uuid),
+        "connection": str(shown.connection.uuid) if shown.connection else None,
+        "google_calendar_id": shown.remote_id,
+        "access": shown.access,
+        "mode": shown.mode,
+        "state": shown.state,
+        "progress": {
+            "events": shown.progress_events,
+            "pages": shown.progress_pages,
+            "done": shown.first_synced_at is not None,
+        },
+        "events": rows.filter(deleted_at=None).count(),
+        "pending": {
+            "out": rows.filter(is_unsettled=True).count(),
+            "held": links.filter(is_held=True).count(),
+            "parked": links.exclude(parked="").count() + rows.filter(sync_state="parked").count(),
+        },
+        "set_aside": set_aside(shown),
+        "last_sync_at": shown.last_sync_at,
+        "next_check_at": run.next_check_at if run else None,
+        "last_proven_equal_at": shown.last_proven_at,
+        "channel": channel(shown),
+        "error": error,
+    }
+
+
+def set_aside(shown: Mirror) -> list[dict[str, str]]:
+    """Events of Google's that cannot be understood, by name and with the reason; those that only wait for their series
+    are none."""
+    rows = Link.objects.filter(mirror=shown).exclude(parked__in=["", NO_MASTER]).order_by("pk")[:SET_ASIDE_MAX]
+    return [{"google_event_id": row.remote_id, "summary": _summary(row.raw), "reason": row.parked} for row in rows]
+
+
+def _summary(raw: str) -> str:
+    """The title of something that may not even be an event."""
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return ""
+    if not isinstance(found, dict) or found.get("visibility") in {"private", "confidential"}:
+        return _("Busy")
+    return str(found.get("summary") or "")
+
+
+def channel(shown: Mirror) -> dict[str, Any]:
+    """Whether Google notifies us of this calendar, and if not, why."""
+    living = PushChannel.objects.filter(mirror_id=shown.pk, state="live").order_by("-expires_at").first()
+    if living is not None and living.silent_since is not None:
+        return {"state": "silent", "expires_at": living.expires_at, "reason": "silent"}
+    if living is not None:
+        return {"state": "live", "expires_at": living.expires_at, "reason": ""}
+    if shown.push_refused:
+        return {"state": "refused", "expires_at": None, "reason": shown.push_refused}
+    reason = "" if settings.PUBLIC_URL else _("This installation has no public address (PUBLIC_URL).")
+    return {"state": "none", "expires_at": None, "reason": reason}
+
+
+def report(shown: DeepCheck) -> dict[str, Any]:
+    return {
+        "checked": shown.checked,
+        "equal": shown.equal,
+        "repaired": shown.repaired,
+        "waiting": shown.waiting,
+        "refused": shown.refused,
+    }

@@ -1,0 +1,1 @@
+"""Calendars that are mirrored: chosen, published, asked for busy time, notified of, held, and let go."""

@@ -1,0 +1,1 @@
+"""From the provider to here: pages of a listing, and what is missing from them."""

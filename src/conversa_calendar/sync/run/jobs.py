@@ -1,0 +1,39 @@
+"""Jobs by name, for whoever only sets them going. `sync.tasks` has what they do."""
+
+from enum import StrEnum, unique
+
+from procrastinate.contrib.django import app
+
+from conversa_calendar.sync.run import budget
+from conversa_calendar.sync.run.budget import Rank
+
+
+@unique
+class Job(StrEnum):
+    """The names under which jobs stand in the database."""
+
+    RUN_MIRROR = "conversa_calendar.sync.tasks.run_mirror"
+    DISCONNECT = "conversa_calendar.sync.tasks.disconnect"
+    CLOSE_CHANNELS = "conversa_calendar.sync.tasks.close_channels"
+    DEEP_CHECK = "conversa_calendar.sync.tasks.deep_check"
+
+
+def enqueue_run(mirror_id: int, rank: Rank, waiting: int = 0) -> None:
+    """A job for a mirror of whose account so many mirrors wait."""
+    priority = budget.priority(rank, waiting)
+    app.configure_task(Job.RUN_MIRROR, allow_unknown=False, priority=priority).defer(mirror_id=mirror_id)
+
+
+def enqueue_disconnect(disconnect_id: int, account_id: int) -> None:
+    """A job for the next steps of a disconnect."""
+    app.configure_task(Job.DISCONNECT, allow_unknown=False).defer(disconnect_id=disconnect_id, account_id=account_id)
+
+
+def enqueue_close_channels(mirror_id: int) -> None:
+    """A job that ends the channels of a mirror."""
+    app.configure_task(Job.CLOSE_CHANNELS, allow_unknown=False).defer(mirror_id=mirror_id)
+
+
+def enqueue_deep_check(mirror_id: int) -> None:
+    """A job that proves a mirror and its counterpart equal."""
+    app.configure_task(Job.DEEP_CHECK, allow_unknown=False).defer(mirror_id=mirror_id)
