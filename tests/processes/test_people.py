@@ -45,7 +45,7 @@ class Far(Actor):
     origin: str
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        sent = {"Authorization": f"Bearer {self.token}"} | headers
+        sent = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): v for name, v in headers.items()}
         while (answer := _ask(method, f"{self.origin}/api/v1/{path}", body, sent)).status_code == 429:
             time.sleep(1.0)
         return answer
@@ -122,15 +122,26 @@ class Town:
                 restarts += 1
         return kills, restarts
 
-    def is_at_rest(self) -> bool:
-        """Every mirror read once more, nothing waiting, both sides the same."""
+    def unrest(self) -> list[str]:
+        """What is not yet at rest after every mirror was read once more: unread, waiting, or different on both sides."""
+        unread = []
         for desk in self.people.desks:
             for mirror in desk.mirrors():
-                if desk.actor.call("POST", f"mirrors/{mirror['id']}/sync?wait_s=20", {}).status_code != 200:
-                    return False
+                answer = desk.actor.call("POST", f"mirrors/{mirror['id']}/sync?wait_s=20", {})
+                if answer.status_code != 200:
+                    unread.append(f"{desk.name} {mirror['id']}: {answer.status_code} {answer.content[:300]!r}")
+        if unread:
+            return unread
         self.people.try_again()
-        is_idle = all(not row["pending"]["out"] for desk in self.people.desks for row in desk.mirrors())
-        return is_idle and checker.converged(self.outcome(0)) == []
+        rows = [(desk.name, row) for desk in self.people.desks for row in desk.mirrors()]
+        waiting = [
+            f"{name} {row['id']}: {row['state']} {row['pending']}" for name, row in rows if row["pending"]["out"]
+        ]
+        return waiting or checker.converged(self.outcome(0))
+
+    def is_at_rest(self) -> bool:
+        """Every mirror read once more, nothing waiting, both sides the same."""
+        return self.unrest() == []
 
     def writes(self) -> list[dict[str, Any]]:
         """What the product changed of events at Google."""
@@ -144,6 +155,19 @@ class Town:
             and not entry["path"].endswith("/watch")
             and "quotaUser" not in entry["query"]
         ]
+
+    def evidence(self, found: list[str]) -> str:
+        """What was done to the events that the checker names, on both sides, for whoever reads its verdict."""
+        lines = list(found)
+        for name in sorted({op.name for op in self.people.ops if any(op.name in one.split() for one in found)}):
+            ops = [op for op in self.people.ops if op.name == name]
+            lines += [f"  {name}: {op}" for op in ops]
+            for desk in self.people.desks:
+                event = self.people.known.get((desk.name, name), "")
+                lines += [f"  {name} at {desk.name}: {entry}" for entry in desk.history(event)] if event else []
+            ids = {op.event_id for op in ops if op.side == "there"}
+            lines += [f"  {name}: {write}" for write in self.writes() if write["path"].rsplit("/", 1)[-1] in ids]
+        return "\n".join(lines)
 
     def outcome(self, quiet_from: int) -> checker.Outcome:
         people, writes = self.people, self.writes()
@@ -180,11 +204,12 @@ def test_people_on_both_sides_while_workers_of_two_machines_die_and_the_database
     kills, restarts = town.live(SECONDS)
     assert kills >= 3 and restarts >= 1, (kills, restarts)
     assert len(town.people.ops) > 60
-    until(town.is_at_rest, timeout_s=180)
+    until(town.is_at_rest, timeout_s=180, missing=town.unrest)
     quiet_from = len(town.writes())
     for _check in range(3):
-        until(town.is_at_rest)
-    assert checker.violations(town.outcome(quiet_from)) == []
+        until(town.is_at_rest, missing=town.unrest)
+    found = checker.violations(town.outcome(quiet_from))
+    assert not found, town.evidence(found)
 
 
 def _ask(method: str, url: str, body: Any, headers: dict[str, str]) -> Answer:

@@ -150,8 +150,8 @@ class Hands:
 
     def _change(self, side: str, calendar: str, item: dict[str, Any], body: dict[str, Any], scope: str) -> bool:
         if side == "here":
-            return self._call("PATCH", f"events/{item['id']}?scope={scope}", body) is not None
-        return self._google("PATCH", calendar, f"events/{item['id']}", body) is not None
+            return self._call("PATCH", f"events/{item['id']}?scope={scope}", body, seen=item) is not None
+        return self._google("PATCH", calendar, f"events/{item['id']}", body, seen=item) is not None
 
     def _root(self, side: str) -> tuple[str, dict[str, Any]] | None:
         """A living single event or series, as its side shows it; often the one that somebody has just worked on. What has
@@ -198,19 +198,23 @@ class Hands:
             if len(found) == 1:
                 self.known.setdefault((desk.name, name), found.pop())
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.desk.actor.call(method, path, body)
+    def _call(self, method: str, path: str, body: Any = None, seen: dict[str, Any] | None = None) -> Any:
+        """What somebody at the desk does; refused where it would write over what they have not `seen`."""
+        answer = self.desk.actor.call(method, path, body, **({"IF_MATCH": seen["etag"]} if seen else {}))
         assert answer.status_code != 500, (method, path, answer.content)
         if answer.status_code >= 300:
             return None
         return answer.json() if answer.content else {}
 
-    def _google(self, method: str, calendar: str, path: str, body: Any = None) -> Any:
-        """What whoever owns a calendar does there at Google."""
-        return self._as(self.owners[calendar], method, f"calendars/{quote(calendar)}/{path}", body)
+    def _google(
+        self, method: str, calendar: str, path: str, body: Any = None, seen: dict[str, Any] | None = None
+    ) -> Any:
+        """What whoever owns a calendar does there at Google; refused where it would write over what they have not `seen`."""
+        return self._as(self.owners[calendar], method, f"calendars/{quote(calendar)}/{path}", body, seen)
 
-    def _as(self, person: Person, method: str, path: str, body: Any = None) -> Any:
-        answer = self.google.client.open(f"/calendar/v3/{path}", method=method, json=body, headers=person.headers)
+    def _as(self, person: Person, method: str, path: str, body: Any = None, seen: dict[str, Any] | None = None) -> Any:
+        headers = person.headers | ({"If-Match": seen["etag"]} if seen else {})
+        answer = self.google.client.open(f"/calendar/v3/{path}", method=method, json=body, headers=headers)
         assert answer.status_code < 500, (method, path, answer.data)
         if answer.status_code >= 300:
             return None

@@ -117,7 +117,7 @@ class People(Hands):
         if not item["editable"]["content"]:
             self._call("PATCH", f"events/{event}{scope}", {"attendees": item["attendees"]})
             return
-        done = self._call("PATCH", f"events/{event}{scope}", {"location": value})
+        done = self._call("PATCH", f"events/{event}{scope}", {"location": value}, seen=item)
         if done is not None:
             op = self._note("here", "edit", (calendar, item), "location", value, item.get("location", ""))
             op.key = moments.key(key) if key else ""
@@ -205,9 +205,10 @@ class People(Hands):
         field_, value = self.dice.choice(["summary", "location"]), self._value()
         if side == "here":
             series = item.get("series") or item["id"]
-            done = self._call("PATCH", f"events/{series}?scope=this&occurrence={quote(key)}", {field_: value})
+            path = f"events/{series}?scope=this&occurrence={quote(key)}"
+            done = self._call("PATCH", path, {field_: value}, seen=item)
         else:
-            done = self._google("PATCH", calendar, f"events/{item['id']}", {field_: value})
+            done = self._google("PATCH", calendar, f"events/{item['id']}", {field_: value}, seen=item)
         if done is not None:
             op = self._note(side, "edit", (calendar, item), field_, value, item.get(field_, ""))
             op.key, op.event_id = moments.key(key), done.get("id", "") if side == "here" else ""

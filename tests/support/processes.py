@@ -179,11 +179,11 @@ def call(url: str, body: Any = None, method: str = "POST", token: str = "") -> A
         return json.loads(text) if text else None
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """Waits for a condition of the outside world; answers its value."""
+def until(condition: Callable[[], Any], timeout_s: float = 60.0, missing: Callable[[], Any] | None = None) -> Any:
+    """Waits for a condition of the outside world; answers its value, or fails with what `missing` says is not as it should be."""
     ends_at = time.monotonic() + timeout_s
     while time.monotonic() < ends_at:
         if found := condition():
             return found
         time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
+    raise AssertionError(f"it did not happen in time: {missing() if missing else ''}".rstrip(": "))
