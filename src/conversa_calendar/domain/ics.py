@@ -130,11 +130,11 @@ def _add_rules(event: Event, content: Content, cancelled: list[str]) -> None:
         )
     gone = [times.at_civil(start, at) for at in recurrence.dates(lines, "EXDATE", start)]
     gone += [times.moment_of_key(key, start) for key in cancelled]
-    for moment in [*gone, *_left_out(content)]:
+    for moment in [*gone, *left_out(content)]:
         event.add("exdate", _value(moment))
 
 
-def _left_out(content: Content) -> Iterator[Moment]:
+def left_out(content: Content) -> Iterator[Moment]:
     """What an EXRULE leaves out."""
     lines, start = content.recurrence, content.start
     if not recurrence.rule_texts(lines, "EXRULE"):
