@@ -1,4 +1,4 @@
-"""`make bench`: first sync, quiet check, one edit each way, month feed and page, one slow account beside a quick one; each
+"""`make bench`: first sync, quiet check, one edit each way, month feed, .ics feed and page, one slow account beside a quick one; each
 beside its floor."""
 
 import io
@@ -16,7 +16,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks import calendar_page, emulator, slow_account, staleness
+from benchmarks import calendar_page, emulator, ics_feed, slow_account, staleness
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -35,6 +35,7 @@ def main() -> int:
             _edit_here(scene)
             _edit_there(scene)
             _month_feed(scene)
+            ics_feed.run(scene)
             _slots(scene)
             _bookings(scene)
     _memory_growth()

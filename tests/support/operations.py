@@ -89,6 +89,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "PUT /calendars/{uuid}/assignments": {"items": [{"kind": "agent", "id": "<members>", "level": "edit"}]},
     "POST /calendars/{uuid}/publish": {"connection": "<connections>"},
+    "POST /feeds": {"kind": "calendar", "target": "<calendars>", "details": "busy"},
     "POST /events": EVENT,
     "PATCH /events/{uuid}": EVENT,
     "POST /events/{uuid}/respond": {"response": "accepted", "comment": "c"},

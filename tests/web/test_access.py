@@ -37,6 +37,7 @@ PUBLIC = {
     "book/<str:key>/form",
     "book/confirm/<path:token>",
     "booking/<path:token>",
+    "feeds/<str:secret>.ics",
     "",
 }
 """Pages for strangers; everything else asks for a member."""
@@ -98,6 +99,7 @@ PAGES = {
     "password/again": MEMBER,
     "settings": MEMBER,
     "settings/profile": MEMBER,
+    "settings/feeds": MEMBER,
     "settings/members/<uuid:uuid>/suspend": ACCOUNT,
     "settings/live": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,

@@ -21,6 +21,7 @@ NEUTRAL = {
     "connections_grant",
     "connections_grantuse",
     "connections_ticket",
+    "formats_feedaddress",
     "sync_mirrorrun",
     "sync_pushchannel",
 }

@@ -106,12 +106,23 @@ def roles() -> list[tuple[str, str, frozenset[str]]]:
 def token_for(secret: str) -> ApiToken | None:
     """The living API token behind a bearer secret: it and every token that it comes from."""
     rows = ApiToken.objects.select_related("account", "parent__parent__parent")
-    found = one = rows.filter(fingerprint=ids.fingerprint(secret)).first()
+    found = rows.filter(fingerprint=ids.fingerprint(secret)).first()
+    return found if found is not None and _is_alive(found) else None
+
+
+def is_token_alive(token_id: int) -> bool:
+    """Whether a token is still there, and neither it nor any that it comes from was revoked or has ended."""
+    found = ApiToken.objects.select_related("parent__parent__parent").filter(pk=token_id).first()
+    return found is not None and _is_alive(found)
+
+
+def _is_alive(token: ApiToken) -> bool:
+    one: ApiToken | None = token
     while one is not None:
         if one.revoked_at is not None or (one.expires_at is not None and one.expires_at <= clock.now()):
-            return None
+            return False
         one = one.parent
-    return found
+    return True
 
 
 def role(uuid: str) -> Role | None:

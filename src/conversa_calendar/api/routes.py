@@ -8,6 +8,7 @@ from conversa_calendar.api import (
     calendar_routes,
     connection_routes,
     event_routes,
+    format_routes,
     grant_routes,
     problems,
 )
@@ -29,3 +30,4 @@ api.add_router("", calendar_routes.router)
 api.add_router("", event_routes.router)
 api.add_router("", connection_routes.router)
 api.add_router("", booking_routes.router)
+api.add_router("", format_routes.router)

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from conversa_calendar.api.routes import api
-from conversa_calendar.dashboard import health
+from conversa_calendar.dashboard import feed_views, health
 from conversa_calendar.push_ingress import views as push
 
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("push/google", push.google, name="push_google"),
+    path("feeds/<str:secret>.ics", feed_views.read, name="read_feed"),
     path("api/v1/", api.urls),
     path("", include("conversa_calendar.booking_pages.urls")),
     path("", include("conversa_calendar.dashboard.urls")),

@@ -17,7 +17,7 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.dashboard.guards import MemberRequest, page
 
 GUIDE = Path(__file__).parent / "guide"
-TOPICS = ("start", "connect", "choose", "assign", "people", "conflicts", "troubleshooting", "disconnect")
+TOPICS = ("start", "connect", "choose", "assign", "people", "conflicts", "formats", "troubleshooting", "disconnect")
 
 
 @require_GET
@@ -33,6 +33,7 @@ def topic(request: MemberRequest, name: str) -> HttpResponse:
         "assign": _("Assign"),
         "people": _("People, roles and tokens"),
         "conflicts": _("Conflicts and trash"),
+        "formats": _("Feeds, files and answers by mail"),
         "troubleshooting": _("Troubleshooting"),
         "disconnect": _("Disconnect"),
     }

@@ -1,0 +1,1 @@
+"""Open formats: what leaves and comes in as iCalendar files, addresses and mail."""

@@ -1,0 +1,63 @@
+"""Addresses at which calendars can be read as files."""
+
+from django.db import models
+
+from conversa_calendar.accounts.models import Account, Member, Team
+from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.kit import clock, ids
+
+KINDS = ("calendar", "team", "person")
+DETAILS = ("busy", "details")
+
+
+class Feed(TenantModel):
+    """A calendar, a team's or a person's calendars, readable by whoever knows the address. It shows what its `member` may
+    see at the moment of reading, at most, and nothing of what is private; made by a token, it also ends with that.
+
+    `etag` and `modified_at` are of what was last given out.
+    """
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    member = tenant_key(Member, related_name="+")
+    calendar = tenant_key(Calendar, null=True, related_name="+")
+    team = tenant_key(Team, null=True, related_name="+")
+    person = tenant_key(Member, null=True, related_name="+")
+    details = models.CharField(max_length=10, default="busy")
+    token_id = models.BigIntegerField(null=True)
+    hint = models.CharField(max_length=12)
+    created_at = models.DateTimeField(default=clock.now)
+    rotated_at = models.DateTimeField(null=True)
+    last_read_at = models.DateTimeField(null=True)
+    etag = models.CharField(max_length=64, blank=True)
+    modified_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(calendar__isnull=False, team=None, person=None)
+                | models.Q(calendar=None, team__isnull=False, person=None)
+                | models.Q(calendar=None, team=None, person__isnull=False),
+                name="feed_one_kind",
+            ),
+            models.CheckConstraint(condition=models.Q(details__in=DETAILS), name="feed_details"),
+        ]
+
+    @property
+    def kind(self) -> str:
+        return "calendar" if self.calendar_id else "team" if self.team_id else "person"
+
+    @property
+    def target(self) -> Calendar | Team | Member:
+        """What it shows."""
+        found: Calendar | Team | Member | None = self.calendar or self.team or self.person
+        assert found is not None
+        return found
+
+
+class FeedAddress(models.Model):
+    """Where a feed is found before the account is known: the fingerprint of the secret in its address."""
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    feed = models.UUIDField(unique=True)
