@@ -14,7 +14,7 @@ from conversa_calendar.accounts import permissions, tokens
 from conversa_calendar.accounts.permissions import SCOPES
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.models import Calendar, Event, Notice
 from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.kit import clock
@@ -159,6 +159,7 @@ def _events(world: World) -> None:
             entry = history.record(event, side="sync", cause="edited", lost=lost)
             assert entry is not None
             world.entries[kind] = entry.pk
+        Notice.objects.update(read_at=clock.now())
 
 
 Door = Callable[[World, str, str], list[Any]]

@@ -70,6 +70,8 @@ PAGES = {
     "events/<str:uuid>/respond": MEMBER,
     "events/<str:uuid>/history": MEMBER,
     "events/<str:uuid>/history/<int:entry_id>/use": MEMBER,
+    "notices": MEMBER,
+    "notices/<uuid:uuid>/<slug:action>": MEMBER,
     "trash": MEMBER,
     "trash/<str:uuid>/restore": MEMBER,
     "connections": MANAGER,

@@ -296,6 +296,7 @@ CLAIMED: dict[str, set[Act]] = {
     "page events/{}/respond": {Act.RESPOND},
     "page events/{}/history/{}/use": {Act.USE_INSTEAD},
     "page trash/{}/restore": {Act.RESTORE},
+    "page notices/{}/{}": {Act.USE_INSTEAD, Act.RESTORE},
     "page calendars/{}": {Act.ADD_CALENDAR, Act.CHANGE_CALENDAR, Act.DELETE_CALENDAR},
     "page calendars/{}/assign": {Act.ASSIGN_CALENDAR},
     "page calendars/{}/publish": {Act.PUBLISH_CALENDAR},
@@ -304,6 +305,7 @@ CLAIMED: dict[str, set[Act]] = {
 }
 """Which acts a route does."""
 OTHERS = {
+    "notices/{}/read": "what a member has read",
     "events/repeats": "says a rule in words",
     "calendars/{}/toggle": "what a member hides from themselves",
     "calendar/rings": "hands a member's own reminders out",

@@ -10,7 +10,17 @@ from ninja.params.functions import Body, Header, Query
 from conversa_calendar.api import idempotency
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.calendars import access, acts, history, occurrences, parsing, presenting, selectors
+from conversa_calendar.calendars import (
+    access,
+    acts,
+    history,
+    noticeboard,
+    notices,
+    occurrences,
+    parsing,
+    presenting,
+    selectors,
+)
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
@@ -130,6 +140,23 @@ def event_history(request: ApiRequest, uuid: str) -> Payload:
 def use_instead(request: ApiRequest, uuid: str, entry_id: int, if_match: str = Header("", alias="If-Match")) -> Payload:
     viewer = request.caller.viewer
     return _shown(acts.use_instead(viewer, uuid, entry_id, if_match=if_match), viewer)
+
+
+@router.get("/notices", summary="Edits of the token's member that did not stand, latest first")
+@scoped("events.read", limit=Limit.CALENDARS)
+def list_notices(request: ApiRequest, unread: bool = False) -> Payload:
+    found = noticeboard.listed(request.caller.viewer, is_unread_only=unread)
+    return {"items": [_notice(one) for one in found], "next_cursor": None}
+
+
+@router.post("/notices/{uuid}/read", response={204: None}, summary="Say that a notice was read")
+@scoped("events.write", limit=Limit.CALENDARS)
+def read_notice(request: ApiRequest, uuid: str) -> tuple[int, None]:
+    found = next((one for one in noticeboard.listed(request.caller.viewer) if one.uuid == uuid), None)
+    if found is None:
+        raise NotFound
+    notices.read(request.caller.member, found.uuid)
+    return 204, None
 
 
 @router.get("/trash", summary="What was deleted within thirty days")
@@ -256,6 +283,22 @@ def _part(scope: str, occurrence: str) -> acts.Part:
         return acts.Part(scope, times.key_of_original_start(occurrence.replace(" ", "+")) if occurrence else "")
     except ValueError:
         return acts.Part(scope)
+
+
+def _notice(shown: noticeboard.Shown) -> Payload:
+    return {
+        "id": shown.uuid,
+        "at": shown.at,
+        "read": shown.is_read,
+        "event": str(shown.event.uuid),
+        "calendar": str(shown.event.calendar.uuid),
+        "summary": shown.summary,
+        "message": shown.says,
+        "lost": shown.lost,
+        "instead": shown.instead,
+        "history": shown.entry.pk,
+        "can": shown.can or None,
+    }
 
 
 def _entry(entry: Any) -> Payload:

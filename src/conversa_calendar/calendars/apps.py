@@ -6,4 +6,4 @@ class CalendarsConfig(AppConfig):
     label = "calendars"
 
     def ready(self) -> None:
-        from conversa_calendar.calendars import invitations, listeners  # noqa: F401
+        from conversa_calendar.calendars import invitations, listeners, noticeboard  # noqa: F401

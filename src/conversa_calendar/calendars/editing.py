@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import access, history, invitations, occurrences
+from conversa_calendar.calendars import access, history, invitations, notices, occurrences
 from conversa_calendar.calendars.models import (
     BUSY_BLOCK,
     NOT_TAKEN,
@@ -275,6 +275,7 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
     for one in [event, *together]:
         occurrences.rebuild(one, event.calendar.time_zone)
     history.record(event, side="local", cause="restored", actor=actor)
+    notices.settle(event, actor)
     _announce(event.calendar, event, "restored")
     return event
 
@@ -361,6 +362,7 @@ def use_instead(event: Event, entry_id: int, *, actor: Member | None, if_match: 
             content = domain.from_readable(content, name, value)
         return content
 
+    notices.settle(event, actor, entry_id)
     return edit(event, put_back, actor=actor, cause="put back", if_match=if_match)
 
 

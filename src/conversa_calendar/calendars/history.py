@@ -8,7 +8,7 @@ from django.db import connection
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import current_account
-from conversa_calendar.calendars import access
+from conversa_calendar.calendars import access, notices
 from conversa_calendar.calendars.models import PRIVATE, Calendar, Change, Event, History
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.kit import reading
@@ -27,7 +27,8 @@ def record(
     lost: dict[str, Any] | None = None,
     note: str = "",
 ) -> History | None:
-    """Adds one entry with the changed units; nothing when nothing changed and nothing is to be said."""
+    """Adds one entry with the changed units; nothing when nothing changed and nothing is to be said. What sync says is
+    `lost` is told to whoever wrote it here; with `before`, only what stood there was written here."""
     changes = {}
     if before is not None and after is not None:
         changes = {
@@ -49,6 +50,8 @@ def record(
         private_for_id=access.private_owner_id(event, event.calendar) if was_private else None,
     )
     entry.save()
+    if lost and side != "local":
+        notices.tell_authors(entry, [n for n, value in lost.items() if before is None or readable(before, n) == value])
     return entry
 
 

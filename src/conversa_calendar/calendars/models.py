@@ -245,6 +245,20 @@ class History(TenantModel):
         ]
 
 
+class Notice(TenantModel):
+    """An entry of an event's history that one member should know of; it stands before them until they have read it."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    member = tenant_key(Member, related_name="notices")
+    entry = tenant_key(History, related_name="notices")
+    at = models.DateTimeField(default=clock.now)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member", "entry"], name="notice_once")]
+        indexes = [models.Index(fields=["member"], condition=models.Q(read_at=None), name="notice_unread")]
+
+
 class Change(TenantModel):
     """The account's change feed. Readers order by (transaction, id) and stop at the oldest open transaction, so that
     every change is seen once and in order."""
@@ -309,6 +323,8 @@ class Preference(TenantModel):
     hidden_calendars = ArrayField(models.BigIntegerField(), default=list)
     ringing_calendars = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     last_calendar = tenant_key(Calendar, null=True, on_delete=models.SET_NULL, related_name="+")
+    mails_losses = models.BooleanField(default=False, db_default=False)
+    """Whether they are mailed, too, when an edit of theirs did not stand."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["member"], name="preference_once")]

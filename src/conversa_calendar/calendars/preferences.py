@@ -11,6 +11,13 @@ def set_hidden(member: Member, calendar_ids: list[int]) -> None:
     preference.save(update_fields=["hidden_calendars"])
 
 
+def set_mails_losses(member: Member, is_wanted: bool) -> None:
+    """Whether a member is mailed, too, when an edit of theirs did not stand."""
+    preference = preference_of(member)
+    preference.mails_losses = is_wanted
+    preference.save(update_fields=["mails_losses"])
+
+
 def preference_of(member: Member) -> Preference:
     found = Preference.objects.filter(member=member).first()
     if found is None:

@@ -44,7 +44,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     is_manager = member.may(ACCOUNT)
     context = {
         "languages": settings.LANGUAGES,
-        "ringing": preferences.preference_of(member).ringing_calendars,
+        "preference": preferences.preference_of(member),
         "is_manager": is_manager,
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
@@ -90,6 +90,8 @@ def profile(request: MemberRequest) -> HttpResponse:
         wanted = set(request.POST.getlist("rings"))
         seen = [found for found, _level in calendars.visible(viewer(request))]
         ringing.choose(request.member, [found for found in seen if str(found.uuid) in wanted])
+    if "mails_shown" in request.POST:
+        preferences.set_mails_losses(request.member, "mails_losses" in request.POST)
     messages.success(request, _("Saved."))
     return redirect("settings")
 

@@ -377,7 +377,7 @@ def _hand_on_exception(series: Event, remote: RemoteEvent, master: Content, know
                 history.record(edited, side="remote", cause="edited", lost=losers)
     except (Invalid, NotFound):
         lost = {name: readable(theirs, name) for name in changed_units(plain, theirs)}
-        history.record(series, side="remote", cause="edited", lost=lost)
+        history.record(series, side="remote", cause="edited", before=series.content, lost=lost)
 
 
 def bring_in_waiting(session: Session) -> None:

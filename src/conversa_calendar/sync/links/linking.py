@@ -400,9 +400,8 @@ def _meet_deletion(
     remember(link, remote, session.mirror.time_zone)
     link.save()
     if lost:
-        history.record(
-            event, side="remote", cause="edited", lost=lost, note="edited at Google after it was deleted here"
-        )
+        note = "edited at Google after it was deleted here"
+        history.record(event, side="remote", cause="edited", before=event.content, lost=lost, note=note)
     Event.objects.filter(pk=event.pk).update(is_unsettled=True)
 
 

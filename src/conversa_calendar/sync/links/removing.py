@@ -65,10 +65,18 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
     editing.remove(event, by="remote")
     if event.series is not None and event.series.deleted_at is None:
         occurrences.rebuild(event.series, session.calendar.time_zone)
-    history.record(event, side="remote", cause="deleted", note=note)
+    lost = _unsent(event, link) if decision is Decision.DELETE_LOCAL_KEEP_EDIT else {}
+    history.record(event, side="remote", cause="deleted", lost=lost, note=note)
     history.announce(session.calendar, [(event.uuid, "deleted")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
+
+
+def _unsent(event: Event, link: Link) -> dict[str, Any]:
+    """What was written here into an event and was never sent."""
+    base = linking.base_of(link)
+    units = changed_units(base, event.content) if base is not None else event.overridden or ("summary", "when")
+    return {name: readable(event.content, name) for name in units}
 
 
 def _is_sure(session: Session, link: Link) -> bool:
