@@ -21,6 +21,7 @@ from conversa_calendar.connections.models import Connection, Disconnect
 from conversa_calendar.sync import checks
 from conversa_calendar.sync.explain import presenting
 from conversa_calendar.sync.mirrors import disconnecting, held, publishing, selection
+from conversa_calendar.sync.mirrors import unsent as waiting
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.run import triggers
 
@@ -100,16 +101,27 @@ def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Bo
         is_known = payload.get("mirrored") is not True or selection.is_known(connection, google_id, mode)
     if connection.listed_at is None or not is_known:
         discovery.refresh(account_id, connection.pk)
+    if payload.get("mirrored") is False:
+        return _deselected(request, connection, google_id, payload)
+    if payload.get("mirrored") is not True:
+        raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
     with tenant(account_id):
-        if payload.get("mirrored") is True:
-            mirror = selection.select(connection, google_id, mode, request.caller.viewer)
-        elif payload.get("mirrored") is False:
-            mirror = _mirror_by_remote(connection, google_id)
-            counts = selection.deselect(mirror, str(payload.get("disposition") or ""), request.caller.viewer)
-            return presenting.mirror(_mirror(request.caller, str(mirror.uuid))) | {"unsent": counts["unsent"]}
-        else:
-            raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
+        mirror = selection.select(connection, google_id, mode, request.caller.viewer)
         return presenting.mirror(_mirror(request.caller, str(mirror.uuid)))
+
+
+def _deselected(request: ApiRequest, connection: Connection, google_id: str, payload: Payload) -> Payload:
+    """Stops mirroring once what waits is sent; with `unsent` leave at once, with neither sent nor left 409."""
+    account_id, choice = request.caller.account_id, str(payload.get("unsent") or "")
+    disposition = str(payload.get("disposition") or "")
+    with tenant(account_id):
+        mirror = _mirror_by_remote(connection, google_id)
+        selection.check_disposition(disposition)
+    waiting.send_first(account_id, [mirror.pk], choice)
+    with tenant(account_id):
+        mirror = _mirror_by_remote(connection, google_id)
+        counts = selection.deselect(mirror, disposition, request.caller.viewer, choice)
+        return presenting.mirror(_mirror(request.caller, str(mirror.uuid))) | {"unsent": counts["unsent"]}
 
 
 @router.get("/connections/{uuid}/disconnect-preview", summary="What disconnecting would do")
@@ -119,10 +131,20 @@ def disconnect_preview(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.delete("/connections/{uuid}", response={202: Payload}, summary="Disconnect a Google account")
-@scoped(*MANAGE, limit=Limit.REFUSED)
-def disconnect(request: ApiRequest, uuid: str, calendars: str = Query("")) -> tuple[int, Payload]:
-    known = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
-    record = known or disconnecting.start(_connection(uuid), calendars, request.caller.viewer)
+@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
+def disconnect(
+    request: ApiRequest, uuid: str, calendars: str = Query(""), unsent: str = Query("")
+) -> tuple[int, Payload]:
+    account_id = request.caller.account_id
+    with tenant(account_id):
+        record = Disconnect.objects.filter(connection_uuid=_as_uuid(uuid)).first()
+        connection = None if record is not None else _connection(uuid)
+        disconnecting.check_disposition(calendars if record is None else "keep")
+    if connection is not None:
+        disconnecting.send_first(account_id, connection, unsent)
+        with tenant(account_id):
+            record = disconnecting.start(_connection(uuid), calendars, request.caller.viewer, choice=unsent)
+    assert record is not None
     return 202, {"receipt": f"/api/v1/disconnects/{record.uuid}"}
 
 

@@ -15,6 +15,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent
 from conversa_calendar.kit import trace
 from conversa_calendar.providers import protocol
+from conversa_calendar.sync.mirrors.unsent import NAMED_MAX, Unsent
 
 
 class Problem(Exception):
@@ -67,6 +68,11 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(Invalid)
     def invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
         return response(422, "invalid", error.message, errors=[{"field": error.field, "message": error.message}])
+
+    @api.exception_handler(Unsent)
+    def unsent_changes(request: HttpRequest, error: Unsent) -> HttpResponse:
+        named = [one.shown for one in error.waiting[:NAMED_MAX]]
+        return response(409, "unsent_changes", str(error), count=len(error.waiting), events=named)
 
     @api.exception_handler(Taken)
     def taken(request: HttpRequest, error: Taken) -> HttpResponse:

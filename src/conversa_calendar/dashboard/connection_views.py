@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.accounts import sign_in
+from conversa_calendar.accounts import sign_in, tenancy
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -32,7 +32,7 @@ from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import APP_CREATED, PERMISSION_NAMES, REQUIRED, SCOPES
 from conversa_calendar.sync import tasks
 from conversa_calendar.sync.explain import presenting
-from conversa_calendar.sync.mirrors import disconnecting, held, publishing, selection
+from conversa_calendar.sync.mirrors import disconnecting, held, publishing, selection, unsent
 from conversa_calendar.sync.models import DeepCheck, Mirror
 from conversa_calendar.sync.run import triggers
 
@@ -210,27 +210,31 @@ def reread(request: MemberRequest, uuid: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@page(MANAGE)
+@page(MANAGE, in_tenant=False)
 def disconnect(request: MemberRequest, uuid: str) -> HttpResponse:
     """What disconnecting does, in numbers; then does it and leads to the receipt."""
-    connection = Connection.objects.select_related("owner__user").filter(uuid=uuid).first()
-    if connection is None:
-        return render(request, "dashboard/not_found.html", status=404)
-    if request.method == "GET":
-        context = {"connection": connection, "preview": disconnecting.preview(connection, viewer(request))}
-        return render(request, "dashboard/disconnect.html", context)
+    with tenant(request.member.account_id):
+        connection = Connection.objects.select_related("owner__user").filter(uuid=uuid).first()
+        if connection is None:
+            return render(request, "dashboard/not_found.html", status=404)
+        if request.method == "GET":
+            context = {"connection": connection, "preview": disconnecting.preview(connection, viewer(request))}
+            return render(request, "dashboard/disconnect.html", context)
     answer: HttpResponse = _disconnected(request, connection)
     return answer
 
 
 @asks_password_again  # type: ignore[untyped-decorator]
 def _disconnected(request: MemberRequest, connection: Connection) -> HttpResponse:
+    account_id, post = request.member.account_id, request.POST
+    disposition, choice, ticked = post.get("calendars", ""), post.get("unsent", ""), post.getlist("purge")
     try:
-        record = disconnecting.start(
-            connection, request.POST.get("calendars", ""), viewer(request), request.POST.getlist("purge")
-        )
-    except Invalid as error:
-        messages.error(request, error.message)
+        if choice == unsent.SEND:
+            disconnecting.send_first(account_id, connection, choice)
+        with tenant(account_id):
+            record = disconnecting.start(connection, disposition, viewer(request), ticked, choice)
+    except (Invalid, unsent.Unsent) as error:
+        messages.error(request, getattr(error, "message", "") or str(error))
         return redirect("disconnect", uuid=connection.uuid)
     return redirect("receipt", uuid=record.uuid)
 
@@ -245,16 +249,24 @@ def receipt(request: MemberRequest, uuid: str) -> HttpResponse:
 
 
 @require_POST
-@page(MANAGE)
+@page(MANAGE, in_tenant=False)
 def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
     """One button of a mirror's row."""
-    mirror = Mirror.objects.select_related("calendar", "connection").filter(uuid=uuid).first()
+    account_id = request.member.account_id
+    with tenant(account_id):
+        mirror = Mirror.objects.select_related("calendar", "connection").filter(uuid=uuid).first()
     if mirror is None:
         return render(request, "dashboard/not_found.html", status=404)
     try:
-        _act(request, mirror, action)
+        if action == "deselect" and request.POST.get("unsent") == unsent.SEND:
+            unsent.send_first(account_id, [mirror.pk], unsent.SEND)
+        tenancy.in_tenant(account_id, lambda: _act(request, mirror, action))
     except Invalid as error:
         messages.error(request, error.message)
+    except unsent.Unsent as error:
+        context = {"mirror": mirror, "waiting": error.waiting, "disposition": request.POST.get("disposition", "")}
+        context["was_tried"] = request.POST.get("unsent") == unsent.SEND
+        return render(request, "dashboard/unsent.html", context, status=409)
     return redirect("connections")
 
 
@@ -415,7 +427,8 @@ def _act(request: MemberRequest, mirror: Mirror, action: str) -> None:
         case "mode":
             selection.set_mode(mirror, request.POST.get("mode", ""), viewer(request))
         case "deselect":
-            counts = selection.deselect(mirror, request.POST.get("disposition", ""), viewer(request))
+            choice = request.POST.get("unsent", "")
+            counts = selection.deselect(mirror, request.POST.get("disposition", ""), viewer(request), choice)
             if counts["unsent"]:
                 text = _("%(count)s changes had not reached Google yet; they stand in the history of their events.")
                 messages.warning(request, text % {"count": counts["unsent"]})

@@ -23,7 +23,7 @@ from conversa_calendar.kit import backoff, clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Write
 from conversa_calendar.sync.links import linking
-from conversa_calendar.sync.mirrors import channels, selection
+from conversa_calendar.sync.mirrors import channels, selection, unsent
 from conversa_calendar.sync.models import Link, Mirror, PushChannel
 from conversa_calendar.sync.run import jobs, leases, triggers
 from conversa_calendar.sync.run.budget import Rank
@@ -50,7 +50,7 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     spared = access.concealed(calendars, viewer)
     links = ours.filter(original_key="").exclude(event__in=spared).select_related("event__calendar").order_by("pk")
     groups = _purge_groups(mirrors, list(links))
-    levels = access.levels(viewer)
+    levels, waiting = access.levels(viewer), unsent.waiting(mirrors, viewer)
     return {
         "email": connection.email,
         "calendars": [{"id": str(m.calendar.uuid), "name": m.calendar.name} for m in mirrors],
@@ -58,7 +58,8 @@ def preview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
         "from_google": rows.exclude(pk__in=ours.values("event_id")).count(),
         "created_here": own.count(),
         "private_to_others": rows.filter(pk__in=spared).exclude(event_type=BUSY_BLOCK).count(),
-        "unsent": Event.objects.filter(calendar__in=calendars, is_unsettled=True).count(),
+        "unsent": len(waiting),
+        "unsent_changes": [one.shown for one in waiting[: unsent.NAMED_MAX]],
         "purge": {
             "unchanged": len(groups[UNCHANGED]),
             "with_guests": _named(groups[WITH_GUESTS], viewer, levels),
@@ -82,12 +83,16 @@ def _dependants(calendars: list[Calendar]) -> dict[str, Any]:
 
 
 def start(
-    connection: Connection, disposition: str, viewer: Viewer, purge_events: list[str] | None = None
+    connection: Connection,
+    disposition: str,
+    viewer: Viewer,
+    purge_events: list[str] | None = None,
+    choice: str = "",
 ) -> Disconnect:
     """Begins a disconnect within the caller's scope: sync stops at once, the rest follows in steps. Events that are private
-    to somebody other than the viewer stay, here and at Google. Raises Invalid."""
-    if disposition not in DISPOSITIONS:
-        raise Invalid("calendars", _("Say whether to remove, keep or purge the calendars."))
+    to somebody other than the viewer stay, here and at Google. Edits that wait to be sent are left behind only where the
+    `choice` says so. Raises Invalid, Unsent."""
+    check_disposition(disposition)
     known = Disconnect.objects.filter(connection_uuid=connection.uuid).first()
     if known is not None:
         return known
@@ -95,6 +100,7 @@ def start(
     mirrors = Mirror.objects.filter(connection=connection)
     triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
     mirrors.update(state="paused")
+    unsent.check(list(mirrors.filter(is_selected=True).select_related("calendar")), viewer, choice)
     record = Disconnect(
         connection_uuid=connection.uuid,
         email=connection.email,
@@ -109,6 +115,21 @@ def start(
     jobs.enqueue_disconnect(record.pk, record.account_id)
     history.wake("connections")
     return record
+
+
+def check_disposition(disposition: str) -> None:
+    """Raises Invalid."""
+    if disposition not in DISPOSITIONS:
+        raise Invalid("calendars", _("Say whether to remove, keep or purge the calendars."))
+
+
+def send_first(account_id: int, connection: Connection, choice: str) -> None:
+    """Before a disconnect, and outside of any transaction: lets what waits in its calendars go out. Raises Invalid."""
+    with tenant(account_id):
+        is_begun = Disconnect.objects.filter(connection_uuid=connection.uuid).exists()
+        rows = Mirror.objects.filter(connection=connection, is_selected=True).values_list("pk", flat=True)
+        mirrors = [] if is_begun else list(rows)
+    unsent.send_first(account_id, mirrors, choice)
 
 
 def advance(account_id: int, disconnect_id: int) -> None:

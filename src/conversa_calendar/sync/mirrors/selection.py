@@ -10,16 +10,15 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, editing, history, services
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.models import NOBODYS_DELETIONS, Event
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE, Connection, DiscoveredCalendar
 from conversa_calendar.connections.tokens import Wallet
-from conversa_calendar.domain.event import changed_units, readable
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync.links import linking, moving
-from conversa_calendar.sync.mirrors import busy
+from conversa_calendar.sync.links import moving
+from conversa_calendar.sync.mirrors import busy, unsent
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY, Link, Mirror, MirrorRun
 from conversa_calendar.sync.run import jobs, leases, triggers
 from conversa_calendar.sync.run.budget import Rank
@@ -141,20 +140,27 @@ def owner_left(connection: Connection) -> str:
     ) % {"name": connection.owner}
 
 
-def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None) -> dict[str, int]:
+def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None, choice: str = "") -> dict[str, int]:
     """Stops mirroring: `keep` leaves native copies that do not count as busy, `remove` puts what came from Google in the
     trash, but for what is private to somebody other than the viewer; nothing is deleted at Google. Answers how many events
-    were kept and removed, and of how many a change was not sent yet. Within the caller's scope. Raises Invalid."""
-    if disposition not in {"keep", "remove"}:
-        raise Invalid("disposition", _("Say whether to keep or remove the events here."))
+    were kept and removed, and of how many a change was not sent yet; such changes are left behind only where the `choice`
+    says so. Within the caller's scope. Raises Invalid, Unsent."""
+    check_disposition(disposition)
     mirror.is_selected = False
     mirror.state = "paused"
     mirror.save(update_fields=["is_selected", "state"])
     triggers.activate([mirror.pk], is_active=False)
+    unsent.check([mirror], viewer, choice)
     counts = detach_calendar(mirror, disposition, viewer)
     jobs.enqueue_close_channels(mirror.pk)
     history.wake("connections")
     return counts
+
+
+def check_disposition(disposition: str) -> None:
+    """Raises Invalid."""
+    if disposition not in {"keep", "remove"}:
+        raise Invalid("disposition", _("Say whether to keep or remove the events here."))
 
 
 def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> dict[str, int]:
@@ -163,15 +169,13 @@ def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> 
     calendar = mirror.calendar
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
     deleted = Event.objects.filter(calendar=calendar, deleted_at__isnull=False)
-    unsent = list(
-        deleted.filter(is_unsettled=True).values_list("pk", flat=True)
-    )  # by a person: they stay what they are
-    counts = {"kept": rows.count(), "removed": 0, "unsent": _say_unsent(mirror)}
+    thrown_away = list(deleted.filter(is_unsettled=True).values_list("pk", flat=True))  # by a person: they stay so
+    counts = {"kept": rows.count(), "removed": 0, "unsent": unsent.record(mirror)}
     access.keep_private(calendar)
     if disposition == "remove":
         counts["removed"] = _put_aside(mirror, access.concealed([calendar], viewer))
         counts["kept"] = rows.count()
-    everything = Event.objects.filter(calendar=calendar).exclude(pk__in=unsent)
+    everything = Event.objects.filter(calendar=calendar).exclude(pk__in=thrown_away)
     everything.update(sync_state="native", is_unsettled=False, sync_message="")
     calendar.is_mirrored, calendar.is_read_only, calendar.place = False, False, ""
     calendar.counts_busy = False
@@ -179,26 +183,6 @@ def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> 
         calendar.deleted_at = clock.now()
     calendar.save(update_fields=["is_mirrored", "is_read_only", "place", "counts_busy", "deleted_at"])
     return counts
-
-
-def _say_unsent(mirror: Mirror) -> int:
-    """What was written here and Google does not have yet stands in the history, to be used again; answers how many events
-    have such a change, deletions among them."""
-    waiting = Event.objects.filter(calendar=mirror.calendar, is_unsettled=True).exclude(
-        deleted_by__in=NOBODYS_DELETIONS
-    )
-    links = {link.event_id: link for link in Link.objects.filter(mirror=mirror, event__in=waiting, tombstoned_at=None)}
-    count = 0
-    for event in waiting.select_related("series", "calendar").order_by("pk"):
-        link = links.get(event.pk)
-        base = linking.base_of(link) if link is not None else None
-        units = changed_units(base, event.content) if base is not None else event.overridden
-        if base is not None and not units and event.deleted_at is None:
-            continue
-        lost = {name: readable(event.content, name) for name in units}
-        history.record(event, side="sync", cause="not sent", lost=lost)
-        count += 1
-    return count
 
 
 def set_mode(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
