@@ -100,7 +100,9 @@ def test_private_titles_are_not_named_to_who_may_not_read_them(scene: Scene) -> 
     with _waiting(lambda: None):
         answer = unselect(scene)
     assert answer.json()["events"][0]["summary"] == "Busy"
-    assert "SECRET" not in scene.alice.browser().get(f"/connections/{scene.connection.uuid}/disconnect").content.decode()
+    assert (
+        "SECRET" not in scene.alice.browser().get(f"/connections/{scene.connection.uuid}/disconnect").content.decode()
+    )
 
 
 def test_the_page_names_what_waits_and_sends_it_first(scene: Scene, waited: list[float]) -> None:
