@@ -11,6 +11,10 @@ module_switched = Signal()
 group_emptied = Signal()
 """`group`: a team or inbox that the platform's directory no longer has; calendars takes back what was assigned to it."""
 
+member_invited = Signal()
+"""`member`, `token`, `actor`, `origin`: somebody was invited in this transaction; whoever sends mail owes them the link with
+the token, where the installation is reached at `origin`."""
+
 place_given = Signal()
 """`group`, `by`: somebody is about to be added to a team or inbox; whoever knows what a place there gives raises Refused
 unless `by` may give it."""

@@ -195,6 +195,7 @@ def list_changes(request: ApiRequest, since: str = "") -> Payload:
             "id": str(row.object_uuid),
             "calendar": str(row.calendar_uuid),
             "what": row.what,
+            "by": row.done_by,
             "at": row.at,
         }
         for row in rows
@@ -306,6 +307,7 @@ def _entry(entry: Any) -> Payload:
         "id": entry.pk,
         "at": entry.at,
         "actor": str(entry.actor) if entry.actor else None,
+        "by": {"kind": entry.done_by, "name": entry.done_by_name or (str(entry.actor) if entry.actor else None)},
         "side": entry.side,
         "cause": entry.cause,
         "changes": entry.changes,

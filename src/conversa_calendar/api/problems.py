@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from conversa_calendar.accounts.services import Refused
+from conversa_calendar.accounts.preconditions import Changed
+from conversa_calendar.accounts.refusals import Refused
 from conversa_calendar.bookings.live import Taken
-from conversa_calendar.calendars.acts import Changed, NotAllowed, ScopeNeeded
+from conversa_calendar.calendars.acts import NotAllowed, ScopeNeeded
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import consent
@@ -58,7 +59,7 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(NotAllowed)
     def not_allowed(request: HttpRequest, error: NotAllowed) -> HttpResponse:
-        status = 422 if error.refusal.code == "invalid" else 403
+        status = 422 if error.refusal.code in {"invalid", "refused"} else 403
         return response(status, error.refusal.code, error.refusal.reason)
 
     @api.exception_handler(ScopeNeeded)
@@ -89,7 +90,7 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(Changed)
     def changed(request: HttpRequest, error: Changed) -> HttpResponse:
-        return response(412, "changed", str(error), etag=error.current.etag)
+        return response(412, "changed", str(error), etag=error.etag)
 
     @api.exception_handler(protocol.ProviderError)
     def provider(request: HttpRequest, error: protocol.ProviderError) -> HttpResponse:

@@ -3,23 +3,13 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-import msgspec
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from conversa_calendar.accounts.models import Member
+from conversa_calendar.accounts.acting import Viewer as Viewer
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.calendars.models import LEVELS, TRASH_DAYS, Assignment, Calendar, Event, History
 from conversa_calendar.kit import clock
-
-
-class Viewer(msgspec.Struct, frozen=True):
-    """Somebody who looks: a member, perhaps through a token that sees only some calendars or no private events."""
-
-    member: Member
-    sees_private: bool = True
-    only_calendars: frozenset[str] | None = None
-    """The outside ids of the calendars that may be looked at, perhaps of none; None for all."""
 
 
 def levels(viewer: Viewer, *, with_removed: bool = False) -> dict[int, str]:

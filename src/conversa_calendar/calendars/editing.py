@@ -13,6 +13,7 @@ import msgspec
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts import preconditions
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.calendars import access, history, invitations, notices, occurrences
 from conversa_calendar.calendars.models import (
@@ -38,11 +39,11 @@ NOTIFY = ("none", "external", "all")
 Edit = Callable[[Content], Content]
 
 
-class Changed(Exception):
+class Changed(preconditions.Changed):
     """The event changed since the caller read it; `current` is what it is now."""
 
     def __init__(self, current: Event) -> None:
-        super().__init__("The event changed since you opened it.")
+        super().__init__(current.etag)
         self.current = current
 
 

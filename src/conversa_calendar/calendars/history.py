@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from conversa_calendar.accounts import acting
+from conversa_calendar.accounts.acting import By, Who
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import access, notices
@@ -14,6 +16,9 @@ from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.kit import reading
 
 LIVE_CHANNEL = "conversa_live"
+_SIDES = {"remote": Who(By.GOOGLE), "sync": Who(By.SYNC)}
+_OF_SYNC = frozenset({"synced", "pending", "parked", "imported", "held", "refused"})
+"""Changes of how an event stands with its provider, which nobody makes but sync."""
 
 
 def record(
@@ -37,6 +42,7 @@ def record(
     if cause == "edited" and not changes and not lost and not note:
         return None
     was_private = _is_private(event, before, after, lost)
+    who = _SIDES.get(side) or acting.current(actor)
     entry = History(
         event=event,
         side=side,
@@ -46,6 +52,8 @@ def record(
         actor=actor,
         note=note,
         revision=event.revision,
+        done_by=who.kind,
+        done_by_name=who.name[:200],
         was_private=was_private,
         private_for_id=access.private_owner_id(event, event.calendar) if was_private else None,
     )
@@ -66,15 +74,17 @@ def announce(calendar: Calendar, changes: Iterable[tuple[UUID, str]], kind: str 
     account_id = current_account()
     query = """
         WITH fed AS (
-            INSERT INTO calendars_change (account_id, transaction, kind, object_uuid, calendar_uuid, what, at)
-            SELECT %s, pg_current_xact_id()::text::bigint, %s, uuid, %s, what, now() FROM unnest(%s::uuid[], %s::text[]) AS c(uuid, what)
+            INSERT INTO calendars_change (account_id, transaction, kind, object_uuid, calendar_uuid, what, at, done_by)
+            SELECT %s, pg_current_xact_id()::text::bigint, %s, uuid, %s, what, now(), CASE WHEN what = ANY(%s) THEN 'sync' ELSE %s END
+            FROM unnest(%s::uuid[], %s::text[]) AS c(uuid, what)
             RETURNING 1
         ) SELECT pg_notify(%s, %s) FROM (SELECT count(*) FROM fed) AS counted
     """
+    whose: list[Any] = [sorted(_OF_SYNC), acting.current().kind]
     uuids, whats = [uuid for uuid, _what in rows], [what for _uuid, what in rows]
     news = f'{{"account":{account_id},"calendar":"{calendar.uuid}"}}'
     with connection.cursor() as cursor:
-        cursor.execute(query, [account_id, kind, calendar.uuid, uuids, whats, LIVE_CHANNEL, news])
+        cursor.execute(query, [account_id, kind, calendar.uuid, *whose, uuids, whats, LIVE_CHANNEL, news])
 
 
 def wake(what: str) -> None:

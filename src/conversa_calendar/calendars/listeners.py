@@ -10,13 +10,20 @@ from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.refusals import Refused
-from conversa_calendar.accounts.signals import group_emptied, member_joined, place_given
-from conversa_calendar.calendars import services
+from conversa_calendar.accounts.signals import group_emptied, member_invited, member_joined, place_given
+from conversa_calendar.calendars import services, welcoming
 
 
 @receiver(member_joined)
 def give_personal_calendar(sender: type[Member], member: Member, **kwargs: Any) -> None:
     services.create_calendar(name=str(member), owner=member, time_zone=member.zone, is_personal=True)
+
+
+@receiver(member_invited)
+def mail_the_way_in(
+    sender: type[Member], member: Member, token: str, actor: Member, origin: str, **kwargs: Any
+) -> None:
+    welcoming.tell(member, token, actor, origin)
 
 
 @receiver(group_emptied)

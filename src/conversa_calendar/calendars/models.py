@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from conversa_calendar.accounts import preconditions
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
 from conversa_calendar.domain import event as domain
@@ -70,6 +71,11 @@ class Calendar(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def etag(self) -> str:
+        """Of what people can change about it."""
+        return preconditions.tag(self.uuid, self.name, self.color, self.time_zone, self.counts_busy, self.hidden_types)
 
 
 class Assignment(TenantModel):
@@ -233,6 +239,10 @@ class History(TenantModel):
     lost = models.JSONField(default=dict)
     note = models.TextField(blank=True)
     revision = models.BigIntegerField(default=0)
+    done_by = models.CharField(max_length=10, default="", db_default="")
+    """Who did it, as `accounts.acting.By`; a member or a token in the name of `actor`. A booking is its host's, whoever
+    moves it."""
+    done_by_name = models.CharField(max_length=200, default="", db_default="", blank=True)
     was_private = models.BooleanField(default=False, db_default=False)
     """Whether the event was private before or after: then the entry stays so, whatever becomes of the event."""
     private_for = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
@@ -269,6 +279,7 @@ class Change(TenantModel):
     calendar_uuid = models.UUIDField(null=True)
     what = models.CharField(max_length=20)
     at = models.DateTimeField(default=clock.now)
+    done_by = models.CharField(max_length=10, default="", db_default="")
 
     class Meta:
         indexes = [models.Index(fields=["account", "transaction", "id"], name="change_order")]

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import Q
+from procrastinate.contrib.django import app
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
@@ -51,6 +52,11 @@ def builds(topic: str) -> Callable[[Builder], Builder]:
         return builder
 
     return register
+
+
+def send_soon(account_id: int) -> None:
+    """Wakes a worker for the account's mail once the transaction is committed."""
+    app.configure_task("conversa_calendar.sync.tasks.send_mail").defer(account_id=account_id)
 
 
 def owe(topic: str, about: UUID, to: str, told: dict[str, Any], **facts: Any) -> None:

@@ -87,6 +87,7 @@ def calendar(shown: Calendar, level: str, assignments: list[dict[str, str]]) -> 
         "counts_busy": shown.counts_busy,
         "hidden_types": shown.hidden_types,
         "level": level,
+        "etag": shown.etag,
         "assignments": assignments,
     }
 

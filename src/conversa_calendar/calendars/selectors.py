@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from conversa_calendar.accounts import preconditions
+from conversa_calendar.accounts.acting import NotFound as NotFound
 from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import access, occurrences
 from conversa_calendar.calendars.access import Viewer
@@ -38,10 +40,6 @@ Row = tuple[int, str, datetime, datetime, Any, Any]
 TRASH_PAGE = 200
 REMOVED = "disconnected"
 """Who deleted what went with its calendar."""
-
-
-class NotFound(Exception):
-    """There is no such thing here, or the viewer may not know of it."""
 
 
 def calendars() -> QuerySet[Calendar]:
@@ -105,6 +103,12 @@ def assignment_items(calendar: Calendar) -> list[dict[str, str]]:
         kind, target = ("agent", row.member) if row.member else ("team", row.team) if row.team else ("inbox", row.inbox)
         found.append({"kind": kind, "id": str(target.uuid), "name": str(target), "level": row.level})
     return found
+
+
+def assignments_etag(calendar: Calendar) -> str:
+    """The etag of who sees a calendar, and how much."""
+    rows = assignment_items(calendar)
+    return preconditions.tag(calendar.uuid, *sorted((row["kind"], row["id"], row["level"]) for row in rows))
 
 
 def assigned_to(*, teams: Iterable[UUID], inboxes: Iterable[UUID]) -> frozenset[str]:

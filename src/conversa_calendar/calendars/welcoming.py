@@ -4,26 +4,14 @@ here already."""
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from conversa_calendar.accounts import joining
-from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import INVITATION_LIFE, Member
-from conversa_calendar.calendars import outgoing
+from conversa_calendar.calendars import outbox, outgoing
 from conversa_calendar.calendars.models import OutgoingMail
 
 
-def invite(*, email: str, name: str, role: str, actor: Member, by: Giver, origin: str) -> Member:
-    """Keeps a place for the owner of an address and mails them the way in. `origin`: where this installation is reached."""
-    member, token = joining.invite_member(email=email, name=name, role=role, by=by)
-    _mail(member, token, actor, origin)
-    return member
-
-
-def invite_again(*, member: Member, actor: Member, by: Giver, origin: str) -> None:
-    """Mails a new link; the one before does nothing any more."""
-    _mail(member, joining.invite_again(member=member, by=by), actor, origin)
-
-
-def _mail(member: Member, token: str, actor: Member, origin: str) -> None:
+def tell(member: Member, token: str, actor: Member, origin: str) -> None:
+    """Mails somebody who was invited the way in; the link before does nothing any more. `origin`: where this installation
+    is reached. Raises Invalid when the account may not write to so many people today."""
     outgoing.afford([member.user.email])
     days = INVITATION_LIFE.days
     account = " ".join(actor.account.name.split())
@@ -35,3 +23,4 @@ def _mail(member: Member, token: str, actor: Member, origin: str) -> None:
     ]
     subject = _("%(name)s invites you to %(account)s") % {"name": " ".join(str(actor).split()), "account": account}
     OutgoingMail(to=member.user.email, reply_to=actor.user.email, subject=subject[:300], body="\n".join(lines)).save()
+    outbox.send_soon(member.account_id)

@@ -12,6 +12,8 @@ from typing import Any
 from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts import acting
+from conversa_calendar.accounts.acting import By, Who
 from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.signals import need_asked
@@ -55,7 +57,8 @@ def run(mirror_id: int, *, may_backfill: bool = True) -> Ended:
     if lease is None:
         return Ended.RESTS
     try:
-        return _run(lease, may_backfill)
+        with acting.by(Who(By.GOOGLE)):
+            return _run(lease, may_backfill)
     except FenceLost:
         log.warning("mirror %s: another worker took over", mirror_id)
         return Ended.RESTS

@@ -11,6 +11,7 @@ is written when it is refused. Errors:
     Changed                it changed since the caller read it (If-Match)
 """
 
+from conversa_calendar.accounts.acting import NotAllowed, Refusal
 from conversa_calendar.calendars.acts.calendars import (
     add_calendar,
     assign_calendar,
@@ -20,6 +21,7 @@ from conversa_calendar.calendars.acts.calendars import (
 )
 from conversa_calendar.calendars.acts.events import (
     Asked,
+    Guest,
     Part,
     ScopeNeeded,
     answer,
@@ -33,7 +35,7 @@ from conversa_calendar.calendars.acts.events import (
     use_instead,
     writable_calendars,
 )
-from conversa_calendar.calendars.acts.rules import Act, NotAllowed, Refusal, Standing, authorise, refusal
+from conversa_calendar.calendars.acts.rules import Act, Standing, authorise, refusal
 from conversa_calendar.calendars.editing import Changed, Edit, Split
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Asked",
     "Changed",
     "Edit",
+    "Guest",
     "NotAllowed",
     "Part",
     "Refusal",

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts.acting import By, NotAllowed, Refusal, Who, does
 from conversa_calendar.calendars import access, editing, preferences, selectors
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.acts.rules import Act, NotAllowed, Refusal, authorise
+from conversa_calendar.calendars.acts.rules import Act, authorise
 from conversa_calendar.calendars.editing import Edit, Split
 from conversa_calendar.calendars.models import Calendar, Event, History
 from conversa_calendar.calendars.validation import Invalid
@@ -60,6 +60,17 @@ class Asked(msgspec.Struct, frozen=True):
     """Whether nobody is told that it moved, only of what is edited besides."""
 
 
+class Guest(msgspec.Struct, frozen=True):
+    """Somebody who was invited, by the link in their mail: it is for one event and one address."""
+
+    event: Event
+    email: str
+
+    @property
+    def who(self) -> Who:
+        return Who(By.GUEST, self.email)
+
+
 class _Found(msgspec.Struct, frozen=True):
     """A target as the viewer sees it."""
 
@@ -93,6 +104,7 @@ class _Found(msgspec.Struct, frozen=True):
                 raise NotAllowed(Refusal("read_only", says))
 
 
+@does(Act.CREATE)
 def create(
     viewer: Viewer,
     calendar: UUID | str,
@@ -102,102 +114,101 @@ def create(
     references: list[dict[str, Any]] | None = None,
 ) -> Event:
     """A new event of the viewer's; the calendar is offered first next time. Raises NotFound, NotAllowed, Invalid."""
-    with transaction.atomic():
-        found, level = selectors.calendar(viewer, calendar)
-        _needs_create(viewer, found, level)
-        event = editing.create(found, make(found), actor=viewer.member, notify=notify, references=references)
-        preferences.remember_calendar(viewer.member, found)
-        return event
+    found, level = selectors.calendar(viewer, calendar)
+    _needs_create(viewer, found, level)
+    event = editing.create(found, make(found), actor=viewer.member, notify=notify, references=references)
+    preferences.remember_calendar(viewer.member, found)
+    return event
 
 
+@does(Act.CHANGE, Act.ADJUST, Act.MOVE, Act.REFER)
 def change(
     viewer: Viewer, uuid: UUID | str, asked: Asked, *, part: Part = WHOLE, notify: str = "none", if_match: str = ""
 ) -> Event | Split:
     """Changes an event, an occurrence, this and following (a Split), or all; moves it; sets what it is about. All of it
     or nothing. Raises NotFound, NotAllowed, Changed, Invalid."""
-    with transaction.atomic():
-        found = _held(viewer, uuid)
-        found.needs(Act.SEE)
-        target = _checked(found, asked, part)
-        event, actor = found.event, viewer.member
-        if asked.references is not None:
-            event, if_match = editing.refer(event, asked.references, actor=actor, if_match=if_match), ""
-        if target is not None:
-            telling = "none" if asked.is_quiet_move else notify
-            event, if_match = editing.move(event, target, actor=actor, notify=telling, if_match=if_match), ""
-        if asked.edit is None:
-            return event
-        edit = asked.edit(event, target or found.calendar)
-        options: dict[str, Any] = {"actor": actor, "notify": notify, "if_match": if_match}
-        match part.of(event):
-            case "all":
-                return editing.edit(event, edit, **options)
-            case "this":
-                return editing.edit_occurrence(_with_open_occurrence(found, event, part), part.key, edit, **options)
-            case _:
-                done = editing.edit_following(event, part.key, edit, **options)
-                return done if isinstance(done, Split) else Split(done, done)
+    found = _held(viewer, uuid)
+    found.needs(Act.SEE)
+    target = _checked(found, asked, part)
+    event, actor = found.event, viewer.member
+    if asked.references is not None:
+        event, if_match = editing.refer(event, asked.references, actor=actor, if_match=if_match), ""
+    if target is not None:
+        telling = "none" if asked.is_quiet_move else notify
+        event, if_match = editing.move(event, target, actor=actor, notify=telling, if_match=if_match), ""
+    if asked.edit is None:
+        return event
+    edit = asked.edit(event, target or found.calendar)
+    options: dict[str, Any] = {"actor": actor, "notify": notify, "if_match": if_match}
+    match part.of(event):
+        case "all":
+            return editing.edit(event, edit, **options)
+        case "this":
+            return editing.edit_occurrence(_with_open_occurrence(found, event, part), part.key, edit, **options)
+        case _:
+            done = editing.edit_following(event, part.key, edit, **options)
+            return done if isinstance(done, Split) else Split(done, done)
 
 
+@does(Act.REMOVE)
 def remove(
     viewer: Viewer, uuid: UUID | str, *, part: Part = WHOLE, notify: str = "none", if_match: str = ""
 ) -> Event | None:
     """Deletes an event, an occurrence, this and following, or all; answers what can be restored from the trash. Of an
     invitation, this declines it. Raises NotFound, NotAllowed, Changed, Invalid."""
-    with transaction.atomic():
-        found = _held(viewer, uuid)
-        found.needs(Act.REMOVE)
-        event = found.event
-        options: dict[str, Any] = {"actor": viewer.member, "notify": notify, "if_match": if_match}
-        scope = part.of(event)
-        found.needs_all_of(part)
-        if scope == "all":
-            editing.delete(event, **options)
-            return None if event.kind == "override" else event
-        if scope == "this":
-            editing.delete_occurrence(_with_open_occurrence(found, event, part), part.key, **options)
-        else:
-            editing.delete_following(event, part.key, **options)
-        return None
+    found = _held(viewer, uuid)
+    found.needs(Act.REMOVE)
+    event = found.event
+    options: dict[str, Any] = {"actor": viewer.member, "notify": notify, "if_match": if_match}
+    scope = part.of(event)
+    found.needs_all_of(part)
+    if scope == "all":
+        editing.delete(event, **options)
+        return None if event.kind == "override" else event
+    if scope == "this":
+        editing.delete_occurrence(_with_open_occurrence(found, event, part), part.key, **options)
+    else:
+        editing.delete_following(event, part.key, **options)
+    return None
 
 
+@does(Act.RESTORE)
 def restore(viewer: Viewer, uuid: UUID | str, *, if_match: str = "") -> Event:
     """Brings an event back from the trash, with what was deleted with it. Raises NotFound, NotAllowed, Changed, Invalid."""
-    with transaction.atomic():
-        found = _held(viewer, uuid, is_deleted=True)
-        found.needs(Act.RESTORE)
-        found.needs_all_of(WHOLE, deleted_with=found.event)
-        return editing.restore(found.event, actor=viewer.member, if_match=if_match)
+    found = _held(viewer, uuid, is_deleted=True)
+    found.needs(Act.RESTORE)
+    found.needs_all_of(WHOLE, deleted_with=found.event)
+    return editing.restore(found.event, actor=viewer.member, if_match=if_match)
 
 
+@does(Act.RESPOND)
 def respond(viewer: Viewer, uuid: UUID | str, response: str, *, comment: str = "", if_match: str = "") -> Event:
     """The calendar's own answer to an invitation. Raises NotFound, NotAllowed, Changed, Invalid."""
-    with transaction.atomic():
-        found = _held(viewer, uuid)
-        found.needs(Act.RESPOND)
-        found.needs_all_of(WHOLE)
-        own = next(guest for guest in found.event.content.attendees if guest.self)
-        options: dict[str, Any] = {"actor": viewer.member, "comment": comment, "if_match": if_match}
-        return editing.respond(found.event, own.email, response, **options)
+    found = _held(viewer, uuid)
+    found.needs(Act.RESPOND)
+    found.needs_all_of(WHOLE)
+    own = next(guest for guest in found.event.content.attendees if guest.self)
+    options: dict[str, Any] = {"actor": viewer.member, "comment": comment, "if_match": if_match}
+    return editing.respond(found.event, own.email, response, **options)
 
 
-def answer(event: Event, email: str, response: str) -> Event:
+@does(Act.ANSWER)
+def answer(guest: Guest, response: str) -> Event:
     """A guest's answer by their link, which `invitations` has read. Raises Invalid."""
-    with transaction.atomic():
-        return editing.respond(event, email, response, actor=None)
+    return editing.respond(guest.event, guest.email, response, actor=None)
 
 
+@does(Act.USE_INSTEAD)
 def use_instead(viewer: Viewer, uuid: UUID | str, entry_id: int, *, if_match: str = "") -> Event:
     """Puts back values that lost a conflict. Raises NotFound, NotAllowed, Changed, Invalid."""
-    with transaction.atomic():
-        found = _held(viewer, uuid)
-        found.needs(Act.USE_INSTEAD)
-        entry = History.objects.filter(pk=entry_id, event=found.event).first()
-        if entry is None or access.is_entry_masked(entry, found.event, found.calendar, viewer, found.level):
-            raise Invalid("entry", _("There is nothing to put back in this entry."))
-        found.needs_for(entry.lost)
-        found.needs_all_of(WHOLE)
-        return editing.use_instead(found.event, entry_id, actor=viewer.member, if_match=if_match)
+    found = _held(viewer, uuid)
+    found.needs(Act.USE_INSTEAD)
+    entry = History.objects.filter(pk=entry_id, event=found.event).first()
+    if entry is None or access.is_entry_masked(entry, found.event, found.calendar, viewer, found.level):
+        raise Invalid("entry", _("There is nothing to put back in this entry."))
+    found.needs_for(entry.lost)
+    found.needs_all_of(WHOLE)
+    return editing.use_instead(found.event, entry_id, actor=viewer.member, if_match=if_match)
 
 
 def may_use_instead(viewer: Viewer, entry: History, event: Event, calendar: Calendar, level: str) -> bool:

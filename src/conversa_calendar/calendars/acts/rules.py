@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts.acting import Refusal
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.calendars import access
 from conversa_calendar.calendars.access import Viewer
@@ -39,22 +40,6 @@ class Act(StrEnum):
     DELETE_CALENDAR = "delete_calendar"
     PUBLISH_CALENDAR = "publish_calendar"
     """Put a native calendar into a new Google calendar."""
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Why somebody may not do something: a stable code for programs, a sentence for people. `invalid` where nobody could,
-    whoever they are."""
-
-    code: str
-    reason: str
-
-
-class NotAllowed(Exception):
-    """The viewer may not do that."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):

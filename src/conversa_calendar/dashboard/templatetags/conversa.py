@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from conversa_calendar.accounts.acting import By
 from conversa_calendar.calendars.links import web_address
 
 register = template.Library()
@@ -135,6 +136,26 @@ def sync_words(state: str) -> str:
         "refused": _("refused"),
         "paused": _("paused"),
     }.get(state, state)
+
+
+@register.filter
+def who_words(entry: Any) -> str:
+    """Who did what an entry of a history tells, for whoever may read it."""
+    name, actor = entry.done_by_name, str(entry.actor) if entry.actor else _("here")
+    return {
+        By.GOOGLE: _("at Google"),
+        By.SYNC: _("by sync"),
+        By.VISITOR: _("%(name)s, as a visitor") % {"name": name or _("somebody")},
+        By.GUEST: _("%(name)s, as a guest") % {"name": name or _("somebody")},
+        By.TOKEN: _("%(member)s, through “%(name)s”") % {"member": actor, "name": name},
+    }.get(entry.done_by, actor)
+
+
+@register.filter
+def who_kind(entry: Any) -> str:
+    """The same without a name, for an entry that is not for its reader."""
+    kinds = {By.GOOGLE: _("at Google"), By.SYNC: _("by sync"), By.VISITOR: _("a visitor"), By.GUEST: _("a guest")}
+    return kinds.get(entry.done_by, str(entry.actor) if entry.actor else _("here"))
 
 
 @register.filter
