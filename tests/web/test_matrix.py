@@ -323,7 +323,7 @@ OTHERS = {
 }
 """Routes that change something other than what acts are about, and why."""
 AREAS = {
-    "account": "teams inboxes members roles directory tokens settings switch-account launch",
+    "account": "teams inboxes members roles directory tokens settings switch-account launch profile",
     "sign-in": "login logout signup setup password invitation invitations live",
     "the rest": "webhooks feeds embed",
 }

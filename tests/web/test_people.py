@@ -604,3 +604,21 @@ def test_a_stranger_gets_no_mail_because_somebody_typed_their_address(cast: Cast
     known, unknown = (Client().post("/password/reset", {"email": e}) for e in ("bob@acme.example", "vic@corp.example"))
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
     assert [message.to for message in mail.outbox] == [["bob@acme.example"]]
+
+
+def test_a_program_lists_sends_again_and_withdraws_invitations_as_the_page_does(cast: Cast) -> None:
+    member = invite(cast.alice, "nora@else.example", name="Nora")
+    (shown,) = cast.alice.get("invitations")["items"]
+    assert shown["id"] == member["id"] and shown["invited_by"] == str(cast.alice.member.uuid)
+    assert cast.alice.post(f"invitations/{member['id']}/resend")["expires_at"] is not None
+    cast.alice.delete(f"invitations/{member['id']}")
+    assert cast.alice.get("invitations")["items"] == []
+    refused = cast.alice.call("DELETE", f"invitations/{cast.bob.member.uuid}")
+    assert refused.status_code == 422 and "is here already" in refused.json()["detail"]
+
+
+def test_a_program_signs_a_member_out_everywhere(cast: Cast) -> None:
+    browser = cast.bob.browser()
+    assert browser.get("/calendar").status_code == 200
+    cast.alice.delete(f"members/{cast.bob.member.uuid}/sessions")
+    assert browser.get("/calendar").status_code == 302

@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
-from conversa_calendar.accounts import permissions
+from conversa_calendar.accounts import permissions, preconditions
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
 from conversa_calendar.kit import clock, ids
 
@@ -64,6 +64,11 @@ class Account(models.Model):
         return self.name
 
     @property
+    def etag(self) -> str:
+        """Of what people can change about it."""
+        return preconditions.tag(self.uuid, self.name, self.time_zone, self.is_calendar_enabled)
+
+    @property
     def is_open(self) -> bool:
         """Whether the Calendar module works here now."""
         return self.is_calendar_enabled and not self.is_suspended
@@ -78,6 +83,11 @@ class Role(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "name"], name="role_name")]
+
+    @property
+    def etag(self) -> str:
+        """Of what people can change about it."""
+        return preconditions.tag(self.uuid, self.name, sorted(self.permissions))
 
 
 PRESENT = models.Q(is_suspended=False) & (models.Q(is_vouched=True) | models.Q(accepted_at__isnull=False))
@@ -125,6 +135,17 @@ class Member(TenantModel):
 
     def __str__(self) -> str:
         return self.name or self.user.email
+
+    @property
+    def etag(self) -> str:
+        """Of what those who manage the account can change about this member."""
+        role = self.role.uuid if self.role else self.built_in
+        return preconditions.tag(role, self.is_suspended, self.accepted_at is not None)
+
+    @property
+    def profile_etag(self) -> str:
+        """Of what this member can change about themselves."""
+        return preconditions.tag(self.uuid, self.name, self.time_zone, self.language)
 
     @property
     def zone(self) -> str:
@@ -258,6 +279,11 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    @property
+    def etag(self) -> str:
+        """Of what the token is."""
+        return preconditions.tag(self.uuid, self.name, self.scopes, self.revoked_at)
 
     @property
     def is_limited(self) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
+from conversa_calendar.accounts.acting import NotFound
 from conversa_calendar.accounts.models import (
     INVITATION_LIFE,
     LIVE,
@@ -72,6 +73,20 @@ def member(member_id: int) -> Member:
 
 def members() -> QuerySet[Member]:
     return Member.objects.select_related("user", "role", "invited_by__role").order_by("name", "id")
+
+
+def invited() -> list[Member]:
+    """Everybody who was invited and has not come in: whose invitation stands, ended or was declined."""
+    rows = members().filter(accepted_at=None, is_vouched=False, is_suspended=False)
+    return list(rows.select_related("user", "role", "invited_by__role").order_by("-invited_at", "pk"))
+
+
+def by_uuid(rows: QuerySet[Member], uuid: UUID) -> Member:
+    """Raises NotFound."""
+    found = rows.filter(uuid=uuid).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def administrators() -> list[Member]:

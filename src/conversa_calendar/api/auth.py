@@ -8,9 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from conversa_calendar.accounts import grants, tenancy, throttle
 from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.accounts.grants import Giver
+from conversa_calendar.accounts import tenancy, throttle
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
@@ -59,12 +58,12 @@ class Caller:
 
     @property
     def viewer(self) -> Viewer:
-        return Viewer(member=self.member, sees_private=self.token.allows("events.private"), only_calendars=self.reach)
-
-    @property
-    def giver(self) -> Giver:
-        """What the caller may give to others."""
-        return grants.giver(self.member, self.token.scopes)
+        return Viewer(
+            member=self.member,
+            sees_private=self.token.allows("events.private"),
+            only_calendars=self.reach,
+            token=self.token,
+        )
 
     def reaches(self, calendar_uuid: object) -> bool:
         """Whether a calendar lies within the token's limit."""

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
+
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.domain import times
 
@@ -91,6 +93,12 @@ def moment(payload: Payload, name: str) -> datetime | None:
     if at is None or at.tzinfo is None:
         raise invalid(name, f"{name} is a time with its offset, such as 2027-01-31T12:00:00Z.")
     return at
+
+
+def tagged(response: HttpResponse, shown: Payload) -> Payload:
+    """What is answered, with its etag in the header as well."""
+    response["ETag"] = shown["etag"]
+    return shown
 
 
 def invalid(name: str, message: str) -> Problem:

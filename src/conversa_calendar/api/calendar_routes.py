@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from ninja import Router
-from ninja.params.functions import Body
+from ninja.params.functions import Body, Header
 
 from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
@@ -44,13 +45,19 @@ def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int
 
 @router.get("/calendars/{uuid}", summary="One calendar")
 @scoped("events.read", limit=Limit.CALENDARS)
-def get_calendar(request: ApiRequest, uuid: str) -> Payload:
-    return shown(*selectors.calendar(request.caller.viewer, uuid))
+def get_calendar(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
+    return bodies.tagged(response, shown(*selectors.calendar(request.caller.viewer, uuid)))
 
 
 @router.patch("/calendars/{uuid}", summary="Rename or recolour a calendar")
 @scoped("calendars.manage", limit=Limit.CALENDARS)
-def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def change_calendar(
+    request: ApiRequest,
+    response: HttpResponse,
+    uuid: str,
+    payload: Payload = Body(...),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
     acts.checked_calendar(Act.CHANGE_CALENDAR, request.caller.viewer, uuid)
     if unknown := set(payload) - WRITABLE:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
@@ -58,27 +65,38 @@ def change_calendar(request: ApiRequest, uuid: str, payload: Payload = Body(...)
     values = {name: value for name, value in payload.items() if value is not None}
     if "hidden_types" in values:
         values["hidden_types"] = bodies.texts(values, "hidden_types")
-    return shown(acts.change_calendar(request.caller.viewer, uuid, values), "edit")
+    changed = acts.change_calendar(request.caller.viewer, uuid, values, if_match=if_match)
+    return bodies.tagged(response, shown(changed, "edit"))
 
 
 @router.delete("/calendars/{uuid}", response={204: None}, summary="Take a native calendar away")
 @scoped("calendars.manage", limit=Limit.CALENDARS)
-def delete_calendar(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    acts.delete_calendar(request.caller.viewer, uuid)
+def delete_calendar(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> tuple[int, None]:
+    acts.delete_calendar(request.caller.viewer, uuid, if_match=if_match)
     return 204, None
 
 
 @router.get("/calendars/{uuid}/assignments", summary="Who sees a calendar, and how much")
 @scoped("events.read", limit=Limit.CALENDARS)
-def get_assignments(request: ApiRequest, uuid: str) -> Payload:
+def get_assignments(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
     calendar, _level = selectors.calendar(request.caller.viewer, uuid)
-    return {"items": selectors.assignment_items(calendar)}
+    return bodies.tagged(response, _assigned(calendar))
 
 
 @router.put("/calendars/{uuid}/assignments", summary="Replace who sees a calendar")
 @scoped("calendars.manage", limit=Limit.CALENDARS)
-def put_assignments(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
+def put_assignments(
+    request: ApiRequest,
+    response: HttpResponse,
+    uuid: str,
+    payload: Payload = Body(...),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
     acts.checked_calendar(Act.ASSIGN_CALENDAR, request.caller.viewer, uuid)
     items = bodies.rows(payload, "items", kind=str, id=str, level=str)
-    calendar = acts.assign_calendar(request.caller.viewer, uuid, items)
-    return {"items": selectors.assignment_items(calendar)}
+    calendar = acts.assign_calendar(request.caller.viewer, uuid, items, if_match=if_match)
+    return bodies.tagged(response, _assigned(calendar))
+
+
+def _assigned(calendar: Calendar) -> Payload:
+    return {"items": selectors.assignment_items(calendar), "etag": selectors.assignments_etag(calendar)}

@@ -3,18 +3,18 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from ninja import Router
-from ninja.params.functions import Body
+from ninja.params.functions import Body, Header
 
-from conversa_calendar.accounts import selectors, services, tokens
+from conversa_calendar.accounts import acts, preconditions, selectors
+from conversa_calendar.accounts.acts import Where
 from conversa_calendar.accounts.models import ApiToken, Role
 from conversa_calendar.accounts.permissions import BUILT_IN, Permission
-from conversa_calendar.accounts.tokens import Where
 from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors as calendars
-from conversa_calendar.calendars.selectors import NotFound
 
 router = Router(tags=["account"])
 Payload = dict[str, Any]
@@ -32,6 +32,7 @@ def list_roles(request: ApiRequest) -> Payload:
             "name": name,
             "permissions": sorted(held),
             "built_in": key in BUILT_IN,
+            "etag": None if key in BUILT_IN else preconditions.tag(key, name, sorted(held)),
             "members": [str(m.uuid) for m in members if (str(m.role.uuid) if m.role else m.built_in) == key],
         }
         for key, name, held in selectors.roles()
@@ -46,23 +47,29 @@ def add_role(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Pa
     if "permissions" not in payload:
         raise bodies.invalid("permissions", "Say what the role may do, as a list; an empty one holds nothing.")
     held = bodies.texts(payload, "permissions")
-    return 201, _role(services.create_role(name=bodies.text(payload, "name"), held=held, by=request.caller.giver))
+    return 201, _role(acts.add_role(request.caller.viewer, name=bodies.text(payload, "name"), held=held))
 
 
 @router.patch("/roles/{uuid}", summary="Rename a role, or change what it holds")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
-def change_role(request: ApiRequest, uuid: UUID, payload: Payload = Body(...)) -> Payload:
-    role = _found_role(uuid)
+def change_role(
+    request: ApiRequest,
+    response: HttpResponse,
+    uuid: UUID,
+    payload: Payload = Body(...),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
     bodies.only(payload, ("name", "permissions"))
     name = bodies.text(payload, "name") if "name" in payload else None
     held = bodies.texts(payload, "permissions") if "permissions" in payload else None
-    return _role(services.change_role(role=role, by=request.caller.giver, name=name, held=held))
+    role = acts.change_role(request.caller.viewer, uuid, name=name, held=held, if_match=if_match)
+    return bodies.tagged(response, _role(role))
 
 
 @router.delete("/roles/{uuid}", response={204: None}, summary="Remove a role that nobody has")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
-def delete_role(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
-    services.delete_role(role=_found_role(uuid), by=request.caller.giver)
+def delete_role(request: ApiRequest, uuid: UUID, if_match: str = Header("", alias="If-Match")) -> tuple[int, None]:
+    acts.delete_role(request.caller.viewer, uuid, if_match=if_match)
     return 204, None
 
 
@@ -79,24 +86,20 @@ def add_token(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, P
     """The new token acts as the caller's member, never reaches further than the token that made it, and ends with it."""
     caller = request.caller
     bodies.only(payload, TOKEN_FIELDS)
-    token, secret = tokens.create_token(
-        member=caller.member,
+    token, secret = acts.add_token(
+        caller.viewer,
         name=bodies.text(payload, "name"),
         scopes=bodies.texts(payload, "scopes"),
         where=_where(caller, payload),
         expires_at=bodies.moment(payload, "expires_at"),
-        parent=caller.token,
     )
     return 201, _token(token) | {"secret": secret}
 
 
 @router.delete("/tokens/{uuid}", response={204: None}, summary="Revoke an API token and those it made")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
-def delete_token(request: ApiRequest, uuid: UUID) -> tuple[int, None]:
-    token = ApiToken.objects.filter(account_id=request.caller.account_id, uuid=uuid).first()
-    if token is None:
-        raise NotFound
-    tokens.revoke_token(token=token, by=request.caller.giver)
+def delete_token(request: ApiRequest, uuid: UUID, if_match: str = Header("", alias="If-Match")) -> tuple[int, None]:
+    acts.revoke_token(request.caller.viewer, uuid, if_match=if_match)
     return 204, None
 
 
@@ -109,13 +112,12 @@ def _where(caller: Caller, payload: Payload) -> Where:
     seen = {str(calendar.uuid) for calendar, _level in calendars.visible(caller.viewer)}
     if not {str(uuid) for uuid in where.calendars} <= seen:
         raise Problem(422, "invalid", "Some of these calendars are not here.")
-    tokens.check_where(where)
     return where
 
 
 def _role(role: Role) -> Payload:
     members = [str(member.uuid) for member in selectors.holders_of_role(role)]
-    shown = {"id": str(role.uuid), "name": role.name, "permissions": role.permissions}
+    shown = {"id": str(role.uuid), "name": role.name, "permissions": role.permissions, "etag": role.etag}
     return shown | {"built_in": False, "members": members}
 
 
@@ -131,11 +133,5 @@ def _token(token: ApiToken) -> Payload:
         "parent": str(token.parent.uuid) if token.parent else None,
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
+        "etag": token.etag,
     }
-
-
-def _found_role(uuid: UUID) -> Role:
-    found = selectors.role(str(uuid))
-    if found is None:
-        raise NotFound
-    return found

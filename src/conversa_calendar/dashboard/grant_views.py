@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from conversa_calendar.accounts import grants, permissions, selectors, services, tokens
-from conversa_calendar.accounts.grants import Giver
+from conversa_calendar.accounts import acts, grants, permissions, selectors
+from conversa_calendar.accounts.acting import NotAllowed
+from conversa_calendar.accounts.acts import Act, Where
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.refusals import Refused
-from conversa_calendar.accounts.tokens import Where
 from conversa_calendar.bookings import leaving
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
@@ -55,33 +55,28 @@ def context(request: MemberRequest) -> dict[str, object]:
 
 def change_role(request: MemberRequest) -> None:
     """Creates a role, or changes the named one. Raises Refused."""
-    post, by = request.POST, grants.giver(request.member)
+    post, reader = request.POST, viewer(request)
     name, held = post.get("name", ""), post.getlist("permission")
     if not post.get("role"):
-        services.create_role(name=name, held=held, by=by)
-        return
-    role = selectors.role(post["role"])
-    if role is None:
-        raise Refused(_("This role no longer exists."))
-    if post.get("do") == "remove":
-        services.delete_role(role=role, by=by)
+        acts.add_role(reader, name=name, held=held)
+    elif post.get("do") == "remove":
+        acts.delete_role(reader, post["role"])
     else:
-        services.change_role(role=role, by=by, name=name, held=held)
+        acts.change_role(reader, post["role"], name=name, held=held)
 
 
 def add_token(request: MemberRequest) -> None:
     """Creates a token for the member who asks; its secret is shown on the next page only. Raises Refused."""
     post = request.POST
     chosen = {
-        name: [_uuid(value) for value in post.getlist(name) if value] for name in ("calendars", "teams", "inboxes")
+        name: [uuid_of(value) for value in post.getlist(name) if value] for name in ("calendars", "teams", "inboxes")
     }
     where = Where(**chosen)
     seen = {calendar.uuid for calendar, _level in calendars.visible(viewer(request))}
     if not set(where.calendars) <= seen:
         raise Refused(_("There is no such calendar here."))
-    tokens.check_where(where)
-    _token, secret = tokens.create_token(
-        member=request.member,
+    _token, secret = acts.add_token(
+        viewer(request),
         name=post.get("name", ""),
         scopes=post.getlist("scope"),
         where=where,
@@ -90,22 +85,11 @@ def add_token(request: MemberRequest) -> None:
     request.session["token_secret"] = secret
 
 
-def revoke_token(request: MemberRequest) -> None:
-    """Ends a token of the account. Raises Refused."""
-    rows = ApiToken.objects.filter(account=request.member.account)
-    token = rows.filter(uuid=_uuid(request.POST.get("token", ""))).first()
-    if token is None:
-        raise Refused(_("There is no such token here."))
-    tokens.revoke_token(token=token, by=grants.giver(request.member))
-
-
 @require_http_methods(["GET", "POST"])
 @page(Permission.ACCOUNT, is_module=False)
 def suspend(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """What suspending a member would end and what would rest, by name; then does it."""
-    member = Member.objects.select_related("user", "role").filter(uuid=uuid).first()
-    if member is None:
-        return render(request, "dashboard/not_found.html", status=404)
+    member = acts.member(viewer(request), uuid, Act.SUSPEND)
     if request.method == "GET":
         shown = {"found": member, "preview": leaving.preview(member)}
         return render(request, "dashboard/suspend.html", shown)
@@ -116,18 +100,15 @@ def suspend(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @asks_password_again  # type: ignore[untyped-decorator]
 def _suspended(request: MemberRequest, member: Member) -> HttpResponse:
     try:
-        services.suspend_member(member=member, is_suspended=True, by=_giver(request))
+        acts.suspend(viewer(request), member.uuid)
         messages.success(request, _("%(name)s is suspended and signed out everywhere.") % {"name": member})
-    except Refused as error:
+    except (Refused, NotAllowed) as error:
         messages.error(request, str(error))
     return redirect("settings")
 
 
-def _giver(request: MemberRequest) -> Giver:
-    return grants.giver(request.member)
-
-
-def _uuid(text: str) -> UUID:
+def uuid_of(text: str) -> UUID:
+    """An outside id out of a form. Raises Refused."""
     try:
         return UUID(text)
     except ValueError:

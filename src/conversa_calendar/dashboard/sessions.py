@@ -11,7 +11,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
-from conversa_calendar.accounts import selectors, services, sign_in
+from conversa_calendar.accounts import acts, selectors, sign_in
+from conversa_calendar.accounts.acting import Viewer
 from conversa_calendar.accounts.models import Account, User
 from conversa_calendar.kit import clock
 
@@ -68,6 +69,7 @@ password_again.conversa_rule = "member"  # type: ignore[attr-defined]
 
 def end_others(request: Any) -> None:
     """Signs the person out everywhere but here."""
+    acts.end_own_sessions(Viewer(request.member))
     user: User = request.user
-    services.end_sessions(user)
+    user.refresh_from_db(fields=["sessions_ended"])
     update_session_auth_hash(request, user)

@@ -6,18 +6,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.accounts import grants, joining, permissions, selectors, services, sign_in
-from conversa_calendar.accounts.models import Inbox, Member, Team
+from conversa_calendar.accounts import acts as people
+from conversa_calendar.accounts import permissions, selectors, sign_in
+from conversa_calendar.accounts.acting import NotAllowed, NotFound
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.accounts.services import Refused
+from conversa_calendar.accounts.refusals import Refused
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import acts, invitations, outgoing, preferences, ringing, welcoming, wording
+from conversa_calendar.calendars import acts, invitations, outgoing, preferences, ringing, wording
 from conversa_calendar.calendars import selectors as calendars
 from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
@@ -27,7 +28,6 @@ from conversa_calendar.dashboard import grant_views, sessions
 from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import tasks
 from conversa_calendar.sync.models import Mirror
 
 ACCOUNT = Permission.ACCOUNT
@@ -68,23 +68,16 @@ def overview(request: MemberRequest) -> HttpResponse:
 @require_POST
 @page(is_module=False)
 def profile(request: MemberRequest) -> HttpResponse:
-    zone = request.POST.get("time_zone", "").strip()
-    try:
-        name = joining.clean_name(request.POST.get("name", ""))
-        if zone:
-            services.check_zone(zone)
-    except Refused as error:
-        messages.error(request, str(error))
-        return redirect("settings")
-    member = request.member
-    if "end_others" in request.POST:
+    post = request.POST
+    if "end_others" in post:
         sessions.end_others(request)
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("settings")
-    language = request.POST.get("language", member.language)
-    member.time_zone, member.name = zone, name or member.name
-    member.language = language if language in dict(settings.LANGUAGES) else ""
-    member.save(update_fields=["time_zone", "name", "language"])
+    try:
+        member = people.change_profile(viewer(request), **_profile(post))
+    except (Refused, NotAllowed) as error:
+        messages.error(request, str(error))
+        return redirect("settings")
     translation.activate(member.language or translation.get_language_from_request(request))
     if "rings_shown" in request.POST:
         wanted = set(request.POST.getlist("rings"))
@@ -109,8 +102,10 @@ def _changed(request: MemberRequest, what: str) -> HttpResponse:
     try:
         with transaction.atomic():
             _change(request, what)
-    except (Refused, Invalid) as error:
+    except (Refused, Invalid, NotAllowed) as error:
         messages.error(request, str(error))
+    except NotFound:
+        messages.error(request, _("It is no longer there. Look at the page as it is now."))
     return redirect("settings")
 
 
@@ -164,7 +159,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
             return render(request, "dashboard/not_found.html", status=404)
         if request.method == "POST":
             try:
-                event = acts.answer(event, email, request.POST.get("response", ""))
+                event = acts.answer(acts.Guest(event, email), request.POST.get("response", ""))
             except Invalid as error:
                 return HttpResponse(error.message, status=422)
         guest = next(g for g in event.content.attendees if g.email.lower() == email.lower())
@@ -188,64 +183,57 @@ def _calendars(request: MemberRequest) -> list[tuple[Calendar, bool, bool]]:
 
 
 def _change(request: MemberRequest, what: str) -> None:
-    post, account = request.POST, request.member.account
+    post, reader = request.POST, viewer(request)
     match what:
         case "account":
-            services.set_account(account=account, name=post.get("name", ""), time_zone=post.get("time_zone", ""))
+            people.change_account(reader, name=post.get("name", ""), time_zone=post.get("time_zone", ""))
         case "module":
-            services.switch_module(account=account, is_enabled=post.get("enabled") == "on")
+            people.change_account(reader, is_calendar_enabled=post.get("enabled") == "on")
         case "member":
             _member(request)
-        case "team":
-            _group(request, Team)
-        case "inbox":
-            _group(request, Inbox)
+        case "team" | "inbox":
+            _group(request, what)
         case "role":
             grant_views.change_role(request)
         case "token":
             grant_views.add_token(request)
         case "revoke-token":
-            grant_views.revoke_token(request)
+            people.revoke_token(reader, post.get("token", ""))
         case _:
             raise Refused(_("There is no such setting."))
     messages.success(request, _("Saved."))
 
 
+def _profile(post: QueryDict) -> dict[str, str]:
+    """What the form says of oneself; a language that is none is the browser's."""
+    found = {name: str(post[name]).strip() for name in ("name", "time_zone", "language") if name in post}
+    if found.get("language") not in {None, "", *dict(settings.LANGUAGES)}:
+        found["language"] = ""
+    return found
+
+
 def _member(request: MemberRequest) -> None:
-    post, actor, origin = request.POST, request.member, sign_in.origin(request)
-    by = grants.giver(actor)
-    if not post.get("member"):
-        welcoming.invite(
-            email=post.get("email", ""),
-            name=post.get("name", ""),
-            role=post.get("role", ""),
-            actor=actor,
-            by=by,
-            origin=origin,
-        )
-        tasks.send_mail.defer(account_id=actor.account_id)
-        return
-    member = Member.objects.select_related("user", "role").filter(uuid=post["member"]).first()
-    if member is None:
-        raise Refused(_("There is no such member."))
-    if "invite" in post:
-        welcoming.invite_again(member=member, actor=actor, by=by, origin=origin)
-        tasks.send_mail.defer(account_id=actor.account_id)
+    post, reader, origin = request.POST, viewer(request), sign_in.origin(request)
+    uuid = post.get("member", "")
+    if not uuid:
+        role = post.get("role", "")
+        people.invite(reader, email=post.get("email", ""), name=post.get("name", ""), role=role, origin=origin)
+    elif "invite" in post:
+        people.invite_again(reader, uuid, origin=origin)
+    elif "withdraw" in post:
+        people.withdraw(reader, uuid)
     elif "end_sessions" in post:
-        services.end_member_sessions(member=member, by=by)
+        people.end_sessions(reader, uuid)
     elif "suspended" in post:
-        services.suspend_member(member=member, is_suspended=post["suspended"] == "true", by=by)
+        people.change_member(reader, uuid, is_suspended=post["suspended"] == "true")
     elif post.get("role"):
-        services.set_role(member=member, key=post["role"], by=by)
+        people.change_member(reader, uuid, role=post["role"])
 
 
-def _group(request: MemberRequest, model: type[Team] | type[Inbox]) -> None:
-    post = request.POST
-    chosen = list(Member.objects.filter(uuid__in=[uuid for uuid in post.getlist("members") if uuid]))
+def _group(request: MemberRequest, kind: str) -> None:
+    post, reader = request.POST, viewer(request)
+    chosen = [grant_views.uuid_of(uuid) for uuid in post.getlist("members") if uuid]
     if not post.get("group"):
-        create = services.create_team if model is Team else services.create_inbox
-        create(name=post.get("name", ""), members=chosen)
-        return
-    found = model.objects.filter(uuid=post["group"]).first()
-    if found is not None:
-        services.set_members(group=found, members=chosen, by=grants.giver(request.member))
+        people.add_group(reader, kind, name=post.get("name", ""), members=chosen)
+    else:
+        people.change_group(reader, kind, post["group"], members=chosen)
