@@ -242,7 +242,7 @@ class History(TenantModel):
     done_by = models.CharField(max_length=10, default="", db_default="")
     """Who did it, as `accounts.acting.By`; a member or a token in the name of `actor`. A booking is its host's, whoever
     moves it."""
-    done_by_name = models.CharField(max_length=200, default="", db_default="", blank=True)
+    done_by_name = models.CharField(max_length=200, default="", db_default="")
     was_private = models.BooleanField(default=False, db_default=False)
     """Whether the event was private before or after: then the entry stays so, whatever becomes of the event."""
     private_for = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
