@@ -164,6 +164,7 @@ def change_member(
     payload: Payload = Body(...),
     if_match: str = Header("", alias="If-Match"),
 ) -> Payload:
+    acts.found(Member.objects.all(), uuid)
     bodies.only(payload, ("role", "suspended"))
     changed = acts.change_member(
         request.caller.viewer,
@@ -309,6 +310,7 @@ def _added(request: ApiRequest, kind: str, payload: Payload) -> Payload:
 
 
 def _regrouped(request: ApiRequest, kind: str, uuid: UUID, payload: Payload, if_match: str) -> Payload:
+    acts.found(Team.objects.all() if kind == "team" else Inbox.objects.all(), uuid)
     bodies.only(payload, ("members",))
     members = bodies.uuids(payload, "members")
     return group(acts.change_group(request.caller.viewer, kind, uuid, members=members, if_match=if_match))

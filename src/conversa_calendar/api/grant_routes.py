@@ -59,6 +59,7 @@ def change_role(
     payload: Payload = Body(...),
     if_match: str = Header("", alias="If-Match"),
 ) -> Payload:
+    acts.found(Role.objects.all(), uuid)
     bodies.only(payload, ("name", "permissions"))
     name = bodies.text(payload, "name") if "name" in payload else None
     held = bodies.texts(payload, "permissions") if "permissions" in payload else None

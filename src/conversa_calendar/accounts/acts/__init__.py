@@ -21,7 +21,7 @@ from conversa_calendar.accounts.acts.people import (
     withdraw,
 )
 from conversa_calendar.accounts.acts.roles import add_role, change_role, delete_role
-from conversa_calendar.accounts.acts.rules import Act, authorise
+from conversa_calendar.accounts.acts.rules import Act, authorise, found
 from conversa_calendar.accounts.acts.tokens import Where, add_token, revoke_token
 from conversa_calendar.accounts.services import DirectoryReport
 
@@ -42,6 +42,7 @@ __all__ = [
     "delete_role",
     "end_own_sessions",
     "end_sessions",
+    "found",
     "group_etag",
     "invite",
     "invite_again",

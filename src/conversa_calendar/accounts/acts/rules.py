@@ -56,7 +56,7 @@ def needs(act: Act, viewer: Viewer, target: Member | Role | None = None) -> None
 
 
 def found(rows: QuerySet[Any], uuid: object) -> Any:
-    """The row with this outside id, locked. Raises NotFound."""
+    """The row with this outside id. Raises NotFound."""
     from uuid import UUID
 
     try:
