@@ -17,7 +17,7 @@ ALTER TABLE calendars_history FORCE ROW LEVEL SECURITY;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("calendars", "0011_next_attempt_of_mail")]
+    dependencies = [("calendars", "0012_notices")]
     operations = [
         migrations.AddField("history", "done_by", models.CharField(max_length=10, default="", db_default="")),
         migrations.AddField("history", "done_by_name", models.CharField(max_length=200, default="", db_default="")),
