@@ -294,6 +294,8 @@ CLAIMED: dict[str, set[Act]] = {
     "page events/{}/reschedule": {Act.CHANGE},
     "page events/{}/delete": {Act.REMOVE},
     "page events/{}/respond": {Act.RESPOND},
+    "page events/{}/retry": {Act.ADJUST},
+    "POST events/{}/sync/retry": {Act.ADJUST},
     "page events/{}/history/{}/use": {Act.USE_INSTEAD},
     "page trash/{}/restore": {Act.RESTORE},
     "page notices/{}/{}": {Act.USE_INSTEAD, Act.RESTORE},

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from ninja import Router
 from ninja.params.functions import Body, Header, Query
 
+from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import idempotency
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
@@ -26,6 +27,7 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
 from conversa_calendar.kit import reading
+from conversa_calendar.sync.mirrors import retrying
 
 router = Router(tags=["events"])
 Payload = dict[str, Any]
@@ -157,6 +159,25 @@ def read_notice(request: ApiRequest, uuid: str) -> tuple[int, None]:
         raise NotFound
     notices.read(request.caller.member, found.uuid)
     return 204, None
+
+
+@router.post("/events/{uuid}/sync/retry", summary="Try again what Google refused, and say what came of it")
+@scoped("events.write", limit=Limit.CALENDARS, in_tenant=False)
+def retry_event(
+    request: ApiRequest,
+    uuid: str,
+    notify: str = "none",
+    wait_s: float = Query(retrying.WAIT_S, ge=0, le=30),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
+    account_id, viewer = request.caller.account_id, request.caller.viewer
+    with tenant(account_id):
+        tried = acts.retry(viewer, uuid, notify=notify, if_match=if_match)
+    retrying.wait(account_id, tried, wait_s)
+    with tenant(account_id):
+        event, calendar, level = selectors.event(viewer, uuid)
+        shown = presenting.event(event, calendar, viewer, level)
+        return shown | {"tried": {"state": shown["sync"]["state"], "message": retrying.outcome(event)}}
 
 
 @router.get("/trash", summary="What was deleted within thirty days")

@@ -27,7 +27,13 @@ from conversa_calendar.calendars.models import (
     Occurrence,
 )
 from conversa_calendar.calendars.selectors import NotFound
-from conversa_calendar.calendars.signals import calendar_changed, event_moving, event_restoring, tellers_asked
+from conversa_calendar.calendars.signals import (
+    calendar_changed,
+    event_moving,
+    event_restoring,
+    retry_asked,
+    tellers_asked,
+)
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain import event as domain
@@ -124,6 +130,18 @@ def _put(
     invitations.tell(event, calendar, before, after, notify, actor)
     _announce(calendar, event, "updated")
     return event
+
+
+def retry(event: Event, *, actor: Member | None, notify: str = "none", if_match: str = "") -> Event:
+    """Has what the provider did not take tried again, of an occurrence perhaps its series. Raises Changed, Invalid."""
+    event = _locked(event, if_match)
+    series = event.series if event.sync_state not in NOT_TAKEN else None
+    target = _locked(series, "") if series is not None else event
+    if target.sync_state not in NOT_TAKEN:
+        raise Invalid("event", _("Nothing of this event was refused; there is nothing to try again."))
+    if any(answer for _receiver, answer in retry_asked.send(Event, event=target)):
+        return target
+    return edit(target, lambda content: content, actor=actor, notify=notify)
 
 
 def edit_occurrence(

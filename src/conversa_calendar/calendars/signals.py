@@ -11,6 +11,10 @@ event_moving = Signal()
 event_restoring = Signal()
 """Sent before a person takes an event out of the trash, in the same transaction. `event`, `actor`."""
 
+retry_asked = Signal()
+"""Sent in the transaction in which a person wants an `event` tried again that the provider did not take. A receiver
+answers True when it is the provider's version that could not be taken here, and sees to that one."""
+
 event_followed = Signal()
 """Sent inside the transaction in which sync brought a change from a provider. `event`: the Event as it is now."""
 

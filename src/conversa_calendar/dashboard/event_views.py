@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import access, acts, parsing, presenting, selectors, wording
 from conversa_calendar.calendars.acts import Act, Asked, Changed, NotAllowed, Part, Split
 from conversa_calendar.calendars.models import Calendar, Event
@@ -28,6 +29,7 @@ from conversa_calendar.domain.rules import BadRule
 from conversa_calendar.domain.times import Timed
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.explain import why
+from conversa_calendar.sync.mirrors import retrying
 
 TAGS = {"a", "b", "i", "em", "strong", "u", "ul", "ol", "li", "br", "p", "span"}
 SCHEMES = {"http", "https", "mailto", "tel"}
@@ -123,6 +125,7 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
         "own": next((guest for guest in content.attendees if guest.self), None),
         "is_series": event.kind != "single",
         "may_remove": acts.authorise(Act.REMOVE, viewer(request), event, calendar, level) is None,
+        "may_retry": acts.may_retry(viewer(request), event, calendar, level),
         "answers": why.answers(event, calendar, content, viewer(request), level),
     }
     return render(request, "dashboard/event.html", context)
@@ -205,6 +208,22 @@ def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     except Invalid as error:
         return refused(error.message, 422)
     return _done(_("Answered."))
+
+
+@require_POST
+@page(in_tenant=False)
+def retry(request: MemberRequest, uuid: str) -> HttpResponse:
+    """Has Google asked once more for what it refused; says what came of it."""
+    account_id = request.member.account_id
+    try:
+        with tenant(account_id):
+            tried = acts.retry(viewer(request), uuid, notify=request.POST.get("notify", "none"))
+    except Invalid as error:
+        return refused(error.message, 422)
+    retrying.wait(account_id, tried)
+    with tenant(account_id):
+        event, _calendar, _level = selectors.event(viewer(request), uuid)
+        return _done(retrying.outcome(event), event=event)
 
 
 @require_GET

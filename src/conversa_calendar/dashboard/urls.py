@@ -61,6 +61,7 @@ urlpatterns = [
     path("events/<str:uuid>/reschedule", event_views.reschedule, name="event_reschedule"),
     path("events/<str:uuid>/delete", event_views.delete, name="event_delete"),
     path("events/<str:uuid>/respond", event_views.respond, name="event_respond"),
+    path("events/<str:uuid>/retry", event_views.retry, name="event_retry"),
     path("events/<str:uuid>/history", event_views.history, name="event_history"),
     path("events/<str:uuid>/history/<int:entry_id>/use", event_views.use_instead, name="event_use"),
     path("notices", notice_views.listed, name="notices"),

@@ -17,6 +17,7 @@ from conversa_calendar.calendars.signals import (
     event_moving,
     event_restoring,
     need_arose,
+    retry_asked,
     staleness_asked,
 )
 from conversa_calendar.connections.models import ACTIVE, Connection
@@ -24,7 +25,7 @@ from conversa_calendar.connections.signals import calendars_listed, connection_a
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.links import moving, removing
-from conversa_calendar.sync.mirrors import asking, selection
+from conversa_calendar.sync.mirrors import asking, retrying, selection
 from conversa_calendar.sync.mirrors.notices import STALE_AFTER
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.run import triggers
@@ -46,6 +47,11 @@ def follow_move(sender: type[Event], event: Event, source: Calendar, target: Cal
 @receiver(event_restoring)
 def offer_living_twin(sender: type[Event], event: Event, actor: Member, **kwargs: Any) -> None:
     removing.check_restorable(event, actor)
+
+
+@receiver(retry_asked)
+def read_again(sender: type[Event], event: Event, **kwargs: Any) -> bool:
+    return retrying.read_again(event)
 
 
 @receiver(busy_asked)

@@ -12,7 +12,7 @@ from conversa_calendar.calendars import access, editing, preferences, selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts.rules import Act, authorise
 from conversa_calendar.calendars.editing import Edit, Split
-from conversa_calendar.calendars.models import Calendar, Event, History
+from conversa_calendar.calendars.models import NOT_TAKEN, Calendar, Event, History
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain.event import PERSONAL_UNITS, Content
 
@@ -190,6 +190,20 @@ def respond(viewer: Viewer, uuid: UUID | str, response: str, *, comment: str = "
     own = next(guest for guest in found.event.content.attendees if guest.self)
     options: dict[str, Any] = {"actor": viewer.member, "comment": comment, "if_match": if_match}
     return editing.respond(found.event, own.email, response, **options)
+
+
+@does(Act.ADJUST)
+def retry(viewer: Viewer, uuid: UUID | str, *, notify: str = "none", if_match: str = "") -> Event:
+    """Has an edit tried again that the provider did not take. Raises NotFound, NotAllowed, Changed, Invalid."""
+    found = _held(viewer, uuid)
+    found.needs(Act.ADJUST)
+    found.needs_all_of(WHOLE)
+    return editing.retry(found.event, actor=viewer.member, notify=notify, if_match=if_match)
+
+
+def may_retry(viewer: Viewer, event: Event, calendar: Calendar, level: str) -> bool:
+    """Whether an event offers to be tried again."""
+    return event.told[0] in NOT_TAKEN and authorise(Act.ADJUST, viewer, event, calendar, level) is None
 
 
 @does(Act.ANSWER)
