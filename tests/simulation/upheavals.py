@@ -71,7 +71,7 @@ class Upheavals:
         if not names or self._state(desk) != "active":
             return "nothing"
         calendar, way = self.dice.choice(names), self.dice.choice(["keep", "remove"])
-        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": False, "disposition": way})
+        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": False, "disposition": way, "unsent": "leave"})
         if answer.status_code != 200:
             return "refused"
         self._close(desk, [calendar], way)
@@ -86,7 +86,7 @@ class Upheavals:
         if self._state(desk) not in {"active", "reconnect_needed"}:
             return "nothing"
         way = self.dice.choice(["keep", "remove"])
-        answer = desk.actor.call("DELETE", f"connections/{desk.connection}?calendars={way}")
+        answer = desk.actor.call("DELETE", f"connections/{desk.connection}?calendars={way}&unsent=leave")
         assert answer.status_code == 202, answer.content
         self._close(desk, sorted(set(desk.calendars) - desk.closed - desk.taken_over), way)
         return way
@@ -112,7 +112,7 @@ class Upheavals:
 
     def _give_back(self, desk: Desk) -> str:
         way = self.dice.choice(["keep", "remove"])
-        answer = desk.actor.call("DELETE", f"connections/{desk.owner}?calendars={way}")
+        answer = desk.actor.call("DELETE", f"connections/{desk.owner}?calendars={way}&unsent=leave")
         assert answer.status_code == 202, answer.content
         self._close(desk, sorted(desk.taken_over), way)
         desk.taken_over.clear()

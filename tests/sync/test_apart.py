@@ -20,7 +20,7 @@ from tests.sync.conftest import ANA, Scene
 
 
 def _mirror(scene: Scene, is_mirrored: bool, disposition: str = "keep") -> None:
-    body: dict[str, Any] = {"mirrored": is_mirrored} | ({} if is_mirrored else {"disposition": disposition})
+    body: dict[str, Any] = {"mirrored": is_mirrored} | ({} if is_mirrored else {"disposition": disposition, "unsent": "leave"})
     scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
 
 
@@ -250,7 +250,7 @@ def test_an_edit_that_was_not_sent_when_its_calendar_was_left_is_told_and_offere
     scene.google.check()
     [event] = scene.here()
     scene.patch(event["id"], {"location": "Typed here"}, settle=False)
-    body = {"mirrored": False, "disposition": disposition}
+    body = {"mirrored": False, "disposition": disposition, "unsent": "leave"}
     told = scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
     assert told["unsent"] == 1
     with tenant(scene.alice.account_id):
