@@ -1,6 +1,7 @@
 """The simulation's people and its checker before the real thing: pages, two machines with workers, kills, restarts."""
 
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.processes
 ANA, BOSS, OLGA = "ana@acme.example", "boss@acme.example", "olga@elsewhere.example"
 MACHINES = ("", "elsewhere")
 SECONDS = 60.0
+SEED = int(os.environ.get("PEOPLE_SEED", "7"))
 ODD = {"poison"}
 """What only the simulation's network can show."""
 BY_A_PERSON = "quotaUser=person"
@@ -197,7 +199,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with running(Path(tmp_path_factory.mktemp("people")), is_durable=True) as installation:
         for machine in MACHINES[1:]:
             installation.start_worker(machine)
-        yield Town(installation, 7)
+        yield Town(installation, SEED)
 
 
 def test_people_on_both_sides_while_workers_of_two_machines_die_and_the_database_restarts(town: Town) -> None:

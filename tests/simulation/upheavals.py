@@ -71,7 +71,9 @@ class Upheavals:
         if not names or self._state(desk) != "active":
             return "nothing"
         calendar, way = self.dice.choice(names), self.dice.choice(["keep", "remove"])
-        answer = desk.actor.call("PUT", self._path(desk, calendar), {"mirrored": False, "disposition": way, "unsent": "leave"})
+        answer = desk.actor.call(
+            "PUT", self._path(desk, calendar), {"mirrored": False, "disposition": way, "unsent": "leave"}
+        )
         if answer.status_code != 200:
             return "refused"
         self._close(desk, [calendar], way)

@@ -20,7 +20,9 @@ from tests.sync.conftest import ANA, Scene
 
 
 def _mirror(scene: Scene, is_mirrored: bool, disposition: str = "keep") -> None:
-    body: dict[str, Any] = {"mirrored": is_mirrored} | ({} if is_mirrored else {"disposition": disposition, "unsent": "leave"})
+    body: dict[str, Any] = {"mirrored": is_mirrored} | (
+        {} if is_mirrored else {"disposition": disposition, "unsent": "leave"}
+    )
     scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
 
 
