@@ -93,7 +93,11 @@ def explain_slots(
     page = _own(request, uuid)
     begin, end = _range(since, until)
     found = why.explained(page, _duration(page, duration), begin, end, request.caller.viewer)
-    return {"items": [why.shown(one) for one in found]}
+    closed = availability.unwritable_hosts(page)
+    return {
+        "items": [why.shown(one) for one in found],
+        "unwritable": [{"host": str(one.member.uuid), "calendar": str(one.calendar.uuid)} for one in closed],
+    }
 
 
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")

@@ -23,7 +23,18 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.selectors import administrators
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.booking_pages import limits, visitors
-from conversa_calendar.bookings import addresses, availability, caps, keys, live, mails, proof, selectors, services
+from conversa_calendar.bookings import (
+    addresses,
+    availability,
+    caps,
+    keys,
+    letters,
+    live,
+    mails,
+    proof,
+    selectors,
+    services,
+)
 from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingOffer, BookingPage
 from conversa_calendar.bookings.services import Visitor
@@ -215,6 +226,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             "is_module_on": account.is_open,
         }
         context["others"] = [(_text(at), _day_and_time(at, booking.time_zone)) for at in others]
+        context["waits_for_host"] = letters.waits_for_host(booking)
         context["people"] = [] if account.is_open else administrators()
         context["siblings"] = list(_siblings(booking)) if booking.group else []
         context["guests_max"] = services.GUESTS_MAX

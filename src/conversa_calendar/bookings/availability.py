@@ -14,7 +14,7 @@ from conversa_calendar.bookings.models import CANCELLED, Booking, BookingHost, B
 from conversa_calendar.calendars import access, selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar
-from conversa_calendar.calendars.signals import staleness_asked
+from conversa_calendar.calendars.signals import staleness_asked, unwritable_asked
 from conversa_calendar.domain import availability as rules
 from conversa_calendar.domain.availability import Busy, Hours, Rules
 from conversa_calendar.kit import clock
@@ -50,7 +50,30 @@ def hosts(page: BookingPage) -> list[Host]:
             continue
         counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
         found.append(Host(member, target, row.weight if row else 1, tuple(sorted(counted))))
-    return _without_stale(page, found)
+    return _without_stale(page, _without_unwritable(page, found))
+
+
+def unwritable_hosts(page: BookingPage) -> list[Host]:
+    """Hosts who are not offered as nothing can be put at the provider into the calendar that their bookings go to."""
+    chosen = {row.member_id: row for row in BookingHost.objects.filter(page=page).select_related("calendar")}
+    members = Member.objects.select_related("user").filter(PRESENT, pk__in=_member_ids(page, chosen)).order_by("pk")
+    rows = [(member, chosen.get(member.pk)) for member in members]
+    targets = [Host(member, row.calendar, row.weight, ()) for member, row in rows if row and row.calendar is not None]
+    closed = _unwritable(targets)
+    return [host for host in targets if host.calendar.pk in closed]
+
+
+def _without_unwritable(page: BookingPage, found: list[Host]) -> list[Host]:
+    """Nobody is booked into a calendar that the booking cannot reach, whatever the page says of unread ones."""
+    closed = _unwritable(found)
+    able = [host for host in found if host.calendar.pk not in closed]
+    return able if page.host_mode != "all" or len(able) == len(found) else []
+
+
+def _unwritable(found: list[Host]) -> set[int]:
+    asked = sorted({host.calendar.pk for host in found if host.calendar.is_mirrored})
+    answers: list[tuple[Any, Any]] = unwritable_asked.send(sender=None, calendars=asked) if asked else []
+    return {pk for _receiver, answer in answers for pk in answer}
 
 
 def _unhidden(page: BookingPage) -> BookingPage:

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.bookings import letters, mails, services
-from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, Booking, BookingClaim
-from conversa_calendar.calendars import outgoing
+from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, STRANDED, Booking, BookingClaim
+from conversa_calendar.calendars import history, notices, outgoing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
 
@@ -37,6 +37,21 @@ def follow(event: Event) -> None:
     elif booking.notice_due_at is not None:
         booking.notice_due_at = None
     booking.save()
+
+
+def strand(event: Event) -> None:
+    """The event of a booking does not reach Google: its host is told, once for each time that this happens, and the
+    booking says so until it does."""
+    rows = Booking.objects.select_for_update(of=("self",)).select_related("page", "host__user")
+    booking = rows.filter(event_id=event.pk, state__in=[PENDING, CONFIRMED], ends_at__gt=clock.now()).first()
+    if booking is None or booking.flag not in {"", services.UNCHECKED, NO_LINK}:
+        return
+    booking.event, booking.flag = event, STRANDED
+    booking.save()
+    entry = history.record(event, side="sync", cause="not at Google")
+    if entry is not None:
+        notices.tell(entry, booking.host)
+    mails.tell_host_of_stranded(booking)
 
 
 def deliver_notices(account_id: int) -> int:
@@ -111,6 +126,9 @@ def _still_there(booking: Booking, event: Event) -> None:
         booking.flag = "declined"
     elif booking.flag == "declined":
         booking.flag = ""
+    if booking.flag == STRANDED and not event.has_unsent:
+        booking.flag = ""
+        notices.end(event, "not at Google")
     _look_at_link(booking, event)
     if booking.state == PENDING and event.content.status == "confirmed":
         booking.state = CONFIRMED

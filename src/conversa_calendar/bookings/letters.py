@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversa_calendar.bookings.links import manage_url
-from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, Booking
+from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, STRANDED, Booking
 from conversa_calendar.calendars import outbox, scheduling
 from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.calendars.outbox import Letter
@@ -63,6 +63,13 @@ def link_of(booking: Booking) -> str:
         return ""
     is_link = content.location.startswith(("https://", "http://")) and is_meeting
     return str(content.location) if is_link else ""
+
+
+def waits_for_host(booking: Booking) -> bool:
+    """Whether the promised link to a video meeting will not come by itself: Google did not make it, or has not even got the
+    event."""
+    state = booking.event.content.conference.state if booking.event is not None else "none"
+    return state == "failed" or (state == "pending" and booking.flag == STRANDED)
 
 
 def uid_of(booking: Booking) -> str:
@@ -173,6 +180,29 @@ def write_of_lost_link(mail: OutgoingMail) -> Letter | None:
         return Letter(subject, "\n".join(lines), booking.email)
 
 
+@outbox.builds("stranded")
+def write_of_stranded(mail: OutgoingMail) -> Letter | None:
+    """That a booking does not reach Google, to the host; nothing once it has."""
+    booking = _committed(mail.about)
+    if booking is None or booking.state == CANCELLED or booking.flag != STRANDED or booking.event is None:
+        return None
+    with translation.override(booking.host.language or settings.LANGUAGE_CODE):
+        zone = booking.host.time_zone or booking.page.time_zone
+        lines = [
+            when_in_words(booking.starts_at, booking.ends_at, zone),
+            _(
+                "This booking was taken, and its visitor told, but “%(name)s” is not there at Google any more or takes no "
+                "changes. The booking stands here only, and the page offers no further times with you."
+            )
+            % {"name": booking.event.calendar.name},
+            _("It is sent as soon as the calendar takes it again. Until then you can hand it over, move or cancel it."),
+            f"{settings.PUBLIC_URL}/bookings",
+        ]
+        return Letter(
+            _("Not at Google: %(name)s") % {"name": " ".join(booking.name.split())}, "\n".join(lines), booking.email
+        )
+
+
 def _committed(uuid: UUID | None) -> Booking | None:
     """A booking with its event as one statement sees both, so that a mail never mixes two states."""
     return (
@@ -220,12 +250,10 @@ def _place(booking: Booking) -> str:
 
 def _meeting(booking: Booking) -> str:
     """What is said of a video meeting that has no link yet."""
-    state = booking.event.content.conference.state if booking.event is not None else "none"
-    if state == "pending":
-        return _("The link to the video meeting follows by mail.")
-    if state == "failed":
+    if waits_for_host(booking):
         return _("There is no link to the video meeting yet; %(host)s will send you one.") % {"host": booking.host}
-    return ""
+    is_pending = booking.event is not None and booking.event.content.conference.state == "pending"
+    return _("The link to the video meeting follows by mail.") if is_pending else ""
 
 
 def _entry(booking: Booking, is_guest: bool) -> str:

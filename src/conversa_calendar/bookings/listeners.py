@@ -11,6 +11,7 @@ from conversa_calendar.calendars.signals import (
     calendar_changed,
     dependants_asked,
     event_followed,
+    event_stranded,
     need_asked,
     tellers_asked,
 )
@@ -53,3 +54,8 @@ def name_bookings(sender: object, calendars: list[int], **kwargs: Any) -> dict[s
 @receiver(event_followed)
 def follow_remote(sender: object, event: Event, **kwargs: Any) -> None:
     following.follow(event)
+
+
+@receiver(event_stranded)
+def say_stranded(sender: object, event: Event, **kwargs: Any) -> None:
+    following.strand(event)

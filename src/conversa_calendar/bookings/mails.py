@@ -85,6 +85,12 @@ def tell_host_of_lost_link(booking: Booking) -> None:
     send_soon(booking.account_id)
 
 
+def tell_host_of_stranded(booking: Booking) -> None:
+    """Owes the host a word that a booking stands here only."""
+    outbox.owe("stranded", booking.uuid, booking.host.user.email, {})
+    send_soon(booking.account_id)
+
+
 def tell_of_lost_destination(host: Member, calendar: Calendar) -> None:
     """Tells a host, at most once a day, that nobody can book them as the calendar that bookings go to is gone."""
     with translation.override(host.language or settings.LANGUAGE_CODE):

@@ -12,6 +12,8 @@ HOST_MODES = ("one", "round_robin", "all")
 LOCATIONS = ("meet", "phone", "address", "link")
 STALE_POLICIES = ("hide", "warn")
 """What happens to a host whose calendars cannot be read at the moment: not offered, or offered and marked."""
+STRANDED = "not_at_google"
+"""The flag of a booking whose event does not reach Google as it stands here."""
 PENDING, CONFIRMED, CANCELLED, NO_SHOW = "pending", "confirmed", "cancelled", "no_show"
 
 

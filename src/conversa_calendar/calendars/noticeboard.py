@@ -104,6 +104,10 @@ def _says(entry: History) -> str:
         "deleted": _("It was deleted at Google before your change was sent. It rests in the trash with your change."),
         "occurrence cancelled": _("This day of the series was cancelled at Google before your change was sent."),
         "no longer fits": _("The series has other times at Google now; your change of one of its days fits none."),
+        "not at Google": _(
+            "This booking has not reached Google: its calendar is not there, or takes no changes. It stands here, and is "
+            "sent as soon as the calendar takes it. Its visitor was told the time, and counts on it."
+        ),
         "shortened": _("Google shortened what you wrote."),
         "not sent": _("Its calendar was left before your change was sent to Google. It is kept here."),
         "restored": _("It came back at Google as it stands there, without your change."),

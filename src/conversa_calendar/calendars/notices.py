@@ -20,17 +20,22 @@ WRITES_EVERYTHING = ("created", "continued", "booked")
 def tell_authors(entry: History, units: Sequence[str]) -> None:
     """Tells whoever wrote last, here, what these units held; nobody where that was a visitor or a program."""
     for member in authors(entry.event, units):
-        if not _is_known(member, entry):
-            tell(entry, member)
+        if _is_known(member, entry):
+            continue
+        tell(entry, member)
+        if Preference.objects.filter(member=member, mails_losses=True).exists():
+            notice = Notice.objects.get(member=member, entry=entry)
+            outbox.owe(TOPIC, notice.uuid, member.user.email, told={})
 
 
-def tell(entry: History, member: Member, *, by_mail: bool = False) -> None:
-    """Puts an entry before a member; they are mailed where they chose that, or where it must not wait (`by_mail`)."""
-    notice, is_new = Notice.objects.get_or_create(member=member, entry=entry)
-    if not is_new:
-        return
-    if by_mail or Preference.objects.filter(member=member, mails_losses=True).exists():
-        outbox.owe(TOPIC, notice.uuid, member.user.email, told={})
+def tell(entry: History, member: Member) -> None:
+    """Puts an entry before a member, once."""
+    Notice.objects.get_or_create(member=member, entry=entry)
+
+
+def end(event: Event, cause: str) -> None:
+    """What was said of an event is not so any more."""
+    Notice.objects.filter(entry__event=event, entry__cause=cause, read_at=None).update(read_at=clock.now())
 
 
 def authors(event: Event, units: Iterable[str]) -> list[Member]:

@@ -18,6 +18,13 @@ answers True when it is the provider's version that could not be taken here, and
 event_followed = Signal()
 """Sent inside the transaction in which sync brought a change from a provider. `event`: the Event as it is now."""
 
+event_stranded = Signal()
+"""Sent inside the transaction in which it turned out that an `event` does not reach its provider as it stands here."""
+
+unwritable_asked = Signal()
+"""Sent inside a tenant scope: `calendars` (ids). A receiver answers the ids of those into which nothing can be put at their
+provider just now."""
+
 busy_asked = Signal()
 """Sent outside of any transaction, right before a booking: `account_id`, `calendars` (ids), `since`, `until`,
 `ignored` (an event id whose own time does not count, or None), `counts` (whether an event of some content and type takes

@@ -107,6 +107,7 @@ def why(request: MemberRequest, uuid: str) -> HttpResponse:
     rows = explaining.explained(shown, shown.durations[0], begin, begin + timedelta(days=1), viewer(request))
     found = [(f"{row.start.astimezone(zone):%H:%M}", row.reason, _named(row.obstacles, zone)) for row in rows]
     context = {"page": shown, "day": day, "rows": found, "hosts": availability.hosts(shown)}
+    context["unwritable"] = availability.unwritable_hosts(shown)
     context["stale"] = availability.stale_hosts(shown)
     return render(request, "dashboard/booking_why.html", context)
 

@@ -19,12 +19,13 @@ from conversa_calendar.calendars.signals import (
     need_arose,
     retry_asked,
     staleness_asked,
+    unwritable_asked,
 )
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import calendars_listed, connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
 from conversa_calendar.kit import clock
-from conversa_calendar.sync.links import moving, removing
+from conversa_calendar.sync.links import moving, removing, stranding
 from conversa_calendar.sync.mirrors import asking, retrying, selection
 from conversa_calendar.sync.mirrors.notices import STALE_AFTER
 from conversa_calendar.sync.models import Mirror, MirrorRun
@@ -60,6 +61,12 @@ def ask_provider(
 ) -> dict[int, str]:
     """Asks each mirrored calendar's provider for its busy time; one that cannot answer in time leaves it unknown."""
     return asking.ask(account_id, calendars, since, until, kwargs.get("ignored"), kwargs["counts"])
+
+
+@receiver(unwritable_asked)
+def name_unwritable(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
+    """Mirrors whose calendar is gone, or may not be written to."""
+    return stranding.unwritable(calendars)
 
 
 @receiver(staleness_asked)

@@ -21,7 +21,7 @@ from conversa_calendar.connections.models import DiscoveredCalendar
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.explain import presenting
-from conversa_calendar.sync.links import whereabouts
+from conversa_calendar.sync.links import stranding, whereabouts
 from conversa_calendar.sync.mirrors import busy, channels, notices
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.pull import pulling
@@ -243,8 +243,10 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
             seen = DiscoveredCalendar.objects.filter(connection=current.connection, remote_id=mirror.remote_id)
             seen.update(access=error.access)
         Mirror.objects.filter(pk=mirror.pk).update(**values)
-        if state in {"unavailable", "access_reduced"} and state != mirror.state:
+        if state in stranding.LOST and state != mirror.state:
             notices.tell(mirror, state)
+        if state in stranding.LOST:
+            stranding.strand(mirror)
         if isinstance(error, protocol.RateLimited):
             session.slow_down(current, clock.now() + timedelta(seconds=wait_s))
         elif isinstance(error, protocol.WritesPaused):

@@ -169,6 +169,7 @@ def cause_words(cause: str) -> str:
         "moved": _("Moved to another calendar"),
         "answered": _("Answered"),
         "cut": _("Series ended here"),
+        "not at Google": _("Does not reach Google"),
         "shortened": _("Shortened by Google"),
         "continued": _("Series continued"),
         "carried over": _("Carried over to the changed series"),

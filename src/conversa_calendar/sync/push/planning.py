@@ -18,7 +18,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Write
-from conversa_calendar.sync.links import arriving, linking
+from conversa_calendar.sync.links import arriving, linking, stranding
 from conversa_calendar.sync.mirrors import notices
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.run.budget import Rank
@@ -373,7 +373,9 @@ def _refuse_unwritable(session: Session) -> None:
     rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
     if session.is_busy_only:
         rows = rows.filter(deleted_at=None)  # what is deleted here does not show, and goes once it can
+    refused = list(rows.values_list("pk", flat=True))
     rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
+    stranding.refused(Event.objects.filter(pk__in=refused, deleted_at=None))
     leftovers = Link.objects.filter(mirror=session.mirror, event=None, wants_delete=True)
     if not session.is_busy_only and leftovers.delete()[0]:
         linking.pull_again(session)

@@ -16,7 +16,7 @@ from conversa_calendar.engine.decide import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync.links import linking, removing
+from conversa_calendar.sync.links import linking, removing, stranding
 from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.push import planning, settling
 from conversa_calendar.sync.push.planning import Action
@@ -235,6 +235,7 @@ def _after_refusal(session: Session, action: Action, error: protocol.ProviderErr
             )
             history.record(action.event, side="sync", cause=state, note=message)
             history.announce(session.calendar, [(action.event.uuid, state)])
+            stranding.refused(Event.objects.filter(pk=action.event.pk, deleted_at=None))
         return planning.next_action(session)
 
 

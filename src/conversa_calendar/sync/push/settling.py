@@ -58,7 +58,7 @@ def write(session: Session, action: Action, answer: RemoteEvent) -> None:
     if answer.content is not None and answer.content.conference.state == "pending":
         Mirror.objects.filter(pk=session.mirror.pk).update(viewed_at=clock.now())
     history.announce(session.calendar, [(now.uuid, "synced")])
-    if after != before:
+    if after != before or linking.is_announced(now):
         now.__dict__["content"] = after
         event_followed.send(sender=Event, event=now)
 
