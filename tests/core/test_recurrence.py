@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain.times import Day, Timed
 from conversa_calendar.providers.google import mapping
+from tools.build_locale import texts
 
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 ZONES = ["UTC", "Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -247,3 +248,34 @@ def test_what_people_let_repeat_several_times_a_day_is_taken() -> None:
     lines = [f"RRULE:FREQ=MONTHLY;{EVERY_DAY};BYHOUR=18,9,12,9;BYSETPOS=1,-1"]
     found = recurrence.civil_starts(start, lines, datetime(2026, 4, 1), datetime(2026, 5, 1))
     assert found == [datetime(2026, 4, 1, 9), datetime(2026, 4, 30, 18)]
+
+
+REFUSED = {
+    "no frequency": ["RRULE:COUNT=3"],
+    "another frequency": ["RRULE:FREQ=SECONDLY"],
+    "unreadable": ["RRULE:FREQ=DAILY;BYMONTHDAY=99"],
+    "an end that is no date": ["RRULE:FREQ=DAILY;UNTIL=soon"],
+    "no line": ["EVERY DAY"],
+    "a date that is none": ["RDATE:tomorrow"],
+    "ended before": ["RRULE:FREQ=DAILY;UNTIL=20200101T000000Z"],
+    "two ends": ["RRULE:FREQ=DAILY;COUNT=2;UNTIL=20280101T000000Z"],
+    "never": ["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"],
+    "too often": ["RRULE:FREQ=HOURLY"],
+    "too many rules": ["RRULE:FREQ=DAILY;COUNT=2"] * 40,
+    "too many dates": ["RDATE:" + ",".join(["20261201T090000"] * 250)] * 60,
+    "too many times": [
+        "RRULE:FREQ=DAILY;BYHOUR="
+        + ",".join(map(str, range(24)))
+        + ";BYMINUTE="
+        + ",".join(map(str, range(60)))
+        + ";BYSECOND=0,1"
+    ],
+}
+
+
+@pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED)
+def test_why_a_recurrence_is_refused_is_a_sentence_of_the_catalogues(lines: list[str]) -> None:
+    with pytest.raises(rules.BadRule) as refused:
+        recurrence.check(Timed(datetime(2026, 12, 1, 9), "UTC"), lines)
+    assert refused.value.says in set(texts())
+    assert "%(" not in str(refused.value)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import preconditions
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import access, history, invitations, notices, occurrences
+from conversa_calendar.calendars import access, history, invitations, notices, occurrences, wording
 from conversa_calendar.calendars.models import (
     BUSY_BLOCK,
     NOT_TAKEN,
@@ -471,7 +471,7 @@ def _moved_along(before: Content, start: times.Moment) -> tuple[str, ...]:
     try:
         return cuts.following(before.start, before.recurrence, start)
     except rules.BadRule as error:
-        raise Invalid("start", str(error)) from error
+        raise Invalid("start", wording.refusal_in_words(error)) from error
 
 
 def _rest_of(master: Content, key: str) -> tuple[str, ...]:
@@ -479,7 +479,7 @@ def _rest_of(master: Content, key: str) -> tuple[str, ...]:
     try:
         return cuts.remainder(master.start, master.recurrence, times.moment_of_key(key, master.start))
     except rules.BadRule as error:
-        raise Invalid("scope", str(error)) from error
+        raise Invalid("scope", wording.refusal_in_words(error)) from error
 
 
 def _continued(at: Content, shown: Content, typed: Content) -> Content:

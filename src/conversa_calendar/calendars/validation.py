@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from conversa_calendar.calendars import wording
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.domain import addresses, recurrence, rules, times
 from conversa_calendar.domain.event import UNITS, Attendee, Content, changed_units
@@ -63,7 +64,7 @@ def _check_when(content: Content, before: Content | None, is_override: bool) -> 
         try:
             recurrence.check(content.start, content.recurrence)
         except rules.BadRule as error:
-            raise Invalid("recurrence", str(error)) from error
+            raise Invalid("recurrence", wording.refusal_in_words(error)) from error
 
 
 def _check_span(content: Content, before: Content | None) -> None:

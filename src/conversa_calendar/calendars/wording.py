@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.repeats import MONTHLY_ON_DAY, Repeat, repeat_of
+from conversa_calendar.domain.rules import BadRule
 from conversa_calendar.domain.times import Day, Moment
 
 MONDAY = date(2024, 1, 1)
@@ -30,6 +31,11 @@ def when_in_words(content: Content) -> str:
     if start.date() == end.date():
         return f"{day_in_words(start.date())} · {start:%H:%M}–{end:%H:%M} ({zone})"
     return f"{day_in_words(start.date())} {start:%H:%M} – {day_in_words(end.date())} {end:%H:%M} ({zone})"
+
+
+def refusal_in_words(error: BadRule) -> str:
+    """Why a recurrence cannot be, in the reader's language."""
+    return _(error.says) % error.values if error.values else _(error.says)
 
 
 def repeats_in_words(start: Moment, lines: tuple[str, ...]) -> str:

@@ -92,8 +92,10 @@ def repeats(request: MemberRequest) -> HttpResponse:
         start = parsing.moment(event_forms.body(request.POST, Calendar(time_zone="UTC"))["start"], "start", "UTC")
         lines = event_forms.rules(request.POST, start)
         recurrence.check(start, lines)
-    except (Invalid, BadRule) as error:
-        return render(request, "dashboard/repeats.html", {"error": getattr(error, "message", "") or str(error)})
+    except Invalid as error:
+        return render(request, "dashboard/repeats.html", {"error": error.message})
+    except BadRule as error:
+        return render(request, "dashboard/repeats.html", {"error": wording.refusal_in_words(error)})
     starts = [wording.day_in_words(at.date()) for at in wording.next_starts(start, lines)] if lines else []
     return render(
         request, "dashboard/repeats.html", {"words": wording.repeats_in_words(start, lines), "starts": starts}

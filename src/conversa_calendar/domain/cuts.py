@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from conversa_calendar.domain import recurrence, rules, times
 from conversa_calendar.domain.rules import DAYS, BadRule, Rule
 from conversa_calendar.domain.times import Day, Moment
+from conversa_calendar.kit.words import gettext_noop
 
 
 def trim(start: Moment, lines: Sequence[str], before: Moment) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ def _check_phase(rule: Rule, start: Moment, since: Moment) -> None:
     first, at = times.civil(start), times.civil(since)
     if rule.interval == 1 or rules.same_phase(rule, first, at):
         return
-    raise BadRule("This series cannot be divided here: its rule counts from another occurrence.")
+    raise BadRule(gettext_noop("This series cannot be divided here: its rule counts from another occurrence."))
 
 
 def _implied(rule: Rule, first: datetime, at: datetime) -> dict[str, str]:
@@ -198,7 +199,8 @@ def _from_end(at: datetime) -> int:
 
 
 def _cannot_move() -> BadRule:
-    return BadRule("This series names its days in a way that does not move along: change how it repeats as well.")
+    says = gettext_noop("This series names its days in a way that does not move along: change how it repeats as well.")
+    return BadRule(says)
 
 
 def _readable(text: str) -> Rule | None:

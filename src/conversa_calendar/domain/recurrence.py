@@ -15,6 +15,7 @@ import msgspec
 from conversa_calendar.domain import rules, times
 from conversa_calendar.domain.rules import BadRule, Budget, Rule
 from conversa_calendar.domain.times import Day, Moment, Timed
+from conversa_calendar.kit.words import gettext_noop
 
 OCCURRENCES_MAX = 4000
 """No series yields more than this many occurrences into one window."""
@@ -107,11 +108,11 @@ def check(start: Moment, lines: Sequence[str]) -> None:
         head, _sign, value = line.partition(":")
         name = head.split(";", 1)[0].upper()
         if name not in _NAMES or not value or len(line) > 5000:
-            raise BadRule(f"“{line[:60]}” is not a recurrence line.")
+            raise BadRule(gettext_noop("“%(line)s” is not a recurrence line."), line=line[:60])
         if name in {"RDATE", "EXDATE"} and not all(_is_date(text.strip()) for text in value.split(",")):
-            raise BadRule(f"“{line[:60]}” holds something that is not a date.")
-    if reason := excess(lines):
-        raise BadRule(reason)
+            raise BadRule(gettext_noop("“%(line)s” holds something that is not a date."), line=line[:60])
+    if too_much := excess(lines):
+        raise too_much
     for name in ("RRULE", "EXRULE"):
         for line in lines:
             if line.split(":")[0].split(";")[0].upper() == name:
@@ -119,16 +120,17 @@ def check(start: Moment, lines: Sequence[str]) -> None:
     _check_number(start, lines)
 
 
-def excess(lines: Sequence[str]) -> str:
-    """Why a series holds too much to be shown; empty when it does not."""
+def excess(lines: Sequence[str]) -> BadRule | None:
+    """Why a series holds too much to be shown; None when it does not."""
     given = tuple(lines)
     if len(rule_texts(given, "RRULE")) + len(rule_texts(given, "EXRULE")) > RULES_MAX:
-        return f"A series can have at most {RULES_MAX} rules."
+        return BadRule(gettext_noop("A series can have at most %(most)s rules."), most=RULES_MAX)
     if sum(line.count(",") + 1 for line in given) > DATES_MAX + RULES_MAX * 100:
-        return f"A series can have at most {DATES_MAX} single dates."
+        return BadRule(gettext_noop("A series can have at most %(most)s single dates."), most=DATES_MAX)
     if any(rules.is_too_much(rule) for name in ("RRULE", "EXRULE") for rule in usable(given, name)):
-        return "This rule names too many times of a day. Name fewer hours, minutes or seconds."
-    return ""
+        says = gettext_noop("This rule names too many times of a day. Name fewer hours, minutes or seconds.")
+        return BadRule(says)
+    return None
 
 
 def is_crowded(lines: Sequence[str]) -> bool:
@@ -219,24 +221,25 @@ def _check_rule(start: Moment, text: str, *, is_excluding: bool) -> None:
         try:
             last = until_civil(rule.until, start)
         except ValueError:
-            raise BadRule(f"The rule “{text[:60]}” cannot be read.") from None
+            raise rules.unreadable(text) from None
         if last < times.civil(start) and not is_excluding:
-            raise BadRule("A series cannot end before it begins.")
+            raise BadRule(gettext_noop("A series cannot end before it begins."))
     if rule.count and rule.until:
-        raise BadRule("A series ends after a number of times or on a day, not both.")
+        raise BadRule(gettext_noop("A series ends after a number of times or on a day, not both."))
     far = _ahead(times.civil(start), timedelta(days=366 * 200))
     first = times.civil(start)
     if (
         not is_excluding
         and next(iter(rules.starts(_in_month_of_start(rule, first), first, far, first, Budget())), None) is None
     ):
-        raise BadRule("This rule never happens.")
+        raise BadRule(gettext_noop("This rule never happens."))
 
 
 def _check_number(start: Moment, lines: Sequence[str]) -> None:
     first = times.civil(start)
     if len(civil_starts(start, lines, first, _ahead(first, AHEAD))) >= OCCURRENCES_MAX:
-        raise BadRule(f"This would be more than {OCCURRENCES_MAX} events within two years.")
+        says = gettext_noop("This would be more than %(most)s events within two years.")
+        raise BadRule(says, most=OCCURRENCES_MAX)
 
 
 def _ahead(at: datetime, by: timedelta) -> datetime:

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from conversa_calendar.kit.words import gettext_noop
+
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 FREQUENCIES = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 """MINUTELY and SECONDLY are left out: no calendar shows them, and no provider of ours takes them."""
@@ -41,7 +43,11 @@ _LISTS = {
 
 
 class BadRule(ValueError):
-    """A recurrence that cannot be used; the message says why."""
+    """A recurrence that cannot be used. `says` is why, as a sentence of the catalogues with `values` for its holes."""
+
+    def __init__(self, says: str, **values: object) -> None:
+        super().__init__(says % values if values else says)
+        self.says, self.values = says, values
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +97,7 @@ def read(text: str) -> Rule:
         name, _sign, value = part.partition("=")
         values |= _read_part(name.strip(), value.strip(), text)
     if "freq" not in values:
-        raise BadRule("An event can repeat hourly, daily, weekly, monthly or yearly.")
+        raise BadRule(gettext_noop("An event can repeat hourly, daily, weekly, monthly or yearly."))
     return msgspec.convert(values, Rule)
 
 
@@ -166,13 +172,13 @@ def text_of(parts: dict[str, str]) -> str:
 def _read_part(name: str, value: str, text: str) -> dict[str, object]:
     if name == "FREQ":
         if value not in FREQUENCIES:
-            raise BadRule("An event can repeat hourly, daily, weekly, monthly or yearly.")
+            raise BadRule(gettext_noop("An event can repeat hourly, daily, weekly, monthly or yearly."))
         return {"freq": value}
     if name in {"INTERVAL", "COUNT"}:
         return {name.lower(): _number(value, 1, 10**DIGITS_MAX - 1, text)}
     if name == "UNTIL":
         if not value:
-            raise _unreadable(text)
+            raise unreadable(text)
         return {"until": value}
     if name == "WKST" and value in DAYS:
         return {"week_start": DAYS.index(value)}
@@ -181,7 +187,7 @@ def _read_part(name: str, value: str, text: str) -> dict[str, object]:
     if name in _LISTS and value:
         field, least, most, may_count_back = _LISTS[name]
         return {field: _once(_place(item.strip(), least, most, may_count_back, text) for item in value.split(","))}
-    raise _unreadable(text)
+    raise unreadable(text)
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:
@@ -189,16 +195,17 @@ def _once(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _unreadable(text: str) -> BadRule:
-    return BadRule(f"The rule “{text[:60]}” cannot be read.")
+def unreadable(text: str) -> BadRule:
+    """The refusal of a rule that means nothing."""
+    return BadRule(gettext_noop("The rule “%(rule)s” cannot be read."), rule=text[:60])
 
 
 def _number(text: str, least: int, most: int, rule: str) -> int:
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > DIGITS_MAX:
-        raise _unreadable(rule)
+        raise unreadable(rule)
     if not least <= int(digits) <= most:
-        raise _unreadable(rule)
+        raise unreadable(rule)
     return int(digits)
 
 
@@ -210,7 +217,7 @@ def _place(text: str, least: int, most: int, may_count_back: bool, rule: str) ->
 
 def _weekday(text: str, rule: str) -> tuple[int, int]:
     if text[-2:] not in DAYS:
-        raise _unreadable(rule)
+        raise unreadable(rule)
     which = _place(text[:-2], 1, 53, True, rule) if text[:-2] else 0
     return which, DAYS.index(text[-2:])
 

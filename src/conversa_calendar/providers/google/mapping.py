@@ -117,8 +117,8 @@ def _is_masked(item: wire.Event) -> bool:
 def _content(item: wire.Event, calendar_zone: str) -> Content:
     assert item.start is not None
     start = _moment(item.start, calendar_zone)
-    if reason := recurrence.excess(item.recurrence or ()):
-        raise ValueError(reason)
+    if too_much := recurrence.excess(item.recurrence or ()):
+        raise too_much
     end = _moment(item.end, calendar_zone) if item.end and (item.end.date or item.end.date_time) else start
     return Content(
         start=start,
