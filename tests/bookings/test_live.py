@@ -245,3 +245,13 @@ def test_the_database_and_the_live_question_count_alike(cast: Cast) -> None:
                 is_busy_here = bool(spans[cast.alice.member.pk])
                 assert counting.counts(shown, event.content, kind) == is_busy_here, (bits, kind, values)
                 event.delete()
+
+
+def test_a_refused_question_says_nothing_of_the_calendar(google: Google, cast: Cast) -> None:
+    """A company's policy against asking: every booking was refused as if the calendar were gone."""
+    page, _ana = mirrored_page(google, cast)
+    effect = {"status": 403, "reason": "forbiddenByPolicy"}
+    google.control("faults", {"match": {"path": "*/freeBusy"}, "effect": effect})
+    assert take(cast, page, soon()).status_code == 201
+    with tenant(cast.account.pk):
+        assert not OutgoingMail.objects.filter(subject__contains="cannot be taken").exists()

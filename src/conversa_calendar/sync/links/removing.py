@@ -86,10 +86,12 @@ def _is_sure(session: Session, link: Link) -> bool:
         return True
     if not link.is_approved and whereabouts.awaited(session, [link]):
         return False
-    if whereabouts.others(session.mirror).exists() and not leases.keep_arrivals_out(session.account_id):
-        session.has_waiting = True
-        return False
-    return True
+    since = link.asked_at or link.remote_deleted_at
+    is_late = since is not None and leases.has_waited_enough(since)
+    if not whereabouts.others(session.mirror).exists() or leases.keep_arrivals_out(session.account_id, is_late):
+        return True
+    session.has_waiting = True
+    return False
 
 
 def _postpone(session: Session, link: Link) -> None:

@@ -18,6 +18,10 @@ from conversa_calendar.sync.models import BUSY_ONLY, Link, Mirror
 from conversa_calendar.sync.run import leases, triggers
 from conversa_calendar.sync.run.session import WRITER_ACCESS, Session
 
+WOKEN_MAX = 50
+"""So many waiting mirrors are looked at after a listing; the others look again by themselves."""
+LOOKED_AT_MAX = 200
+"""So many removals of each are: as many as one run of it carries out."""
 READS_AGAIN_S = 20.0
 """A mirror that waits looks again by itself, should nobody wake it."""
 
@@ -79,15 +83,22 @@ def awaited(session: Session, links: Sequence[Link]) -> set[int]:
 
 
 def wake_waiting(session: Session) -> None:
-    """After a complete listing: the mirrors that waited for this calendar, and for no other, look again."""
+    """After a complete listing: the mirrors that waited for this calendar, and for no other, look again. However much
+    waits, only so much of it is looked at."""
     if not session.is_awaited:
         return
     with tenant(session.account_id):
-        links: dict[int, list[Link]] = {}
-        for link in _waiting().exclude(mirror=session.mirror).select_related("mirror", "event").order_by("pk"):
-            links.setdefault(link.mirror_id, []).append(link)
-        around = {pk: Surroundings(found[0].mirror) for pk, found in links.items()}
-        triggers.wake([pk for pk in links if all(map(around[pk].is_known, links[pk]))], is_pull=True)
+        rows = _waiting().exclude(mirror=session.mirror)
+        mirrors = rows.order_by("mirror").values_list("mirror", flat=True).distinct()[:WOKEN_MAX]
+        waiting = Mirror.objects.filter(pk__in=list(mirrors)).order_by("pk")
+        triggers.wake([mirror.pk for mirror in waiting if _may_go_on(mirror, rows)], is_pull=True)
+
+
+def _may_go_on(mirror: Mirror, rows: QuerySet[Link]) -> bool:
+    """Whether it is known of a mirror's next removals where their events are."""
+    around = Surroundings(mirror)
+    next_ones = rows.filter(mirror=mirror).select_related("event").order_by("pk")[:LOOKED_AT_MAX]
+    return all(map(around.is_known, next_ones))
 
 
 def wake_former(session: Session) -> None:

@@ -28,7 +28,8 @@ from conversa_calendar.sync.run.budget import Rank
 DEADLINE_S = 3.0
 TAKING = frozenset({"when", "status", "transparency", "attendees"})
 """The units that decide whether an event takes a time; of the guests only its owner's answer does."""
-GONE = (protocol.NotFound, protocol.Gone, protocol.Forbidden)
+GONE = (protocol.NotFound, protocol.Gone)
+"""What is said of one calendar. A refusal of the whole question, as by a company's policy, says nothing of it."""
 Counts = Callable[[Content, str], bool]
 
 

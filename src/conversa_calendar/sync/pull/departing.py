@@ -16,6 +16,8 @@ from conversa_calendar.sync.run import leases
 from conversa_calendar.sync.run.session import Session
 
 CONFIRMATIONS_MAX = 200
+CARRIED_OUT_MAX = 50
+"""So many deletions are one transaction, however many a person approved at once."""
 
 
 def mark_unseen(session: Session) -> None:
@@ -50,14 +52,19 @@ def carry_out_deletions(session: Session) -> None:
         _hold(session, gone)
         gone = []
     confirmed += [link for link in [*moved, *gone][:CONFIRMATIONS_MAX] if _is_really_gone(session, link)]
+    for begin in range(0, len(confirmed), CARRIED_OUT_MAX):
+        _carry_out(session, confirmed[begin : begin + CARRIED_OUT_MAX])
+
+
+def _carry_out(session: Session, links: list[Link]) -> None:
+    """Deletes what these links stand for, in one transaction."""
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        for link in confirmed:
+        for link in links:
             if link.event is not None:
                 event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=link.event.pk)
                 removing.delete_here(session, event, link)
-        if confirmed:
-            Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
+        Mirror.objects.filter(pk=session.mirror.pk).update(last_change_at=clock.now())
 
 
 def _candidates(session: Session) -> list[Link]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
@@ -25,6 +25,8 @@ UNANSWERED_S = 9.0
 PRESENCE_CHECK_S = 5.0
 WAITED_FOR_S = 120.0
 """So long a removal waits for calendars to be read."""
+QUEUES_FOR_S = 3
+"""So long a late removal then waits for what is arriving."""
 _FREE = f"""(leased_until IS NULL OR leased_until < now() OR (lease_owner IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = {LockClass.PRESENCE:d} AND objid = lease_owner AND granted)))"""
 """A lease is free when it ended, or when the worker that took it is gone: its session lock went with it."""
@@ -249,6 +251,11 @@ def unread(mirror_ids: list[int], since: datetime) -> list[int]:
         return [mirror_id for (mirror_id,) in cursor.fetchall()]
 
 
+def has_waited_enough(since: datetime) -> bool:
+    """Whether it is too long ago to wait for anybody any more."""
+    return (now() - since).total_seconds() > WAITED_FOR_S
+
+
 def let_arrive(account_id: int) -> None:
     """Until the transaction ends, no removal of the account is carried out that has not seen what it stores. Waits for one
     that is under way."""
@@ -256,13 +263,24 @@ def let_arrive(account_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LockClass.ARRIVALS.value, account_id % 2**31])
 
 
-def keep_arrivals_out(account_id: int) -> bool:
-    """Whether nothing arrives in any mirror of the account until the transaction ends. It never waits, as it may hold what
-    an arrival waits for."""
+def keep_arrivals_out(account_id: int, is_late: bool = False) -> bool:
+    """Whether nothing arrives in any mirror of the account until the transaction ends. It does not wait, as it may hold
+    what an arrival waits for; only a removal that is late, as something always arrives somewhere, takes its place in the
+    queue, for a moment."""
+    key = [LockClass.ARRIVALS.value, account_id % 2**31]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockClass.ARRIVALS.value, account_id % 2**31])
-        [(is_alone,)] = cursor.fetchall()
-    return bool(is_alone)
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s), current_setting('lock_timeout')", key)
+        [(is_alone, timeout)] = cursor.fetchall()
+        if is_alone or not is_late:
+            return bool(is_alone)
+        try:
+            with transaction.atomic():
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{QUEUES_FOR_S}s"])
+                cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", key)
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [timeout])
+        except OperationalError:
+            return False
+    return True
 
 
 def looks_again_at(mirror_id: int) -> datetime | None:
