@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import msgspec
 from django.db import transaction
 
-from conversa_calendar.accounts import grants
+from conversa_calendar.accounts import grants, tenancy
 from conversa_calendar.accounts.grants import Giver
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import ALL
@@ -58,9 +58,13 @@ _who: ContextVar[Who | None] = ContextVar("who", default=None)
 @contextmanager
 def by(who: Who) -> Iterator[None]:
     """What is written within is done by them."""
+    if who == _who.get():
+        yield
+        return
     token = _who.set(who)
     try:
-        yield
+        with tenancy.done_by(who.kind):
+            yield
     finally:
         _who.reset(token)
 

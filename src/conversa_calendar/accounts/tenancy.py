@@ -13,6 +13,8 @@ from django.db import OperationalError, connection, models, transaction
 from conversa_calendar.kit import clock, ids
 
 _account: ContextVar[int | None] = ContextVar("account", default=None)
+_doer: ContextVar[str] = ContextVar("doer", default="")
+"""The kind of who does what is written, for the change feed, which the database writes itself."""
 M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 ATTEMPTS_MAX = 5
@@ -34,12 +36,26 @@ def tenant(account_id: int) -> Iterator[None]:
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('app.account', %s, true)", [str(account_id)])
+            query = "SELECT set_config('app.account', %s, true), set_config('app.by', %s, true)"
+            cursor.execute(query, [str(account_id), _doer.get()])
         token = _account.set(account_id)
         try:
             yield
         finally:
             _account.reset(token)
+
+
+@contextmanager
+def done_by(kind: str) -> Iterator[None]:
+    """What is written within, and later in the same transaction, is done by somebody of this kind."""
+    token = _doer.set(kind)
+    if _account.get() is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.by', %s, true)", [kind])
+    try:
+        yield
+    finally:
+        _doer.reset(token)
 
 
 def in_tenant(account_id: int, work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Events, history, trash, changes."""
+"""Events, history, trash."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,6 @@ from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import (
     access,
     acts,
-    history,
     noticeboard,
     notices,
     occurrences,
@@ -200,29 +199,6 @@ def list_trash(request: ApiRequest, cursor: str = "") -> Payload:
 def restore(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> Payload:
     viewer = request.caller.viewer
     return _shown(acts.restore(viewer, uuid, if_match=if_match), viewer)
-
-
-@router.get("/changes", summary="Every change once, in order")
-@scoped("events.read", limit=Limit.CALENDARS)
-def list_changes(request: ApiRequest, since: str = "") -> Payload:
-    try:
-        rows, cursor = history.changes_since(since)
-    except ValueError:
-        raise Problem(422, "invalid", "This cursor is not one of ours.") from None
-    seen = {str(calendar.uuid) for calendar, _level in selectors.visible(request.caller.viewer)}
-    items = [
-        {
-            "kind": row.kind,
-            "id": str(row.object_uuid),
-            "calendar": str(row.calendar_uuid),
-            "what": row.what,
-            "by": row.done_by,
-            "at": row.at,
-        }
-        for row in rows
-        if str(row.calendar_uuid) in seen or (row.calendar_uuid is None and request.caller.reach is None)
-    ]
-    return {"items": items, "cursor": cursor, "next_cursor": cursor}
 
 
 def _create(viewer: access.Viewer, payload: Payload) -> Payload:

@@ -6,6 +6,7 @@ from conversa_calendar.api import (
     account_routes,
     booking_routes,
     calendar_routes,
+    change_routes,
     connection_routes,
     event_routes,
     format_routes,
@@ -28,6 +29,7 @@ api.add_router("", account_routes.router)
 api.add_router("", grant_routes.router)
 api.add_router("", calendar_routes.router)
 api.add_router("", event_routes.router)
+api.add_router("", change_routes.router)
 api.add_router("", connection_routes.router)
 api.add_router("", booking_routes.router)
 api.add_router("", format_routes.router)

@@ -85,7 +85,7 @@ def create(
     _store(event, calendar, content, actor, is_new=True)
     history.record(event, side="local", cause=cause, actor=actor)
     invitations.tell(event, calendar, None, content, notify, actor)
-    _announce(calendar, event, "created")
+    _announce(calendar, event)
     return event
 
 
@@ -116,7 +116,7 @@ def _put(
         if side == "local" and event.sync_state in NOT_TAKEN:
             event.notify = _telling(event, notify)
             _store(event, calendar, after, actor)
-            _announce(calendar, event, "updated")
+            _announce(calendar, event)
         return event
     if event.kind == "override":
         event.overridden = sorted({*event.overridden, *changed_units(before, after)})
@@ -128,7 +128,7 @@ def _put(
     if before.recurrence:
         _carry_overrides(event, calendar, before, after, actor)
     invitations.tell(event, calendar, before, after, notify, actor)
-    _announce(calendar, event, "updated")
+    _announce(calendar, event)
     return event
 
 
@@ -174,7 +174,7 @@ def edit_occurrence(
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(override, side=side, cause="edited", before=before, after=after, actor=actor)
     invitations.tell(override, calendar, before, after, notify, actor)
-    _announce(calendar, override, "updated")
+    _announce(calendar, override)
     return override
 
 
@@ -211,8 +211,8 @@ def edit_following(
     history.record(following, side="local", cause="continued", before=at, after=tail, actor=actor)
     invitations.tell(series, calendar, master, trimmed, notify, actor)
     invitations.tell(following, calendar, None, tail, notify, actor)
-    _announce(calendar, series, "updated")
-    _announce(calendar, following, "created")
+    _announce(calendar, series)
+    _announce(calendar, following)
     return Split(following, series)
 
 
@@ -227,7 +227,7 @@ def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match
     invitations.tell(event, calendar, event.content, None, notify, actor)
     remove(event, by=by)
     history.record(event, side="local", cause="deleted", actor=actor)
-    _announce(calendar, event, "deleted")
+    _announce(calendar, event)
 
 
 def delete_occurrence(
@@ -247,7 +247,7 @@ def delete_occurrence(
     Occurrence.objects.filter(event=series, original_key=key).delete()
     history.record(series, side="local", cause="occurrence cancelled", actor=actor, note=times.original_start(key))
     invitations.tell(override, series.calendar, before, None, notify, actor)
-    _announce(series.calendar, override, "deleted")
+    _announce(series.calendar, override)
 
 
 def delete_following(
@@ -295,7 +295,7 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
         occurrences.rebuild(one, event.calendar.time_zone)
     history.record(event, side="local", cause="restored", actor=actor)
     notices.settle(event, actor)
-    _announce(event.calendar, event, "restored")
+    _announce(event.calendar, event)
     return event
 
 
@@ -325,8 +325,8 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
         one.save(update_fields=fields)
         occurrences.rebuild(one, target.time_zone)
     history.record(event, side="local", cause="moved", actor=actor, note=f"{source.name} → {target.name}")
-    _announce(source, event, "deleted")
-    _announce(target, event, "created")
+    _announce(source, event)
+    _announce(target, event)
     return event
 
 
@@ -366,7 +366,6 @@ def refer(event: Event, references: list[dict[str, Any]], *, actor: Member | Non
     Event.objects.filter(pk=event.pk).update(references=references, revision=F("revision") + 1)
     event.revision += 1
     history.record(event, side="local", cause="references", actor=actor)
-    history.announce(event.calendar, [(event.uuid, "updated")])
     return event
 
 
@@ -576,7 +575,7 @@ def _carry_overrides(event: Event, calendar: Calendar, before: Content, after: C
         content = domain.with_master_units(override.content, after, override.overridden)
         if changed_units(override.content, content):
             _store(override, calendar, content, actor)
-            _announce(calendar, override, "updated")
+            _announce(calendar, override)
     if overrides:
         occurrences.rebuild(event, calendar.time_zone)
 
@@ -665,8 +664,7 @@ def _telling(event: Event, choice: str) -> str:
     return "none" if any(found for _receiver, found in answers) else told
 
 
-def _announce(calendar: Calendar, event: Event, what: str) -> None:
-    history.announce(calendar, [(event.uuid, what)])
+def _announce(calendar: Calendar, event: Event) -> None:
     calendar_changed.send(Calendar, calendar=calendar, event=event)
 
 

@@ -270,13 +270,15 @@ class Notice(TenantModel):
 
 
 class Change(TenantModel):
-    """The account's change feed. Readers order by (transaction, id) and stop at the oldest open transaction, so that
-    every change is seen once and in order."""
+    """The account's change feed, written by the database's own triggers and read by `changes`. `left_uuid` is the calendar
+    that an event was in before it moved, `facts` what an outside reader could not ask for any more."""
 
     transaction = models.BigIntegerField()
     kind = models.CharField(max_length=20)
     object_uuid = models.UUIDField()
     calendar_uuid = models.UUIDField(null=True)
+    left_uuid = models.UUIDField(null=True)
+    facts = models.JSONField(null=True)
     what = models.CharField(max_length=20)
     at = models.DateTimeField(default=clock.now)
     done_by = models.CharField(max_length=10, default="", db_default="")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.services import check_zone
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history, occurrences, outbox
+from conversa_calendar.calendars import occurrences, outbox
 from conversa_calendar.calendars.models import (
     LEVELS,
     Assignment,
@@ -38,7 +38,6 @@ def create_calendar(
         name=_named(name), owner=owner, time_zone=time_zone, color=_color(color), is_personal=is_personal, **more
     )
     calendar.save()
-    history.announce(calendar, [(calendar.uuid, "created")], kind="calendar")
     return calendar
 
 
@@ -62,7 +61,6 @@ def change_calendar(calendar: Calendar, *, values: dict[str, Any]) -> Calendar:
     if is_rezoned:
         for event in Event.objects.filter(calendar=calendar, deleted_at=None):
             occurrences.rebuild(event, calendar.time_zone)
-    history.announce(calendar, [(calendar.uuid, "updated")], kind="calendar")
     return calendar
 
 
@@ -74,7 +72,6 @@ def delete_calendar(calendar: Calendar) -> None:
         raise Invalid("calendar", _("A member's own calendar stays."))
     calendar.deleted_at = clock.now()
     calendar.save(update_fields=["deleted_at"])
-    history.announce(calendar, [(calendar.uuid, "deleted")], kind="calendar")
 
 
 def assign(calendar: Calendar, items: list[dict[str, str]]) -> None:
@@ -87,17 +84,12 @@ def assign(calendar: Calendar, items: list[dict[str, str]]) -> None:
         if key not in seen:
             assignment.save()
         seen.add(key)
-    history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
 
 
 def unassign(group: Team | Inbox) -> None:
     """Takes back every calendar that was assigned to a team or an inbox."""
     field = "team" if isinstance(group, Team) else "inbox"
-    rows = Assignment.objects.filter(**{field: group}).select_related("calendar")
-    calendars = [row.calendar for row in rows]
-    rows.delete()
-    for calendar in calendars:
-        history.announce(calendar, [(calendar.uuid, "assigned")], kind="calendar")
+    Assignment.objects.filter(**{field: group}).delete()
 
 
 def send_mail(account_id: int) -> int:

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "conversa_calendar.sync",
     "conversa_calendar.bookings",
     "conversa_calendar.formats",
+    "conversa_calendar.webhooks",
     "conversa_calendar.booking_pages",
     "conversa_calendar.api",
     "conversa_calendar.dashboard",

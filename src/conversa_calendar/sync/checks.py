@@ -11,13 +11,12 @@ from django.db.models import F, Q
 from conversa_calendar.accounts import rounds
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import in_tenant, tenant
-from conversa_calendar.calendars import history
+from conversa_calendar.calendars import changes, history
 from conversa_calendar.calendars.models import (
     HISTORY_DAYS,
     NOBODYS_DELETIONS,
     NOT_TAKEN,
     TRASH_DAYS,
-    Change,
     Event,
     History,
     Occurrence,
@@ -33,7 +32,6 @@ from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, Pu
 from conversa_calendar.sync.run import halting, jobs, triggers
 
 EVERY_S = 7 * 24 * 3600.0
-CHANGES_KEPT = timedelta(days=60)
 REPORTS_KEPT = timedelta(days=90)
 CHANNELS_KEPT = timedelta(days=14)
 RUNS_MAX = 10
@@ -141,7 +139,7 @@ def _forget_old_rows(account_id: int) -> None:
         Link.objects.filter(event__in=gone).update(event=None)
         Event.objects.filter(pk__in=gone).delete()
         History.objects.filter(at__lt=now - timedelta(days=HISTORY_DAYS)).delete()
-        Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()
+        changes.forget_old()
         DeepCheck.objects.filter(started_at__lt=now - REPORTS_KEPT).delete()
 
 

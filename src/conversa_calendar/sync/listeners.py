@@ -111,7 +111,6 @@ def follow_names(sender: type[Connection], connection: Connection, **kwargs: Any
         calendar.name = name if calendar.name == calendar.remote_name else calendar.name
         calendar.remote_name = name
         calendar.save(update_fields=["name", "remote_name"])
-        history.announce(calendar, [(calendar.uuid, "updated")], kind="calendar")
 
 
 @receiver(connection_died)

@@ -287,7 +287,6 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     linking.merge_remote(session, event, link, remote)
     removing.bring_along(event, exceptions, session.calendar)
     occurrences.rebuild(event, session.calendar.time_zone)
-    history.announce(session.calendar, [(event.uuid, "restored")])
 
 
 def hand_on(session: Session, link: Link, remote: RemoteEvent) -> bool:
@@ -420,7 +419,6 @@ def _join(session: Session, names: set[str]) -> None:
         event.revision += 1
         editing.store(event, session.calendar, content)
         history.record(event, side="remote", cause="joined its series")
-        history.announce(session.calendar, [(event.uuid, "updated")])
         occurrences.rebuild(series, session.calendar.time_zone)
         session.changed = True
 

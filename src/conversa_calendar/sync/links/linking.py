@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from conversa_calendar.calendars import editing, history, occurrences
+from conversa_calendar.calendars import changes, editing, history, occurrences
 from conversa_calendar.calendars.models import UNSENT, Event, Occurrence
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
@@ -105,16 +105,18 @@ def merge_remote(
     event.is_unsettled = bool(to_remote)
     if not event.is_unsettled:
         event.notify = "none"  # what a person asked to announce has arrived; nothing later may announce it again
+    was_attached = event.facts.attachments
     _take_facts(event, remote)
     if before != merged.content or lost:
         event.revision += 1
     _keep_override(event, merged.content)
-    _save(session, event, before, merged.content)
+    is_echo = not changed_units(before, merged.content) and was_attached == remote.facts.attachments
+    with changes.echoing(is_echo):
+        _save(session, event, before, merged.content)
     if event.is_series and "when" in changed_units(before, merged.content):
         _lead_back(session, event, link)
     history.record(event, side="remote", cause="edited", before=before, after=merged.content, lost=lost)
     if changed_units(before, merged.content) or lost:
-        history.announce(session.calendar, [(event.uuid, "updated")])
         session.changed = True
     event_followed.send(sender=Event, event=event)
 
@@ -158,7 +160,6 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     if event.is_series:
         _lead_back(session, event, link)
     history.record(event, side="remote", cause="restored", before=before, after=after, lost=lost)
-    history.announce(session.calendar, [(event.uuid, "restored")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
 
@@ -205,7 +206,6 @@ def take_back(session: Session, event: Event, link: Link) -> None:
         occurrences.rebuild(event.series, session.calendar.time_zone)
     else:
         return
-    history.announce(session.calendar, [(event.uuid, "restored")])
 
 
 def pull_again(session: Session) -> None:
@@ -251,7 +251,6 @@ def _give_way(session: Session, event: Event, link: Link, after: Content, lost: 
     editing.remove(event, by="cut")
     Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
     occurrences.rebuild(event.series, session.calendar.time_zone)
-    history.announce(session.calendar, [(event.uuid, "updated")])
     session.changed = True
 
 
@@ -343,7 +342,6 @@ def cancel_occurrence(session: Session, event: Event, link: Link, remote: Remote
     event.overridden = ["status"]
     _save(session, event, before, after)
     history.record(event, side="remote", cause="occurrence cancelled", lost=lost)
-    history.announce(session.calendar, [(event.uuid, "deleted")])
     session.changed = True
 
 

@@ -67,7 +67,6 @@ def delete_here(session: Session, event: Event, link: Link) -> None:
         occurrences.rebuild(event.series, session.calendar.time_zone)
     lost = _unsent(event, link) if decision is Decision.DELETE_LOCAL_KEEP_EDIT else {}
     history.record(event, side="remote", cause="deleted", lost=lost, note=note)
-    history.announce(session.calendar, [(event.uuid, "deleted")])
     session.changed = True
     event_followed.send(sender=Event, event=event)
 
@@ -158,7 +157,7 @@ def _is_at_rest(twin: Event) -> bool:
 def _go_on_as(session: Session, event: Event, link: Link, twin: Event) -> None:
     """The event goes on where its twin stands, with what was edited here and not sent yet, and with what somebody made of
     the twin meanwhile; the twin's own identity gives way."""
-    uuid, source, calendar = twin.uuid, event.calendar, twin.calendar
+    calendar = twin.calendar
     content, to_remote, lost = _with_unsent(event, link, twin)
     former = list(Event.objects.filter(series=event, deleted_at=None).order_by("pk"))
     bring_along(twin, former, calendar)
@@ -182,8 +181,6 @@ def _go_on_as(session: Session, event: Event, link: Link, twin: Event) -> None:
     linking.settle_state(event)
     editing.store(event, calendar, content)
     history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
-    history.announce(source, [(event.uuid, "deleted")])
-    history.announce(calendar, [(uuid, "deleted"), (event.uuid, "created")])
     if Event.objects.filter(Q(pk=event.pk) | Q(series=event), is_unsettled=True).exists():
         triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
     session.changed = True
@@ -207,7 +204,6 @@ def _give_way(session: Session, event: Event, elder: Event) -> None:
     elder.references += [reference for reference in event.references if reference not in elder.references]
     elder.save(update_fields=["references"])
     Link.objects.filter(event__in=members).update(event=None, tombstoned_at=clock.now(), intent=None)
-    history.announce(session.calendar, [(event.uuid, "deleted")])
     Event.objects.filter(series=event).delete()
     Event.objects.filter(pk=event.pk).delete()
     session.changed = True

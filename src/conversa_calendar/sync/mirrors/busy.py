@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import editing, history
+from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import BUSY_BLOCK, Calendar, Event, Occurrence
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
@@ -43,8 +43,6 @@ def refresh(session: Session) -> None:
             first_synced_at=session.mirror.first_synced_at or clock.now(), listing=""
         )
         session.mirror.first_synced_at = session.mirror.first_synced_at or clock.now()
-        if gone or blocks - known.keys():
-            history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
 
 
 def remove(calendar: Calendar) -> None:

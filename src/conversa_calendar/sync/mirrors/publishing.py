@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import access, history
+from conversa_calendar.calendars import access
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
@@ -103,5 +103,4 @@ def _attach(calendar: Calendar, connection: Connection, remote: RemoteCalendar) 
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
     rows.update(is_unsettled=True, sync_state="pending", notify="none")
     selection.begin(mirror)
-    history.announce(calendar, [(calendar.uuid, "updated")], kind="calendar")
     return mirror

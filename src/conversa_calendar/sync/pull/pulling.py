@@ -204,8 +204,6 @@ def _apply_page(session: Session, page: Page, apply_items: Callable[[Session, Pa
         else:
             _end_listing(session, page.next_cursor)
         mirror.save(update_fields=_PAGE_FIELDS)
-        if created:
-            history.announce(session.calendar, [(session.calendar.uuid, "imported")], kind="calendar")
     session.changed = False
     is_complete = not page.next_page and mirror.listing == "" and bool(page.next_cursor)
     if is_complete and session.lonely:
@@ -462,7 +460,6 @@ def _say_outdated(session: Session, item: Unreadable) -> None:
         return
     Event.objects.filter(pk=event.pk).update(sync_state="parked", sync_message=message)
     history.record(event, side="sync", cause="parked", note=message)
-    history.announce(session.calendar, [(event.uuid, "parked")])
 
 
 def _park(session: Session, item: Unreadable) -> None:

@@ -226,7 +226,6 @@ def _say_later(session: Session, event: Event, rest_s: float) -> None:
     message = _("This event changes very often. Its changes are sent together, the next time within the hour.")
     if event.sync_message != message:
         Event.objects.filter(pk=event.pk).update(sync_message=message)
-        history.announce(session.calendar, [(event.uuid, "pending")])
 
 
 def _plan_absence(session: Session, event: Event, link: Link, etag: str) -> Action:

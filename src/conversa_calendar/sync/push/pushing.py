@@ -234,7 +234,6 @@ def _after_refusal(session: Session, action: Action, error: protocol.ProviderErr
                 sync_state=state, sync_message=message, is_unsettled=False, notify="none"
             )
             history.record(action.event, side="sync", cause=state, note=message)
-            history.announce(session.calendar, [(action.event.uuid, state)])
             stranding.refused(Event.objects.filter(pk=action.event.pk, deleted_at=None))
         return planning.next_action(session)
 

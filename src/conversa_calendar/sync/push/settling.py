@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conversa_calendar.calendars import editing, history
+from conversa_calendar.calendars import changes, editing, history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
@@ -51,16 +51,23 @@ def write(session: Session, action: Action, answer: RemoteEvent) -> None:
         ):
             # Google kept an older exception at this occurrence: its time is not what was meant, so ours is sent next.
             after, is_untouched = domain.with_units(after, now.content, ["when"]), False
-    _store_settled(session, now, after, answer, is_untouched)
+    with changes.echoing(not _is_news(before, after, action.content, answer.content)):
+        _store_settled(session, now, after, answer, is_untouched)
     if event.kind != "single" and etag_before:
         series = link.series_remote_id or link.remote_id
         linking.restamp_series(session, series, etag_before, answer.etag, is_master=event.kind == "series")
     if answer.content is not None and answer.content.conference.state == "pending":
         Mirror.objects.filter(pk=session.mirror.pk).update(viewed_at=clock.now())
-    history.announce(session.calendar, [(now.uuid, "synced")])
     if after != before or linking.is_announced(now):
         now.__dict__["content"] = after
         event_followed.send(sender=Event, event=now)
+
+
+def _is_news(before: Content, after: Content, sent: Content, answered: Content | None) -> bool:
+    """Whether the answer to our own write tells people anything: a link to meet by, or a text that was shortened. Other
+    spellings are none."""
+    was_cut = answered is not None and bool(engine.shortened_units(sent, answered))
+    return was_cut or "conference" in domain.changed_units(before, after)
 
 
 def _store_settled(session: Session, event: Event, after: Content, answer: RemoteEvent, is_untouched: bool) -> None:
