@@ -264,7 +264,7 @@ def test_the_live_stream_says_where_something_changed_and_never_what(world: Worl
     with _listening() as heard:
         world.people["owner"].patch(f"events/{world.events['private']}", {"location": "CANARY private attic"})
         told = [notice.payload for notice in heard.notifies(timeout=0.5)]
-    assert told and all(set(json.loads(text)) == {"account", "calendar"} for text in told)
+    assert told and all(set(json.loads(text)) <= {"account", "calendar"} for text in told)
 
 
 def test_every_act_has_its_entry() -> None:
