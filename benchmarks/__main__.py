@@ -316,7 +316,7 @@ def _edit_there(scene: dict[str, Any]) -> None:
     from django.db import transaction
 
     with transaction.atomic():
-        triggers.wake([scene["mirror"].pk], is_pull=True)
+        triggers.request_runs([scene["mirror"].pk], is_pull=True)
     mark = _requests(scene)
     running.run(scene["mirror"].pk)
     print(f"one edit there: {_requests(scene) - mark} request (goal 1 list)")

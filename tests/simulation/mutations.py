@@ -327,7 +327,7 @@ def forgets_links() -> list[Patch]:
 
 
 def missing_calendar_is_emptied() -> list[Patch]:
-    original = running._failed
+    original = running._record_failure
 
     def failed(session: Any, error: Any) -> bool:
         if isinstance(error, protocol.NotFound):
@@ -336,7 +336,7 @@ def missing_calendar_is_emptied() -> list[Patch]:
                     editing.remove(event, by="remote")
         return original(session, error)
 
-    return [(running, "_failed", failed)]
+    return [(running, "_record_failure", failed)]
 
 
 def unreadable_stops_all() -> list[Patch]:
@@ -364,7 +364,7 @@ def token_in_message() -> list[Patch]:
 
 
 def syncs_while_google_waits() -> list[Patch]:
-    original = channels.accept
+    original = channels.accept_notification
 
     def accepted(*sent: str) -> bool:
         is_ours = original(*sent)
@@ -372,7 +372,7 @@ def syncs_while_google_waits() -> list[Patch]:
             transaction.on_commit(lambda mirror_id=found.mirror_id: running.run(mirror_id))
         return is_ours
 
-    return [(channels, "accept", accepted)]
+    return [(channels, "accept_notification", accepted)]
 
 
 def lease_by_own_clock() -> list[Patch]:
@@ -396,7 +396,7 @@ def asks_inside_a_transaction() -> list[Patch]:
 
 
 def without_pause() -> list[Patch]:
-    original = running._failed
+    original = running._record_failure
 
     def failed(session: Any, error: Any) -> bool:
         original(session, error)
@@ -404,7 +404,7 @@ def without_pause() -> list[Patch]:
             cursor.execute("UPDATE sync_mirrorrun SET next_attempt_at = NULL")
         return running.Ended.AGAIN
 
-    return [(running, "_failed", failed), (session_module, "wait_s", lambda current: 0.0)]
+    return [(running, "_record_failure", failed), (session_module, "wait_s", lambda current: 0.0)]
 
 
 def latest_clock_wins() -> list[Patch]:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from tests.simulation import moments
-from tests.simulation.hands import SINCE, UNTIL, Desk, Hands
+from tests.simulation import event_times
+from tests.simulation.both_sides import SINCE, UNTIL, BothSides, Desk
 
 GUEST = "guest@elsewhere.example"
 RULES = (
@@ -51,7 +51,7 @@ EAGER = 5.0
 
 
 @dataclass
-class People(Hands):
+class People(BothSides):
     """What they do, one thing at a time."""
 
     allowed: frozenset[str] = frozenset(WEIGHTS)
@@ -120,7 +120,7 @@ class People(Hands):
         done = self._call("PATCH", f"events/{event}{scope}", {"location": value}, seen=item)
         if done is not None:
             op = self._note("here", "edit", (calendar, item), "location", value, item.get("location", ""))
-            op.key = moments.key(key) if key else ""
+            op.key = event_times.key(key) if key else ""
 
     def _create(self, side: str, rule: str = "") -> str:
         name, value, start = self._name(), self._value(), self._time()
@@ -128,7 +128,7 @@ class People(Hands):
         if not calendar:
             return "nothing"
         end = start + timedelta(minutes=30)
-        times = moments.days(start) if self.dice.random() < 0.15 else moments.times(side, start, end)
+        times = event_times.days(start) if self.dice.random() < 0.15 else event_times.times(side, start, end)
         if side == "here":
             body = {"calendar": self.desk.calendars[calendar], "summary": value, "description": name}
             body |= times | ({"recurrence": [rule]} if rule else {})
@@ -148,7 +148,7 @@ class People(Hands):
             name,
             calendar,
             field="start",
-            value=times["start"].get("date") or moments.utc(start),
+            value=times["start"].get("date") or event_times.utc(start),
             event_id=event_id,
         )
         return name
@@ -170,7 +170,7 @@ class People(Hands):
         calendar, item = found
         start = self._time()
         end = start + timedelta(minutes=30)
-        done = self._change(side, calendar, item, moments.times(side, start, end), "all")
+        done = self._change(side, calendar, item, event_times.times(side, start, end), "all")
         if done:
             is_series = bool(item.get("recurrence"))
             op = self._note(
@@ -178,8 +178,8 @@ class People(Hands):
                 "rekey" if is_series else "edit",
                 found,
                 "start",
-                moments.utc(start),
-                moments.instant(item["start"]),
+                event_times.utc(start),
+                event_times.instant(item["start"]),
             )
             op.spelled = start.isoformat()
         return item["description"] if done else "refused"
@@ -211,7 +211,7 @@ class People(Hands):
             done = self._google("PATCH", calendar, f"events/{item['id']}", {field_: value}, seen=item)
         if done is not None:
             op = self._note(side, "edit", (calendar, item), field_, value, item.get(field_, ""))
-            op.key, op.event_id = moments.key(key), done.get("id", "") if side == "here" else ""
+            op.key, op.event_id = event_times.key(key), done.get("id", "") if side == "here" else ""
         return item["description"] if done is not None else "refused"
 
     def _cancel_occurrence(self, side: str) -> str:
@@ -225,7 +225,7 @@ class People(Hands):
         else:
             done = self._google("DELETE", calendar, f"events/{item['id']}")
         if done is not None:
-            self._note(side, "cancel", (calendar, item)).key = moments.key(key)
+            self._note(side, "cancel", (calendar, item)).key = event_times.key(key)
         return item["description"] if done is not None else "refused"
 
     def _edit_following(self, side: str) -> str:
@@ -241,7 +241,7 @@ class People(Hands):
         else:
             masters = {one["id"]: one for one in self.there(calendar)}
             series = masters[item["recurringEventId"]]
-            if moments.instant(series["start"]) == moments.key(key):
+            if event_times.instant(series["start"]) == event_times.key(key):
                 return "nothing"  # all of them, which would give an event that is known another name
             body = {"calendar_id": calendar, "event_id": series["id"], "original_start": key}
             answer = self.google.client.post("/_emulator/ui/split-series", json=body | {"changes": changes})
@@ -338,7 +338,7 @@ class People(Hands):
             return "nothing"
         name, value, start = self._name(), self._value(), self._time()
         body = {"summary": value, "description": name, "attendees": [{"email": self.ana.email}]}
-        body |= {"start": moments.remote(start), "end": moments.remote(start + timedelta(minutes=30))}
+        body |= {"start": event_times.remote(start), "end": event_times.remote(start + timedelta(minutes=30))}
         body |= {"recurrence": [self.dice.choice(RULES)]} if self.dice.random() < 0.3 else {}
         found = self._as(self.olga, "POST", f"calendars/{self.olga.email}/events", body)
         assert found is not None
@@ -386,7 +386,7 @@ class People(Hands):
             return "nothing"
         name, start = self._name(), self._time()
         calendar = self._calendar(side)
-        times = moments.times(side, start, start + timedelta(minutes=30))
+        times = event_times.times(side, start, start + timedelta(minutes=30))
         event_id = f"poison{self.count}"
         self.poisoned[event_id] = name  # before it is there: whoever reads it first meets it as it is
         self._google("POST", calendar, "events", {"id": event_id, "description": name} | times)

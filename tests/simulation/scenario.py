@@ -107,8 +107,8 @@ class Scenario:
     def run(self) -> Report:
         stage, late = self.stage, []
         self._take = leases.take
-        self._break_off = leases.break_off
-        leases.take, leases.break_off = self._taken, self._broken_off  # the fence of each run, for the checker
+        self._break_off = leases.revoke
+        leases.take, leases.revoke = self._taken, self._broken_off  # the fence of each run, for the checker
         try:
             self._settle("first sync")
             for _turn in range(self.dice.randint(3, 9)):
@@ -132,7 +132,7 @@ class Scenario:
             self._next_checks(10 if self.config.seed % 10 == 0 else 3)
             outcome = self._outcome(quiet_from)
         finally:
-            leases.take, leases.break_off = self._take, self._break_off
+            leases.take, leases.revoke = self._take, self._break_off
         self.counts.update(self.wire.struck)
         self.counts.update(stage.struck)
         self.counts["operations"] = len(self.people.ops)

@@ -29,29 +29,29 @@ class Reaped(BaseException):
 
 THREADS = 4
 """So few that the runs of one Google user have to wait for each other."""
-_SIT, _STAND_UP = Lane.sit, Lane.stand_up
+_TAKE_SEAT, _FREE_SEAT = Lane.take_seat, Lane.free_seat
 
 
-def _sit(lane: Lane, claims: Claims) -> float | None:
-    worker, since_s = threading.current_thread(), _SIT(lane, claims)
+def _take_seat(lane: Lane, claims: Claims) -> float | None:
+    worker, since_s = threading.current_thread(), _TAKE_SEAT(lane, claims)
     if isinstance(worker, Worker) and since_s is not None:
         worker.seats.append((lane, claims, since_s))
     return since_s
 
 
-def _stand_up(lane: Lane, claims: Claims, since_s: float) -> None:
+def _free_seat(lane: Lane, claims: Claims, since_s: float) -> None:
     worker = threading.current_thread()
     if isinstance(worker, Worker):
         if worker.is_killed:
             return  # its seats went with it
         worker.seats.remove((lane, claims, since_s))
-    _STAND_UP(lane, claims, since_s)
+    _FREE_SEAT(lane, claims, since_s)
 
 
 def _free(worker: "Worker") -> None:
     """The seats of a worker that is no more."""
     while worker.seats:
-        _STAND_UP(*worker.seats.pop())
+        _FREE_SEAT(*worker.seats.pop())
 
 
 class Worker(threading.Thread):
@@ -120,8 +120,8 @@ class Stage:
 
     def __enter__(self) -> "Stage":
         connection_created.connect(self._prepare, weak=False, dispatch_uid="stage")
-        self._lane = Lane.sit, Lane.stand_up, seats.RUNS.threads
-        Lane.sit, Lane.stand_up, seats.RUNS.threads = _sit, _stand_up, THREADS  # type: ignore[method-assign]
+        self._lane = Lane.take_seat, Lane.free_seat, seats.RUNS.threads
+        Lane.take_seat, Lane.free_seat, seats.RUNS.threads = _take_seat, _free_seat, THREADS  # type: ignore[method-assign]
         connection.close()
         return self
 
@@ -132,7 +132,7 @@ class Stage:
             worker.turn.release()
             self.back.acquire()
             _free(worker)
-        Lane.sit, Lane.stand_up, seats.RUNS.threads = self._lane  # type: ignore[method-assign]
+        Lane.take_seat, Lane.free_seat, seats.RUNS.threads = self._lane  # type: ignore[method-assign]
         connection_created.disconnect(dispatch_uid="stage")
         connection.close()
 
@@ -196,7 +196,7 @@ class Stage:
             roll_back(connection)
 
         def committed() -> None:
-            is_lost = self._strikes("D02")
+            is_lost = self._injects_fault("D02")
             if is_lost and self.dice.random() < 0.5:
                 self._break_session(worker)  # before it was committed
             commit(connection)
@@ -220,7 +220,7 @@ class Stage:
         if worker.backend:
             self.time.kill_backend(worker.backend)
 
-    def _strikes(self, code: str) -> bool:
+    def _injects_fault(self, code: str) -> bool:
         has_struck = code in self.enabled and self.dice.random() < RATES[code]
         self.struck[code] += has_struck
         return has_struck
@@ -228,7 +228,7 @@ class Stage:
     def _before_statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not context["connection"].in_atomic_block:
             self.switch("statement")
-        elif self._strikes("D01"):
+        elif self._injects_fault("D01"):
             threading.current_thread().is_struck = True  # type: ignore[attr-defined]
             raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected()
         worker = threading.current_thread()

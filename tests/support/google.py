@@ -122,7 +122,7 @@ class Google:
             ran = [running.run(found.mirror_id) for found in leases.due()]
             if with_channels:
                 for mirror_id in MirrorRun.objects.values_list("mirror_id", flat=True):
-                    channels.ensure(mirror_id)
+                    channels.ensure_open(mirror_id)
                 self.control("notifications/flush")
             is_dirty = MirrorRun.objects.filter(is_active=True, wanted__gt=F("done")).exists()
             if not leases.due() and not any(ran) and not is_dirty:

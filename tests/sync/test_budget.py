@@ -235,7 +235,7 @@ def test_successive_edits_leave_as_one_write(scene: Scene) -> None:
 def test_a_long_listing_is_handed_to_the_lane_that_is_there_for_it(scene: Scene) -> None:
     with tenant(scene.alice.account_id):
         type(scene.mirror).objects.filter(pk=scene.mirror.pk).update(cursor="", listing="", page="")
-    triggers.wake([scene.mirror.pk], is_pull=True)
+    triggers.request_runs([scene.mirror.pk], is_pull=True)
     mark = scene.google.mark()
     assert running.run(scene.mirror.pk, may_backfill=False) is Ended.HANDED_OVER
     assert scene.google.journal(mark) == []
@@ -250,7 +250,7 @@ def test_a_long_listing_is_handed_to_the_lane_that_is_there_for_it(scene: Scene)
 
 
 def test_edits_get_ahead_of_checks_in_the_queue(scene: Scene) -> None:
-    triggers.wake([scene.mirror.pk], is_pull=True)
+    triggers.request_runs([scene.mirror.pk], is_pull=True)
     _make(scene, "Walk")
     jobs = ProcrastinateJob.objects.filter(queue_name=tasks.RUN_QUEUE, status="todo").order_by("-priority", "id")
     ranks = [-(-job.priority // (budget.FAIR_MAX + 1)) for job in jobs]
@@ -266,7 +266,7 @@ def test_an_operator_lets_everything_rest_and_go_on_with_all_that_waits(scene: S
     for _turn in range(3):
         MirrorRun.objects.update(next_attempt_at=None)
         scene.google.settle_once()
-        channels.ensure(scene.mirror.pk)
+        channels.ensure_open(scene.mirror.pk)
     asked = [entry for entry in scene.google.journal(mark) if entry["email"] == ANA and entry["method"] != "POST"]
     assert asked == [] and scene.alice.get(f"mirrors/{scene.mirror.uuid}")["state"] == "paused"
     assert [finding.what for finding in doctor.installation() if "operator paused" in finding.says] == ["Sync"]
@@ -304,7 +304,9 @@ def test_a_quiet_check_counts_its_units_in_the_statements_that_it_needs_anyway(s
 
 def _asked(scene: Scene, day: datetime) -> set[str]:
     calendars = [scene.mirror.calendar_id]
-    answers = asking.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True)
+    answers = asking.ask_busy(
+        scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True
+    )
     return set(answers.values())
 
 
@@ -323,10 +325,10 @@ def test_without_room_a_visitor_hears_that_google_could_not_be_asked_and_a_chann
         _use_up(scene, 200)
         mark, used = scene.google.mark(), MirrorRun.objects.get().units_now
         assert _asked(scene, day) == {"unknown"}
-        channels.ensure(scene.mirror.pk)
+        channels.ensure_open(scene.mirror.pk)
         assert scene.google.journal(mark) == [] and MirrorRun.objects.get().units_now == used
         MirrorRun.objects.update(usage_minute=0)
-        channels.ensure(scene.mirror.pk)
+        channels.ensure_open(scene.mirror.pk)
         assert [entry["method"] for entry in scene.google.journal(mark)] == ["POST"]
         assert MirrorRun.objects.get().units_now == 1
 

@@ -30,7 +30,7 @@ def test_a_persons_edit_and_a_run_that_wait_for_each_other_both_get_through(scen
     def person() -> None:
         Event.objects.select_for_update(of=("self",)).get(uuid=uuid)
         meet("person")
-        triggers.wake([scene.mirror.pk], is_pull=False)
+        triggers.request_runs([scene.mirror.pk], is_pull=False)
 
     def run() -> None:
         leases.confirm(lease)
@@ -61,7 +61,7 @@ def test_a_run_that_gave_way_is_tried_again_in_a_moment(scene: Scene, monkeypatc
         raise OperationalError("deadlock detected") from Ended()
 
     scene.google.check()
-    triggers.wake([scene.mirror.pk], is_pull=True)
+    triggers.request_runs([scene.mirror.pk], is_pull=True)
     monkeypatch.setattr(running, "_run", clash)
     running.run(scene.mirror.pk)
     assert leases.due() == []

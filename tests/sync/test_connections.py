@@ -285,7 +285,7 @@ def test_a_disconnect_is_done_here_at_once_while_google_is_down(scene: Scene, ho
     scene.create("mine")
     scene.ana.insert(summary="theirs", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
     scene.google.check()
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     scene.google.control("faults", {"match": {"path": "*"}, "effect": {"status": 503}, "times": 1000})
     receipt = _disconnect(scene, how)
     assert receipt["revocation"] == "revocation pending" and receipt["finished_at"] is None
@@ -303,7 +303,7 @@ def test_a_disconnect_is_done_here_at_once_while_google_is_down(scene: Scene, ho
 
 
 def test_a_calendar_that_is_not_mirrored_any_more_is_not_watched_either(scene: Scene) -> None:
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     assert PushChannel.objects.get().state == "live"
     body = {"mirrored": False, "disposition": "keep"}
     scene.alice.put(f"connections/{scene.connection.uuid}/calendars/{ANA}", body)
@@ -317,7 +317,7 @@ def test_a_calendar_that_is_mirrored_again_is_watched_though_nobody_knows_what_b
     scene: Scene,
 ) -> None:
     """Google had stopped it and the answer was lost: it counted as live, and no change was announced any more."""
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     path = f"connections/{scene.connection.uuid}/calendars/{ANA}"
     scene.alice.put(path, {"mirrored": False, "disposition": "keep"})
     fault = {"match": {"path": "*/channels/stop"}, "effect": {"drop": "after_commit"}, "times": 1}
@@ -325,16 +325,16 @@ def test_a_calendar_that_is_mirrored_again_is_watched_though_nobody_knows_what_b
     channels.close(scene.mirror.pk)
     assert channels.left_over(clock.now()) == [scene.mirror.pk]
     scene.alice.put(path, {"mirrored": True})
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     assert sorted(channel.state for channel in PushChannel.objects.all()) == ["live", "stopped"]
     living = [channel for channel in scene.google.world.channels.values() if channel.stopped_at is None]
     assert len(living) == 1
 
 
 def test_a_calendar_that_merely_rests_keeps_its_channel_and_makes_no_work(scene: Scene) -> None:
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     with tenant(scene.alice.account_id):
-        triggers.activate([scene.mirror.pk], is_active=False)
+        triggers.set_active([scene.mirror.pk], is_active=False)
     assert channels.left_over(clock.now()) == []
     assert PushChannel.objects.get().state == "live"
 
@@ -481,7 +481,7 @@ def test_channel_is_renewed_before_it_ends_and_the_old_one_stopped_after(scene: 
     PushChannel.objects.update(expires_at=clock.now() + timedelta(hours=2), created_at=clock.now() - timedelta(days=6))
     assert channels.renewable(clock.now()) == [scene.mirror.pk]
     mark = scene.google.mark()
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     assert [e["path"].rsplit("/", 1)[1] for e in scene.google.journal(mark)] == ["watch", "stop"]
     assert PushChannel.objects.get(pk=first.pk).state == "stopped"
     assert PushChannel.objects.filter(state="live").count() == 1
@@ -498,7 +498,7 @@ def test_a_channel_that_google_lets_live_shortly_is_renewed_halfway(scene: Scene
 def test_a_channel_whose_opening_was_never_answered_is_known_by_its_first_message(scene: Scene) -> None:
     match = {"path": "*/watch"}
     scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     channel = PushChannel.objects.get()
     assert (channel.state, channel.resource_id) == ("opening", "")
     scene.google.control("notifications/flush")
@@ -519,7 +519,7 @@ def test_a_channel_that_is_opened_while_its_connection_is_left_is_stopped(scene:
             return answer
 
     gateway.use(Left(scene.google.app.test_client()))
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     [channel] = scene.google.world.channels.values()
     assert channel.stopped_at is not None
     assert PushChannel.objects.get().state == "stopped"
@@ -529,10 +529,10 @@ def test_a_channel_that_never_says_anything_is_stopped_when_the_next_one_works(s
     match = {"path": "*/watch"}
     scene.google.control("faults", {"match": match, "effect": {"drop": "after_commit"}, "times": 1})
     scene.google.control("notifications", {"mode": "drop"})
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     scene.google.world.notifications.clear()
     PushChannel.objects.update(created_at=clock.now() - timedelta(minutes=11))
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     stopped = [channel for channel in scene.google.world.channels.values() if channel.stopped_at is not None]
     assert len(stopped) == 1 and len(scene.google.world.channels) == 2
 

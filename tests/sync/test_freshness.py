@@ -24,7 +24,7 @@ def _listen_after(seconds: float) -> None:
         values |= {"last_message_at": channel.last_message_at - past} if channel.last_message_at else {}
         values |= {"silent_since": channel.silent_since - past} if channel.silent_since else {}
         PushChannel.objects.filter(pk=channel.pk).update(**values)
-    channels.listen()
+    channels.find_silent()
 
 
 def _live(scene: Scene) -> PushChannel:
@@ -66,10 +66,10 @@ def test_a_channel_that_says_nothing_of_our_own_write_is_polled_around_and_repla
     with tenant(scene.alice.account_id):
         [finding] = [found for found in questions.updates_stopped() if found.target == str(scene.mirror.uuid)]
     assert not finding.is_good and "stopped arriving" in finding.says
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     assert PushChannel.objects.filter(state="live").get() == first, "not replaced at every look"
     _listen_after(3700)
-    channels.ensure(scene.mirror.pk)
+    channels.ensure_open(scene.mirror.pk)
     second = PushChannel.objects.filter(state="live").get()
     assert second != first and second.silent_since is not None, "nobody has heard it yet either"
     assert _late_mails(scene) == 0, "nothing came late"
@@ -87,12 +87,12 @@ def test_a_change_that_came_late_is_told_once_a_day_and_forgotten_when_google_no
     for turn in range(3):
         scene.ana.insert(summary=f"n{turn}", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
         scene.google.check()
-        channels.listen()
+        channels.find_silent()
         _listen_after(70)
     assert _late_mails(scene) == 1 and _shown(scene) == ("polling", "silent")
     with tenant(scene.alice.account_id):
         Mirror.objects.update(late_told_at=clock.now() - timedelta(days=1, minutes=1))
-    channels.listen()
+    channels.find_silent()
     assert _late_mails(scene) == 2
     scene.google.control("notifications", {"mode": "deliver"})
     scene.ana.insert(summary="told", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
@@ -105,7 +105,7 @@ def test_a_change_whose_notice_is_just_on_its_way_alarms_nobody(scene: Scene) ->
     _live(scene)
     scene.ana.insert(summary="n", start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))
     scene.google.check()
-    channels.listen()
+    channels.find_silent()
     scene.google.settle(with_channels=True)
     _listen_after(70)
     assert _late_mails(scene) == 0 and _shown(scene) == ("live", "live")

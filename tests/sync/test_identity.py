@@ -58,7 +58,7 @@ class Booked:
         path = f"calendars/{there[0]}/events/{self.remote_id}/move?destination={there[1]}"
         self.scene.ana.call("POST", path)
         with tenant(self.scene.alice.account_id):
-            triggers.wake([mirror.pk for mirror in self.places], is_pull=True)
+            triggers.request_runs([mirror.pk for mirror in self.places], is_pull=True)
 
     def assert_untouched(self, place: int) -> None:
         """The same event stands in that calendar, once, and neither booking nor visitor has noticed anything."""

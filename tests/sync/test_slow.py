@@ -89,7 +89,7 @@ def test_while_one_google_account_does_not_answer_anothers_edit_goes_out_at_once
     mirrors = [scene.mirror, *(scene.another_calendar(name) for name in "BCDEF")]
     ids = _of(mirrors)
     _empty_queue()
-    triggers.wake([mirror.pk for mirror in mirrors], is_pull=True)
+    triggers.request_runs([mirror.pk for mirror in mirrors], is_pull=True)
     with gated(scene.google, lambda request: _asks_for(request, ids)) as gate, working_lane(seats.RUNS):
         gate.wait_for(4)
         until(lambda: _passed_over() == 2)
@@ -106,11 +106,11 @@ def test_a_google_account_whose_answers_take_long_has_a_quarter_of_the_threads(
     others = [scene.another_calendar(name) for name in "BCDE"]
     ids = _of([scene.mirror, *others])
     _empty_queue()
-    triggers.wake([scene.mirror.pk], is_pull=True)
+    triggers.request_runs([scene.mirror.pk], is_pull=True)
     with gated(scene.google, lambda request: _asks_for(request, ids)) as gate, working_lane(seats.RUNS):
         gate.wait_for(1)
         later()
-        triggers.wake([mirror.pk for mirror in others], is_pull=True)
+        triggers.request_runs([mirror.pk for mirror in others], is_pull=True)
         gate.wait_for(2)
         until(lambda: _passed_over() == 3)
         _others_edit_goes_out(scene, quick)
@@ -132,11 +132,11 @@ def test_an_account_whose_google_users_all_do_not_answer_leaves_half_of_the_thre
         mirrors += [scene.google.mirror(scene.alice, found, google_id) for google_id in (email, second)]
     ids = _of(mirrors)
     _empty_queue()
-    triggers.wake([scene.mirror.pk], is_pull=True)
+    triggers.request_runs([scene.mirror.pk], is_pull=True)
     with gated(scene.google, lambda request: _asks_for(request, ids)) as gate, working_lane(seats.RUNS):
         gate.wait_for(1)
         later()
-        triggers.wake([mirror.pk for mirror in mirrors[1:]], is_pull=True)
+        triggers.request_runs([mirror.pk for mirror in mirrors[1:]], is_pull=True)
         gate.wait_for(4)
         until(lambda: _passed_over() == 2)
         _others_edit_goes_out(scene, quick)
@@ -151,7 +151,7 @@ def test_a_google_user_who_is_answered_slowly_is_asked_by_one_run_at_a_time(scen
     ids = _of(mirrors)
     Grant.objects.filter(sub=scene.connection.sub).update(slow_since=clock.now(), slow_runs=1)
     _empty_queue()
-    triggers.wake([mirror.pk for mirror in mirrors], is_pull=True)
+    triggers.request_runs([mirror.pk for mirror in mirrors], is_pull=True)
     with gated(scene.google, lambda request: _asks_for(request, ids)) as gate, working_lane(seats.RUNS):
         gate.wait_for(1)
         until(lambda: _passed_over() == 2)
@@ -164,10 +164,10 @@ def test_a_google_user_who_is_answered_slowly_is_asked_by_one_run_at_a_time(scen
 
 def test_of_those_passed_over_a_persons_edit_is_woken_first(scene: Scene) -> None:
     others = [scene.another_calendar(name) for name in "BCDE"]
-    triggers.wake([mirror.pk for mirror in others], is_pull=True)
+    triggers.request_runs([mirror.pk for mirror in others], is_pull=True)
     _make(scene, "Walk")
     party = seats.Party(scene.alice.account_id, Grant.objects.get(sub=scene.connection.sub).pk, False)
-    sitting = [seats.RUNS.sit(party.claims) for _four in range(4)]
+    sitting = [seats.RUNS.take_seat(party.claims) for _four in range(4)]
     try:
         for mirror in (*others, scene.mirror):
             tasks.run_mirror(mirror_id=mirror.pk)
@@ -177,7 +177,7 @@ def test_of_those_passed_over_a_persons_edit_is_woken_first(scene: Scene) -> Non
     finally:
         for since_s in sitting:
             assert since_s is not None
-            seats.RUNS.stand_up(party.claims, since_s)
+            seats.RUNS.free_seat(party.claims, since_s)
 
 
 def test_a_seat_is_free_again_when_the_database_could_not_give_a_turn(scene: Scene) -> None:
@@ -325,7 +325,9 @@ def test_slow_is_what_one_call_in_twenty_or_a_single_time_out_says(
 
 def _asked(scene: Scene, day: datetime) -> set[str]:
     calendars = [scene.mirror.calendar_id]
-    answers = asking.ask(scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True)
+    answers = asking.ask_busy(
+        scene.alice.account_id, calendars, day, day + timedelta(days=1), None, lambda *_event: True
+    )
     return set(answers.values())
 
 
@@ -342,13 +344,13 @@ def test_a_visitor_does_not_wait_for_a_google_that_is_known_to_be_slow(scene: Sc
 def test_a_long_listing_that_finds_no_thread_goes_on_when_there_is_one(scene: Scene) -> None:
     other = scene.another_calendar()
     claims = seats.Party(scene.alice.account_id, None, False).claims
-    since_s = seats.BACKFILLS.sit(claims)
+    since_s = seats.BACKFILLS.take_seat(claims)
     assert since_s is not None
     try:
         tasks.backfill(mirror_id=other.pk)
         tasks.deep_check(mirror_id=scene.mirror.pk)
     finally:
-        seats.BACKFILLS.stand_up(claims, since_s)
+        seats.BACKFILLS.free_seat(claims, since_s)
     jobs = ProcrastinateJob.objects.filter(queue_name=tasks.BACKFILL_QUEUE, status="todo")
     [check] = jobs
     assert check.task_name.endswith("deep_check") and check.scheduled_at > clock.now()
@@ -363,14 +365,14 @@ def test_disconnects_that_google_holds_up_leave_threads_to_the_dispatcher(scene:
     with tenant(scene.alice.account_id):
         record = Disconnect.objects.get()
     claims: seats.Claims = {"disconnects": seats.OF_SLOW}
-    sitting = [seats.UPKEEP.sit(claims) for _two in range(2)]
-    assert seats.UPKEEP.sit(claims) is None, "half of the lane"
+    sitting = [seats.UPKEEP.take_seat(claims) for _two in range(2)]
+    assert seats.UPKEEP.take_seat(claims) is None, "half of the lane"
     tasks.disconnect(disconnect_id=record.pk, account_id=scene.alice.account_id)
     with tenant(scene.alice.account_id):
         assert Disconnect.objects.get().step == record.step
     for since_s in sitting:
         assert since_s is not None
-        seats.UPKEEP.stand_up(claims, since_s)
+        seats.UPKEEP.free_seat(claims, since_s)
     tasks.dispatch(timestamp=0)
     [job] = ProcrastinateJob.objects.filter(task_name__endswith="disconnect", status="todo").order_by("-id")[:1]
     tasks.disconnect(**job.args)

@@ -194,7 +194,7 @@ def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_
     account_id = request.caller.account_id
     with tenant(account_id):
         mirror = _mirror(request.caller, uuid)
-        triggers.wake([mirror.pk], is_pull=True)
+        triggers.request_runs([mirror.pk], is_pull=True)
         wanted = MirrorRun.objects.get(mirror_id=mirror.pk).pull_wanted
     ends_at = time.monotonic() + wait_s
     while wait_s and time.monotonic() < ends_at:

@@ -18,7 +18,7 @@ NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
 
 
-def follow(event: Event) -> None:
+def update_booking(event: Event) -> None:
     """Brings the booking of an event in step with it, inside the caller's transaction. Never fails a pull."""
     rows = Booking.objects.select_for_update(of=("self",)).select_related("page", "host__user")
     booking = rows.filter(event_id=event.pk).first()

@@ -33,7 +33,7 @@ def name_told_by_booking(sender: object, event: Event, **kwargs: Any) -> set[str
 
 @receiver(calendar_changed)
 def follow_local(sender: object, event: Event, **kwargs: Any) -> None:
-    following.follow(event)
+    following.update_booking(event)
 
 
 @receiver(dependants_asked)
@@ -53,7 +53,7 @@ def name_bookings(sender: object, calendars: list[int], **kwargs: Any) -> dict[s
 
 @receiver(event_followed)
 def follow_remote(sender: object, event: Event, **kwargs: Any) -> None:
-    following.follow(event)
+    following.update_booking(event)
 
 
 @receiver(event_stranded)

@@ -63,7 +63,7 @@ def _is_private(event: Event, before: Content | None, after: Content | None, los
     return event.is_private or not said.isdisjoint(PRIVATE)
 
 
-def wake(what: str) -> None:
+def refresh_pages(what: str) -> None:
     """Tells the account's open pages that something other than an event changed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, f'{{"account":{current_account()},"{what}":true}}'])

@@ -48,7 +48,7 @@ def ring(account_id: int) -> int:
                 if level is not None and not access.is_masked(event, event.calendar, Viewer(member), level):
                     rung += _ring_once(member, occurrence, reminder)
         if rung:
-            history.wake("rings")
+            history.refresh_pages("rings")
     return rung
 
 

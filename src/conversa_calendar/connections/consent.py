@@ -224,7 +224,7 @@ def _store(consent: Consent, member: Member, identity: Identity, granted: Tokens
     if consent.invitation_id is not None:
         Invitation.objects.filter(pk=consent.invitation_id).update(used_at=clock.now())
     connection_activated.send(Connection, connection=connection)
-    history.wake("connections")
+    history.refresh_pages("connections")
     return connection
 
 

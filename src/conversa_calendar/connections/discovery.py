@@ -25,4 +25,4 @@ def refresh(account_id: int, connection_id: int) -> None:
         DiscoveredCalendar.objects.filter(pk__in=gone, missing_since=None).update(missing_since=clock.now())
         Connection.objects.filter(pk=connection_id).update(listed_at=clock.now(), used_at=clock.now())
         calendars_listed.send(sender=Connection, connection=connection)
-        history.wake("connections")
+        history.refresh_pages("connections")

@@ -99,7 +99,7 @@ def forget(key_id: str) -> int:
             for row in rows:
                 tokens.mark_dead(account_id, row.pk, tokens.KEY_LOST)
             if rows:
-                history.wake("connections")
+                history.refresh_pages("connections")
         count += len(rows)
     KeyProof.objects.filter(key_id=key_id).delete()
     return count

@@ -166,7 +166,7 @@ def mark_dead(account_id: int, connection_id: int, reason: str) -> None:
         connection = Connection.objects.select_related("owner__user").get(pk=connection_id)
         _tell(connection, _diagnosis(connection, clock.now()))
         connection_died.send(Connection, connection=connection)
-        history.wake("connections")
+        history.refresh_pages("connections")
 
 
 def _diagnosis(connection: Connection, now: datetime) -> str:

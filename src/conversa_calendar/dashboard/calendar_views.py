@@ -147,7 +147,7 @@ def _refresh_stale(calendars: list[Calendar]) -> None:
     seen.update(viewed_at=now)
     stale = [m.pk for m in mirrors if m.last_sync_at is None or (now - m.last_sync_at).total_seconds() > STALE_S]
     active = MirrorRun.objects.filter(mirror_id__in=stale, is_active=True, leased_until=None)
-    triggers.wake(active.values_list("mirror_id", flat=True), is_pull=True)
+    triggers.request_runs(active.values_list("mirror_id", flat=True), is_pull=True)
 
 
 def _instant(text: str) -> datetime:

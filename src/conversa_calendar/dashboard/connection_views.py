@@ -418,7 +418,7 @@ def _checklist() -> list[tuple[str, bool]]:
 def _act(request: MemberRequest, mirror: Mirror, action: str) -> None:
     match action:
         case "sync":
-            triggers.wake([mirror.pk], is_pull=True)
+            triggers.request_runs([mirror.pk], is_pull=True)
         case "check":
             tasks.deep_check.defer(mirror_id=mirror.pk)
             messages.success(request, _("The deep check is running; its report appears here."))

@@ -97,13 +97,13 @@ def _remove_copy(request: MemberRequest, target: UUID) -> None:
 def _mirror_action(action: str, mirror: Mirror) -> None:
     match action:
         case "check_now":
-            triggers.wake([mirror.pk], is_pull=True)
+            triggers.request_runs([mirror.pk], is_pull=True)
         case "deep_check":
             tasks.deep_check.defer(mirror_id=mirror.pk)
         case "resume":
             selection.pause(mirror, is_paused=False)
         case "watch":
-            channels.try_again(mirror)
+            channels.retry_refused(mirror)
 
 
 @require_GET

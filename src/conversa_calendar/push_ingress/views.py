@@ -17,5 +17,5 @@ def google(request: HttpRequest) -> HttpResponse:
     names = ("X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID", "X-Goog-Channel-Expiration")
     sent = [request.headers.get(name, "")[:HEADER_MAX] for name in names]
     with transaction.atomic():
-        channels.accept(*sent)
+        channels.accept_notification(*sent)
     return HttpResponse(status=204)

@@ -60,7 +60,7 @@ def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepChec
     report = DeepCheck(mirror=mirror, started_at=started_at)
     report.save()
     Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
-    triggers.wake([mirror_id], is_pull=True)
+    triggers.request_runs([mirror_id], is_pull=True)
     return report
 
 
@@ -72,7 +72,7 @@ def _conclude(mirror_id: int, report_id: int) -> DeepCheck:
     if mirror.cursor != "" and report.waiting == 0:
         values["last_proven_at"] = report.started_at
     Mirror.objects.filter(pk=mirror_id).update(**values)
-    history.wake("connections")
+    history.refresh_pages("connections")
     return report
 
 

@@ -37,12 +37,12 @@ UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 @receiver(calendar_changed)
 def push_soon(sender: type[Calendar], calendar: Calendar, event: Event, **kwargs: Any) -> None:
     if calendar.is_mirrored:
-        triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
+        triggers.request_runs(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
 
 
 @receiver(event_moving)
 def follow_move(sender: type[Event], event: Event, source: Calendar, target: Calendar, **kwargs: Any) -> None:
-    moving.follow(event, source, target)
+    moving.apply_move(event, source, target)
 
 
 @receiver(event_restoring)
@@ -60,7 +60,7 @@ def ask_provider(
     sender: object, account_id: int, calendars: list[int], since: datetime, until: datetime, **kwargs: Any
 ) -> dict[int, str]:
     """Asks each mirrored calendar's provider for its busy time; one that cannot answer in time leaves it unknown."""
-    return asking.ask(account_id, calendars, since, until, kwargs.get("ignored"), kwargs["counts"])
+    return asking.ask_busy(account_id, calendars, since, until, kwargs.get("ignored"), kwargs["counts"])
 
 
 @receiver(unwritable_asked)
@@ -92,12 +92,12 @@ def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: A
     resumed, dead = mirrors.filter(is_selected=True, is_paused=False), Q(state="reconnect_needed")
     chosen = list(resumed.values_list("pk", flat=True))
     for mirror in mirrors.exclude(calendar__owner=connection.owner).filter(is_selected=True).select_related("calendar"):
-        selection.dress(mirror)  # somebody else authorised it for an owner who has left
+        selection.update_calendar(mirror)  # somebody else authorised it for an owner who has left
     resumed.filter(error_code=OWNER_LEFT).update(state="polling", **well)
     resumed.filter(dead).update(state="polling", **well)
     mirrors.filter(dead).update(state="paused", **well)
-    triggers.activate(chosen, is_active=True)
-    triggers.wake(chosen, is_pull=True)
+    triggers.set_active(chosen, is_active=True)
+    triggers.request_runs(chosen, is_pull=True)
 
 
 @receiver(calendars_listed)
@@ -117,17 +117,17 @@ def follow_names(sender: type[Connection], connection: Connection, **kwargs: Any
 def rest_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     mirrors = Mirror.objects.filter(connection=connection)
     mirrors.update(state="reconnect_needed", error_action="reconnect")
-    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+    triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
 
 
 @receiver(member_left)
 def rest_for_leaver(sender: type[Member], member: Member, **kwargs: Any) -> None:
     """What a suspended member connected stops at once; everything stays as it is, pending edits too."""
     mirrors = Mirror.objects.filter(connection__owner=member, is_selected=True)
-    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+    triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
     carried = mirrors.filter(connection__state=ACTIVE)
     carried.update(state="paused", error_code=OWNER_LEFT, error_message="", error_action="")
-    history.wake("connections")
+    history.refresh_pages("connections")
 
 
 @receiver(member_returned)
@@ -139,10 +139,10 @@ def go_on_for_returned(sender: type[Member], member: Member, **kwargs: Any) -> N
     awake.filter(first_synced_at=None).update(state="first_sync")
     awake.exclude(first_synced_at=None).update(state="polling")
     rested.update(error_code="")
-    history.wake("connections")
+    history.refresh_pages("connections")
     if Account.objects.get(pk=member.account_id).is_open:
-        triggers.activate(chosen, is_active=True)
-        triggers.wake(chosen, is_pull=True)
+        triggers.set_active(chosen, is_active=True)
+        triggers.request_runs(chosen, is_pull=True)
 
 
 @receiver(module_switched)
@@ -150,8 +150,8 @@ def follow_switch(sender: type[Account], account: Account, **kwargs: Any) -> Non
     with tenant(account.pk):
         mirrors = Mirror.objects.filter(is_paused=False, is_selected=True).exclude(connection=None)
         chosen = list(mirrors.exclude(state="reconnect_needed").values_list("pk", flat=True))
-        triggers.activate(chosen, is_active=account.is_open)
+        triggers.set_active(chosen, is_active=account.is_open)
         if account.is_open:
-            triggers.wake(chosen, is_pull=True)
+            triggers.request_runs(chosen, is_pull=True)
         else:
             Mirror.objects.filter(pk__in=chosen).update(state="paused")

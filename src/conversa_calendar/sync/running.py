@@ -83,7 +83,7 @@ def _run(lease: Lease, may_backfill: bool) -> Ended:
             if not wait_s and not current.is_busy_only and not current.mirror.failures:
                 action = planning.next_action(current)
     except CannotRun as rest:
-        return _rest(lease, rest)
+        return _record_rest(lease, rest)
     if wait_s:
         return _released(lease, wait_s=wait_s)
     try:
@@ -92,7 +92,7 @@ def _run(lease: Lease, may_backfill: bool) -> Ended:
         leases.release(lease, has_pulled=False, is_done=False)
         return Ended.HANDED_OVER
     except (protocol.ProviderError, pulling.AccessReduced) as error:
-        return _failed(current, error)
+        return _record_failure(current, error)
     except IntegrityError:
         log.exception("mirror %s: somebody else wrote the same row", lease.mirror_id)
         return _released(lease, wait_s=LEASE_FULL_WAIT_S)
@@ -140,13 +140,15 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
     check_s = None
     if has_pulled or mirror.failures or mirror.error_code or current.rests_for:
         with tenant(current.account_id):
-            values = _healthy(current) | ({"last_sync_at": clock.now(), "stale_told_at": None} if has_pulled else {})
+            values = _healthy_values(current) | (
+                {"last_sync_at": clock.now(), "stale_told_at": None} if has_pulled else {}
+            )
             Mirror.objects.filter(pk=mirror.pk).update(**values)
             if values["state"] != mirror.state or mirror.error_code != values["error_code"]:
-                history.wake("connections")
+                history.refresh_pages("connections")
             check_s = _next_check_s(mirror, values["state"]) if has_pulled else None
     if has_pulled and current.has_found and current.has_channel and current.lease.cause is Rank.TIMER:
-        channels.missed(mirror.pk)
+        channels.mark_missed(mirror.pk)
     if current.has_recovered:
         session.recovered(current)
     if current.rests_for == "budget":
@@ -163,15 +165,15 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
     return ended
 
 
-def _healthy(current: Session) -> dict[str, object]:
+def _healthy_values(current: Session) -> dict[str, object]:
     mirror = current.mirror
     state = "held" if current.has_held else "live" if current.has_channel else "polling"
     if mirror.first_synced_at is None and not current.is_busy_only:
         state = "first_sync"
-    return {"state": state, "failures": 0, **_shown(current.rests_for)}
+    return {"state": state, "failures": 0, **_error_values(current.rests_for)}
 
 
-def _shown(rests_for: str) -> dict[str, object]:
+def _error_values(rests_for: str) -> dict[str, object]:
     """What the card says of a mirror that works, or that waits for no fault of its own."""
     if not rests_for:
         return {"error_code": "", "error_message": "", "error_action": ""}
@@ -181,7 +183,7 @@ def _shown(rests_for: str) -> dict[str, object]:
 def _wait_for_room(current: Session) -> float:
     """Nothing of this rank may be asked just now: says so on the card, and answers the seconds to wait."""
     if current.mirror.error_code != "budget":
-        Mirror.objects.filter(pk=current.mirror.pk).update(**_shown("budget"))
+        Mirror.objects.filter(pk=current.mirror.pk).update(**_error_values("budget"))
     return budget.wait_s()
 
 
@@ -189,7 +191,7 @@ def _wait_for_quickness(current: Session) -> float:
     """The same while Google answers this user slowly: so many seconds, none for a person's edit."""
     wait_s = slowness.pause_s(current)
     if wait_s and current.mirror.error_code != slowness.CODE:
-        Mirror.objects.filter(pk=current.mirror.pk).update(**_shown(slowness.CODE))
+        Mirror.objects.filter(pk=current.mirror.pk).update(**_error_values(slowness.CODE))
     return wait_s
 
 
@@ -209,7 +211,7 @@ def _is_needed(mirror: Mirror) -> bool:
     return any(mirror.calendar_id in found for _receiver, found in answers)
 
 
-def _rest(lease: Lease, rest: CannotRun) -> Ended:
+def _record_rest(lease: Lease, rest: CannotRun) -> Ended:
     """The mirror cannot run now; what is pending stays pending."""
     with tenant(lease.account_id):
         mirrors = Mirror.objects.filter(pk=lease.mirror_id)
@@ -217,12 +219,12 @@ def _rest(lease: Lease, rest: CannotRun) -> Ended:
         if rest.error is not None:
             said = {"error_message": _in_words(rest.error), "error_action": "tell_operator"}
             if mirrors.exclude(error_code=rest.error.reason).update(error_code=rest.error.reason, **said):
-                history.wake("connections")
+                history.refresh_pages("connections")
     _released(lease, wait_s=SEALED_S if rest.error else CHECK_QUIET_S)
     return Ended.RESTS
 
 
-def _failed(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> Ended:
+def _record_failure(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> Ended:
     """Records what went wrong in words, and when to try again."""
     mirror = current.mirror
     if isinstance(error, protocol.Transient) and error.reason == "budget":
@@ -230,13 +232,13 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
             return _released(current.lease, wait_s=_wait_for_room(current))
     slowness.judge(current)
     failures = mirror.failures + 1
-    state, wait_s, action = _decision(current, error, failures)
+    state, wait_s, action = _decide_retry(current, error, failures)
     reason = getattr(error, "reason", "") or type(error).__name__
     with tenant(current.account_id):
         values: dict[str, object] = {"failures": failures, "error_code": reason[:60], "error_action": action}
         values["error_message"] = _in_words(error)
         if current.is_slow and action == "wait" and isinstance(error, protocol.Transient):
-            values |= _shown(slowness.CODE)
+            values |= _error_values(slowness.CODE)
         if state:
             values["state"] = state
         if isinstance(error, pulling.AccessReduced) and error.access in session.ACCESS_ORDER:
@@ -253,13 +255,13 @@ def _failed(current: Session, error: protocol.ProviderError | pulling.AccessRedu
             session.pause_writes(current)
         elif isinstance(error, protocol.OperatorError):
             session.trip(current, reason, clock.now() + timedelta(seconds=wait_s))
-        history.wake("connections")
+        history.refresh_pages("connections")
     log.info("mirror %s: %s, next attempt in %.0f s", mirror.uuid, reason, wait_s)
     _released(current.lease, wait_s=wait_s)
     return Ended.RESTS
 
 
-def _decision(
+def _decide_retry(
     current: Session, error: protocol.ProviderError | pulling.AccessReduced, failures: int
 ) -> tuple[str, float, str]:
     """(state on the card or "", seconds to wait, the action that helps) for a failure."""

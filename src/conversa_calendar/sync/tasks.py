@@ -58,7 +58,7 @@ def _run_until_it_rests(mirror_id: int, *, may_backfill: bool) -> None:
             backfill.defer(mirror_id=mirror_id)
         if ended is not Ended.AGAIN:
             break
-    channels.ensure(mirror_id)
+    channels.ensure_open(mirror_id)
     _look_again(mirror_id)
 
 
@@ -127,7 +127,7 @@ def dispatch(timestamp: int) -> None:
     enqueue_due()
     for account_id, disconnect_id in disconnecting.unfinished(clock.now()):
         disconnect.defer(disconnect_id=disconnect_id, account_id=account_id)
-    channels.listen()
+    channels.find_silent()
     for mirror_id in channels.left_over(clock.now()):
         close_channels.defer(mirror_id=mirror_id)
     for mirror_id in channels.renewable(clock.now()):
@@ -154,7 +154,7 @@ def nightly(timestamp: int) -> None:
 
 def _look_again(mirror_id: int) -> None:
     """A wait that ends before the dispatcher's next round is kept to the second."""
-    at, now = leases.looks_again_at(mirror_id), clock.now()
+    at, now = leases.next_run_at(mirror_id), clock.now()
     if at is not None and now < at < now + DISPATCHED_EVERY:
         run_mirror.configure(schedule_at=at).defer(mirror_id=mirror_id)
 

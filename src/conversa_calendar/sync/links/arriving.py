@@ -34,7 +34,7 @@ _ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
 def create(session: Session, remotes: list[RemoteEvent]) -> int:
     """Creates events for remote ones that have no link: masters before overrides."""
     if any(remote.content is not None and not remote.original_key for remote in remotes):
-        leases.let_arrive(session.account_id)  # one of them may be what a removal elsewhere is about to miss
+        leases.hold_off_removals(session.account_id)  # one of them may be what a removal elsewhere is about to miss
     remotes = _adopted(session, _staying(session, remotes))
     roots = [remote for remote in remotes if not remote.original_key]
     living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]

@@ -15,7 +15,7 @@ from conversa_calendar.sync.run.session import WRITER_ACCESS
 UNDECIDED = {"remote_deleted_at": None, "asked_at": None, "is_held": False, "is_approved": False}
 
 
-def follow(event: Event, source: Calendar, target: Calendar) -> None:
+def apply_move(event: Event, source: Calendar, target: Calendar) -> None:
     """A move between two calendars of one connection moves at the provider; any other copies there and deletes here."""
     origin = Mirror.objects.filter(calendar=source).first()
     if origin is None:
@@ -23,7 +23,7 @@ def follow(event: Event, source: Calendar, target: Calendar) -> None:
     destination = Mirror.objects.filter(calendar=target).first()
     members = [event, *Event.objects.filter(series=event, deleted_at=None)]
     links = Link.objects.filter(mirror=origin, event__in=members, tombstoned_at=None)
-    leases.break_off(origin.pk)
+    leases.revoke(origin.pk)
     can_move = (
         destination is not None
         and origin.connection_id is not None
@@ -44,17 +44,17 @@ def follow(event: Event, source: Calendar, target: Calendar) -> None:
     unusable = taken.filter(Q(tombstoned_at=None) | Q(is_ours=True, raw="")).exclude(pk__in=given_up)
     if can_move and destination is not None and not unusable.exists():
         if given_up:
-            leases.break_off(destination.pk)  # a run that is deleting it there must not go on with what moves in
+            leases.revoke(destination.pk)  # a run that is deleting it there must not go on with what moves in
         taken.delete()
         unanswered = links.filter(event=event, etag="").first()
         for link in links.filter(event=event):
-            _send_after(link, origin, destination)
+            _redirect_link(link, origin, destination)
         links.exclude(event=event).update(mirror=destination, seen_generation=destination.generation, **UNDECIDED)
         if unanswered is not None:
             _keep_tombstone(unanswered, origin)
     else:
-        _leave(origin, event)
-    triggers.wake([origin.pk], is_pull=False)
+        _clear_away(origin, event)
+    triggers.request_runs([origin.pk], is_pull=False)
 
 
 def _has_arrived(event: Event, there: QuerySet[Link]) -> bool:
@@ -71,7 +71,7 @@ def _given_up(there: QuerySet[Link]) -> list[int]:
     return [link.pk for link in rows if link.event is not None and link.event.facts.is_own_copy]
 
 
-def _send_after(link: Link, origin: Mirror, destination: Mirror) -> None:
+def _redirect_link(link: Link, origin: Mirror, destination: Mirror) -> None:
     """The link goes to its new mirror. A move that is not known to be done yet leaves its own origin as a further place
     where the event may be found. Whether the provider has deleted it there, the move itself will tell."""
     intent = {name: value for name, value in (link.intent or {}).items() if name not in {"moving", "doubts"}}
@@ -95,10 +95,10 @@ def give_up_moves(mirror: Mirror) -> None:
             continue
         members = Event.objects.filter(Q(pk=link.event.pk) | Q(series=link.event), deleted_at=None)
         members.update(is_unsettled=True, sync_state="pending", notify="none")
-        _leave(mirror, link.event)
+        _clear_away(mirror, link.event)
 
 
-def _leave(mirror: Mirror, event: Event) -> None:
+def _clear_away(mirror: Mirror, event: Event) -> None:
     """An event leaves a calendar for good, with its exceptions: it is cleared away there, and wherever else it may stand
     still."""
     left = {"event": None, "wants_delete": True, "tombstoned_at": clock.now(), "former_uuid": event.uuid}
@@ -130,7 +130,7 @@ def _clear_away_on_the_way(link: Link, event: Event) -> None:
             kept.wants_delete, kept.tombstoned_at, kept.former_uuid = True, clock.now(), event.uuid
             kept.intent = sent if "content" in sent else None
             kept.save(force_insert=True)
-        triggers.wake([mirror.pk], is_pull=False)
+        triggers.request_runs([mirror.pk], is_pull=False)
 
 
 def _keep_tombstone(unsent: Link, origin: Mirror) -> None:

@@ -87,7 +87,7 @@ def _is_sure(session: Session, link: Link) -> bool:
         return False
     since = link.asked_at or link.remote_deleted_at
     is_late = since is not None and leases.has_waited_enough(since)
-    if not whereabouts.others(session.mirror).exists() or leases.keep_arrivals_out(session.account_id, is_late):
+    if not whereabouts.others(session.mirror).exists() or leases.hold_off_arrivals(session.account_id, is_late):
         return True
     session.has_waiting = True
     return False
@@ -182,7 +182,7 @@ def _go_on_as(session: Session, event: Event, link: Link, twin: Event) -> None:
     editing.store(event, calendar, content)
     history.record(event, side="remote", cause="moved", lost=lost, note=calendar.name)
     if Event.objects.filter(Q(pk=event.pk) | Q(series=event), is_unsettled=True).exists():
-        triggers.wake(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
+        triggers.request_runs(Mirror.objects.filter(calendar=calendar).values_list("pk", flat=True), is_pull=False)
     session.changed = True
     event_followed.send(sender=Event, event=event)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import event_stranded
 from conversa_calendar.sync.links import linking
@@ -30,8 +29,6 @@ def strand(mirror: Mirror) -> None:
     rows = Event.objects.filter(calendar=mirror.calendar_id, is_unsettled=True, deleted_at=None)
     waiting = list(rows.exclude(sync_message=message).select_related("calendar", "series").order_by("pk"))
     rows.filter(pk__in=[event.pk for event in waiting]).update(sync_message=message)
-    if waiting:
-        history.announce(mirror.calendar, [(event.uuid, "pending") for event in waiting])
     _tell(waiting)
 
 

@@ -57,7 +57,7 @@ class Surroundings:
         return self.answers[key]
 
 
-def ask(session: Session, links: Sequence[Link]) -> None:
+def request_reads(session: Session, links: Sequence[Link]) -> None:
     """Wants every calendar read in which one of these events may be, each once for all of them."""
     unasked = [link for link in links if link.asked_at is None]
     if not unasked:
@@ -66,7 +66,7 @@ def ask(session: Session, links: Sequence[Link]) -> None:
     with tenant(session.account_id):  # apart from the run's row: whoever is woken may be waiting for it
         asked_at = leases.now()
         Link.objects.filter(pk__in=[link.pk for link in unasked]).update(asked_at=asked_at)
-        triggers.wake({place for link in unasked for place in around.of(link)}, is_pull=True, is_flood=True)
+        triggers.request_runs({place for link in unasked for place in around.of(link)}, is_pull=True, is_flood=True)
     for link in unasked:
         link.asked_at = asked_at
 
@@ -91,7 +91,7 @@ def wake_waiting(session: Session) -> None:
         rows = _waiting().exclude(mirror=session.mirror)
         mirrors = rows.order_by("mirror").values_list("mirror", flat=True).distinct()[:WOKEN_MAX]
         waiting = Mirror.objects.filter(pk__in=list(mirrors)).order_by("pk")
-        triggers.wake([mirror.pk for mirror in waiting if _may_go_on(mirror, rows)], is_pull=True)
+        triggers.request_runs([mirror.pk for mirror in waiting if _may_go_on(mirror, rows)], is_pull=True)
 
 
 def _may_go_on(mirror: Mirror, rows: QuerySet[Link]) -> bool:
@@ -105,7 +105,7 @@ def wake_former(session: Session) -> None:
     """Something arrived that stands in other calendars as well: these are read, so that it does not stand twice for long."""
     if session.has_twins_in:
         with tenant(session.account_id):
-            triggers.wake(session.has_twins_in, is_pull=True, is_flood=True)
+            triggers.request_runs(session.has_twins_in, is_pull=True, is_flood=True)
 
 
 def others(mirror: Mirror) -> QuerySet[Mirror]:

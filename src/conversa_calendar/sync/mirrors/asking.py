@@ -33,7 +33,7 @@ GONE = (protocol.NotFound, protocol.Gone)
 Counts = Callable[[Content, str], bool]
 
 
-def ask(
+def ask_busy(
     account_id: int, calendars: list[int], since: datetime, until: datetime, ignored: int | None, counts: Counts
 ) -> dict[int, str]:
     """What the provider itself says about [since, until) of each mirrored calendar, until one is busy: free, busy,
@@ -49,7 +49,7 @@ def ask(
         answers[pk] = _answer(account_id, mirror, since, until, ignored, counts)
         if answers[pk] in {"busy", "gone"}:
             with tenant(account_id):
-                triggers.wake([mirror.pk], is_pull=True)  # what is different there is to be known here, too
+                triggers.request_runs([mirror.pk], is_pull=True)  # what is different there is to be known here, too
         if answers[pk] == "busy":
             break
     return answers

@@ -42,7 +42,7 @@ TOLD_EVERY = timedelta(days=1)
 log = logging.getLogger(__name__)
 
 
-def ensure(mirror_id: int) -> None:
+def ensure_open(mirror_id: int) -> None:
     """Makes sure that a mirror has a channel that lives long enough. Failures leave it polling and are retried."""
     run = MirrorRun.objects.filter(mirror_id=mirror_id, is_active=True).first()
     if run is None or not settings.PUBLIC_URL:
@@ -72,13 +72,13 @@ def ensure(mirror_id: int) -> None:
     _open(mirror, connection, channel, secret)
 
 
-def try_again(mirror: Mirror) -> None:
+def retry_refused(mirror: Mirror) -> None:
     """Forgets that Google refused to notify, and asks once more at the next run."""
     Mirror.objects.filter(pk=mirror.pk).update(push_refused="", push_refused_at=None)
-    triggers.wake([mirror.pk], is_pull=True)
+    triggers.request_runs([mirror.pk], is_pull=True)
 
 
-def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> bool:
+def accept_notification(channel_id: str, token: str, resource_id: str, expires: str = "") -> bool:
     """A notification arrived: wakes its mirror when channel, token and resource are ours. Answers whether they were.
 
     One of a channel whose opening was never answered brings what the answer would have said: Google's name of the
@@ -94,17 +94,17 @@ def accept(channel_id: str, token: str, resource_id: str, expires: str = "") -> 
         return False
     if found.resource_id and found.resource_id != resource_id:
         return False
-    _heard(found)
+    _mark_heard(found)
     if found.state == "opening" and resource_id and (expires_at := _http_date(expires)) is not None:
         opened = PushChannel.objects.filter(pk=found.pk, state="opening")
         opened.update(state="live", resource_id=resource_id, expires_at=expires_at)
     if not MirrorRun.objects.filter(mirror_id=found.mirror_id, is_active=True).exists():
         return True
-    triggers.wake([found.mirror_id], is_pull=True, is_flood=True)
+    triggers.request_runs([found.mirror_id], is_pull=True, is_flood=True)
     return True
 
 
-def missed(mirror_id: int) -> None:
+def mark_missed(mirror_id: int) -> None:
     """A change was found that no message had announced. Unless one comes yet, the channel is silent from now on."""
     query = """
         UPDATE sync_pushchannel SET silent_since = coalesce(silent_since, now()), is_missed = true
@@ -114,7 +114,7 @@ def missed(mirror_id: int) -> None:
         cursor.execute(query, [mirror_id])
 
 
-def listen() -> None:
+def find_silent() -> None:
     """Every minute: channels that said nothing of our own writes count as silent, and administrators hear of calendars
     whose changes came later than promised."""
     query = """
@@ -145,7 +145,7 @@ def _tell_late(mirror_id: int, account_id: int) -> None:
         if Mirror.objects.filter(untold, pk=mirror_id).update(late_told_at=now):
             mirror = Mirror.objects.select_related("calendar", "connection__owner__user").get(pk=mirror_id)
             notices.tell(mirror, "late")
-            history.wake("connections")
+            history.refresh_pages("connections")
 
 
 def renewable(now: datetime) -> list[int]:
@@ -224,7 +224,7 @@ def _is_good(channel: PushChannel, now: datetime) -> bool:
     return now < _renewed_at(channel) and not is_tried
 
 
-def _heard(channel: PushChannel) -> None:
+def _mark_heard(channel: PushChannel) -> None:
     query = "UPDATE sync_pushchannel SET last_message_at = now(), silent_since = NULL, is_missed = false WHERE id = %s"
     with database.cursor() as cursor:
         cursor.execute(query, [channel.pk])
@@ -247,7 +247,7 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
     try:
         watch = provider.watch(mirror.remote_id, str(channel.pk), secret, f"{settings.PUBLIC_URL}{PATH}")
     except protocol.PushRefused as error:
-        _refused(mirror, channel, error.reason)
+        _mark_refused(mirror, channel, error.reason)
         return
     except protocol.OutcomeUnknown as error:
         log.info("mirror %s: no answer about its channel: %s", mirror.uuid, error.reason)
@@ -262,7 +262,7 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         return
     with tenant(mirror.account_id):
         Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
-        history.wake("connections")
+        history.refresh_pages("connections")
     unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
     former = PushChannel.objects.filter(Q(state__in=NOT_STOPPED) | unanswered, mirror_id=mirror.pk)
     for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk).order_by("pk"):
@@ -281,11 +281,11 @@ def _stop_late(provider: protocol.Provider, channel: PushChannel, watch: protoco
         log.info("channel %s: not stopped any more: %s", channel.pk, error.reason)
 
 
-def _refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
+def _mark_refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
     channel.delete()
     with tenant(mirror.account_id):
         Mirror.objects.filter(pk=mirror.pk).update(push_refused=reason, push_refused_at=clock.now())
-        history.wake("connections")
+        history.refresh_pages("connections")
 
 
 def _stop(account_id: int, connection: Connection, channel: PushChannel) -> None:

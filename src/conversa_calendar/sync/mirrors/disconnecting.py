@@ -98,7 +98,7 @@ def start(
         return known
     Connection.objects.filter(pk=connection.pk).update(state=DISCONNECTING, state_reason="")
     mirrors = Mirror.objects.filter(connection=connection)
-    triggers.activate(mirrors.values_list("pk", flat=True), is_active=False)
+    triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
     mirrors.update(state="paused")
     unsent.check(list(mirrors.filter(is_selected=True).select_related("calendar")), viewer, choice)
     record = Disconnect(
@@ -113,7 +113,7 @@ def start(
     )
     record.save()
     jobs.enqueue_disconnect(record.pk, record.account_id)
-    history.wake("connections")
+    history.refresh_pages("connections")
     return record
 
 
@@ -252,7 +252,7 @@ def _detach(account_id: int, record: Disconnect, step: str) -> None:
             mirror.save(update_fields=["is_selected", "state", "cursor", "connection"])
         record.step, record.attempts, record.next_attempt_at = step, 0, clock.now() + CLAIM
         record.save(update_fields=["counts", "step", "attempts", "next_attempt_at"])
-        history.wake("connections")
+        history.refresh_pages("connections")
 
 
 def _revoke(account_id: int, record: Disconnect, connection: Connection | None) -> None:
@@ -291,7 +291,7 @@ def _forget(account_id: int, record: Disconnect, revocation: str) -> None:
         Connection.objects.filter(uuid=record.connection_uuid).delete()
         record.revocation, record.step, record.finished_at = revocation, "done", clock.now()
         record.save(update_fields=["revocation", "step", "finished_at"])
-        history.wake("connections")
+        history.refresh_pages("connections")
 
 
 _STEPS = {"stopping": _stop, "closing": _close, "purging": _purge, "detaching": _leave, "revoking": _revoke}

@@ -56,8 +56,8 @@ def decide(mirror: Mirror, action: str, actor: Member) -> int:
         history.record(link.event, side="local", cause=f"held: {action}", actor=actor)
     state = "live" if mirror.push_refused == "" else "polling"
     Mirror.objects.filter(pk=mirror.pk).update(state=state)
-    triggers.wake([mirror.pk], is_pull=True)
-    history.wake("connections")
+    triggers.request_runs([mirror.pk], is_pull=True)
+    history.refresh_pages("connections")
     return len(links)
 
 

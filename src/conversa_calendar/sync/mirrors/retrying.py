@@ -23,7 +23,7 @@ def read_again(event: Event) -> bool:
     if link is None or base is None or link.digest != "" or changed_units(base, event.content):
         return False
     Mirror.objects.filter(pk=link.mirror_id).exclude(listing="near").update(cursor="", listing="", page="")
-    triggers.wake([link.mirror_id], is_pull=True)
+    triggers.request_runs([link.mirror_id], is_pull=True)
     return True
 
 

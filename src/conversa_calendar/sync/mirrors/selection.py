@@ -124,7 +124,7 @@ def select(connection: Connection, google_id: str, mode: str = "", viewer: Viewe
     )
     mode = _checked_mode(row, mode or (_former_mode(known, connection) if known else ""))
     if known is None:
-        return _start(connection, row, mode)
+        return _create_mirror(connection, row, mode)
     carrier = known.connection
     if known.is_selected and carrier is not None and carrier.pk != connection.pk and not _is_upgrade(known, row):
         raise Invalid("google_id", _("Already mirrored through %(email)s.") % {"email": carrier.email})
@@ -149,11 +149,11 @@ def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None, choice: st
     mirror.is_selected = False
     mirror.state = "paused"
     mirror.save(update_fields=["is_selected", "state"])
-    triggers.activate([mirror.pk], is_active=False)
+    triggers.set_active([mirror.pk], is_active=False)
     unsent.check([mirror], viewer, choice)
     counts = detach_calendar(mirror, disposition, viewer)
     jobs.enqueue_close_channels(mirror.pk)
-    history.wake("connections")
+    history.refresh_pages("connections")
     return counts
 
 
@@ -173,7 +173,7 @@ def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> 
     counts = {"kept": rows.count(), "removed": 0, "unsent": unsent.record(mirror)}
     access.keep_private(calendar)
     if disposition == "remove":
-        counts["removed"] = _put_aside(mirror, access.concealed([calendar], viewer))
+        counts["removed"] = _trash_received(mirror, access.concealed([calendar], viewer))
         counts["kept"] = rows.count()
     everything = Event.objects.filter(calendar=calendar).exclude(pk__in=thrown_away)
     everything.update(sync_state="native", is_unsettled=False, sync_message="")
@@ -194,30 +194,30 @@ def set_mode(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
         raise Invalid("mode", _("Google's access to this calendar does not allow that mode."))
     _check_spared(mirror, mode, viewer)
     mirror.access = access
-    _switch(mirror, mode)
+    _change_mode(mirror, mode)
     mirror.save(update_fields=["access"])
-    dress(mirror)
-    triggers.wake([mirror.pk], is_pull=True)
+    update_calendar(mirror)
+    triggers.request_runs([mirror.pk], is_pull=True)
 
 
-def _switch(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
+def _change_mode(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
     """Takes on a mode. A calendar that shows busy blocks only shows no events of Google's beside them: these go to the
     trash and come back with the next mode. What was made here stays."""
     had_blocks, was_readable = mirror.mode == BUSY_ONLY, mirror.mode == READ_ONLY
     mirror.mode = mode
     mirror.save(update_fields=["mode"])
     if had_blocks != (mode == BUSY_ONLY):
-        leases.break_off(mirror.pk)  # a run that began in the other mode stores nothing more
+        leases.revoke(mirror.pk)  # a run that began in the other mode stores nothing more
     if mode == BUSY_ONLY:
         if not had_blocks:
-            _put_aside(mirror)
+            _trash_received(mirror)
         return
     if had_blocks:
         busy.remove(mirror.calendar)
         mirror.cursor, mirror.listing, mirror.page = "", "", ""
         mirror.save(update_fields=["cursor", "listing", "page"])
     if had_blocks or was_off:
-        _wake_dormant(mirror)
+        _revive_dormant(mirror)
     elif was_readable and mode == TWO_WAY:
         rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, sync_state="refused")
         rows.update(is_unsettled=True, sync_state="pending")  # edits that could not be sent until now
@@ -227,20 +227,20 @@ def _check_spared(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
     """A calendar does not come down to busy blocks with private events of somebody else in it. Raises Invalid."""
     if mode != BUSY_ONLY or mirror.mode == BUSY_ONLY:
         return
-    if _from_google(mirror).filter(pk__in=access.concealed([mirror.calendar], viewer)).exists():
+    if _received_events(mirror).filter(pk__in=access.concealed([mirror.calendar], viewer)).exists():
         says = _("It holds private events of somebody else; only they can let it show just busy blocks.")
         raise Invalid("mode", says)
 
 
-def _from_google(mirror: Mirror) -> QuerySet[Event]:
+def _received_events(mirror: Mirror) -> QuerySet[Event]:
     theirs = Link.objects.filter(mirror=mirror, is_ours=False).exclude(event=None).values("event_id")
     return Event.objects.filter(calendar=mirror.calendar, deleted_at=None, series=None, pk__in=theirs)
 
 
-def _put_aside(mirror: Mirror, spared: Collection[int] = ()) -> int:
+def _trash_received(mirror: Mirror, spared: Collection[int] = ()) -> int:
     """What came from Google goes to the trash here, but for the events `spared`; its links stay. Answers how many
     events."""
-    gone = list(_from_google(mirror).exclude(pk__in=spared).select_related("calendar").order_by("pk"))
+    gone = list(_received_events(mirror).exclude(pk__in=spared).select_related("calendar").order_by("pk"))
     for event in gone:
         editing.remove(event, by="disconnected")
     aside = Event.objects.filter(calendar=mirror.calendar, deleted_by="disconnected")
@@ -257,24 +257,24 @@ def pause(mirror: Mirror, *, is_paused: bool) -> None:
     mirror.is_paused = is_paused
     mirror.state = "paused" if is_paused else "polling" if mirror.first_synced_at else "first_sync"
     mirror.save(update_fields=["is_paused", "state"])
-    triggers.activate([mirror.pk], is_active=not is_paused)
+    triggers.set_active([mirror.pk], is_active=not is_paused)
     if not is_paused:
-        triggers.wake([mirror.pk], is_pull=True)
-    history.wake("connections")
+        triggers.request_runs([mirror.pk], is_pull=True)
+    history.refresh_pages("connections")
 
 
 def confirm_access(mirror: Mirror, access: str) -> None:
     """A person accepts that Google now shows less of a calendar; the mirror goes on with what is left."""
     mirror.access = access
     if mirror.mode not in modes_for(access):
-        _switch(mirror, modes_for(access)[0])
+        _change_mode(mirror, modes_for(access)[0])
     mirror.state, mirror.error_code, mirror.error_message, mirror.error_action = "polling", "", "", ""
     mirror.save(update_fields=["access", "state", "error_code", "error_message", "error_action"])
-    dress(mirror)
-    triggers.wake([mirror.pk], is_pull=True)
+    update_calendar(mirror)
+    triggers.request_runs([mirror.pk], is_pull=True)
 
 
-def dress(mirror: Mirror) -> None:
+def update_calendar(mirror: Mirror) -> None:
     """Writes onto the calendar what its mirror means for people: where it lives and whether it can be changed."""
     calendar = mirror.calendar
     owner = mirror.connection.owner if mirror.connection else calendar.owner
@@ -291,7 +291,7 @@ def dress(mirror: Mirror) -> None:
     calendar.save(update_fields=fields)
 
 
-def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror:
+def _create_mirror(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror:
     calendar = services.create_calendar(
         name=row.name[:200] or row.remote_id[:200],
         owner=connection.owner,
@@ -311,26 +311,26 @@ def _start(connection: Connection, row: DiscoveredCalendar, mode: str) -> Mirror
         started_at=clock.now(),
     )
     mirror.save()
-    dress(mirror)
+    update_calendar(mirror)
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
-    leases.speak_for(mirror.pk, connection.sub)
-    begin(mirror)
+    leases.assign_grant(mirror.pk, connection.sub)
+    request_first_sync(mirror)
     return mirror
 
 
-def begin(mirror: Mirror) -> None:
+def request_first_sync(mirror: Mirror) -> None:
     """The first run of a new mirror."""
-    triggers.wake([mirror.pk], is_pull=True)
-    history.wake("connections")
+    triggers.request_runs([mirror.pk], is_pull=True)
+    history.refresh_pages("connections")
 
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
     """The calendar comes back, perhaps through another connection: events are met again by their stored ids."""
     is_other = mirror.connection_id != connection.pk
     if is_other:
-        _let_read(mirror, connection, row)
-        leases.break_off(mirror.pk)  # a run that began with the former one's access stores nothing more
-        leases.speak_for(mirror.pk, connection.sub)
+        _hand_over_private(mirror, connection, row)
+        leases.revoke(mirror.pk)  # a run that began with the former one's access stores nothing more
+        leases.assign_grant(mirror.pk, connection.sub)
         # what is personal (reminders, the own answer, the colour) is the new one's, whatever the etags say
         Link.objects.filter(mirror=mirror, tombstoned_at=None).update(digest="")
     mirror.connection, mirror.access = connection, row.access
@@ -343,19 +343,19 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
         mirror.cursor, mirror.listing, mirror.page = "", "", ""
         mirror.state = "first_sync"
     mirror.progress_events = mirror.progress_pages = 0
-    dress(mirror)
-    _switch(mirror, mode, was_off=was_off)
+    update_calendar(mirror)
+    _change_mode(mirror, mode, was_off=was_off)
     mirror.save()
-    dress(mirror)
+    update_calendar(mirror)
     if was_off:
         mirror.calendar.counts_busy = True
         mirror.calendar.save(update_fields=["counts_busy"])
-    triggers.activate([mirror.pk], is_active=True)
-    triggers.wake([mirror.pk], is_pull=True)
-    history.wake("connections")
+    triggers.set_active([mirror.pk], is_active=True)
+    triggers.request_runs([mirror.pk], is_pull=True)
+    history.refresh_pages("connections")
 
 
-def _let_read(mirror: Mirror, connection: Connection, row: DiscoveredCalendar) -> None:
+def _hand_over_private(mirror: Mirror, connection: Connection, row: DiscoveredCalendar) -> None:
     """Whoever takes a calendar over and sees its private events at Google reads them here as well; with less access, what
     is known of them here stays with whom it was."""
     former = mirror.calendar.owner
@@ -365,7 +365,7 @@ def _let_read(mirror: Mirror, connection: Connection, row: DiscoveredCalendar) -
         Event.objects.filter(pk__in=linked, private_for=former).update(private_for=connection.owner)
 
 
-def _wake_dormant(mirror: Mirror) -> None:
+def _revive_dormant(mirror: Mirror) -> None:
     """Copies kept while the calendar was not mirrored meet their links again: what was removed here comes back from the
     trash, also what a person threw away as a mere copy, and what was edited here is sent."""
     linked = Link.objects.filter(mirror=mirror, tombstoned_at=None).exclude(event=None).select_related("event")

@@ -65,7 +65,7 @@ def send_first(account_id: int, mirror_ids: Sequence[int], unsent: str) -> None:
         return
     with tenant(account_id):
         sending = [mirror.pk for mirror in _mirrors(mirror_ids) if _can_send(mirror) and _pending([mirror]).exists()]
-        triggers.wake(sending, is_pull=False)
+        triggers.request_runs(sending, is_pull=False)
     ends_at = clock.steady_s() + WAIT_S
     while sending and clock.steady_s() < ends_at:
         clock.sleep(LOOKS_S)

@@ -42,7 +42,7 @@ def carry_out_deletions(session: Session) -> None:
         return
     confirmed = [link for link in candidates if link.is_approved]
     doubted = [link for link in candidates if not link.is_approved]
-    whereabouts.ask(session, doubted)
+    whereabouts.request_reads(session, doubted)
     with tenant(session.account_id):
         waiting = whereabouts.awaited(session, doubted)
         known = [link for link in doubted if link.pk not in waiting]
@@ -96,7 +96,7 @@ def _hold(session: Session, links: list[Link]) -> None:
         if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
             notices.tell(session.mirror, "held")
         session.has_held = True
-        history.wake("connections")
+        history.refresh_pages("connections")
 
 
 def _is_really_gone(session: Session, link: Link) -> bool:

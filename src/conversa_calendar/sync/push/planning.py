@@ -349,7 +349,7 @@ def _hold_deletions(session: Session) -> None:
     if Mirror.objects.filter(pk=session.mirror.pk).exclude(state="held").update(state="held"):
         notices.tell(session.mirror, "held")
     session.has_held = True
-    history.wake("connections")
+    history.refresh_pages("connections")
 
 
 def _refuse_unwritable(session: Session) -> None:

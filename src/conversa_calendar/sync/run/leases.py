@@ -136,7 +136,7 @@ def meter(sub: str, rank: Rank, *, is_hurried: bool = False) -> Callable[[float,
     return guard
 
 
-def speak_for(mirror_id: int, sub: str) -> None:
+def assign_grant(mirror_id: int, sub: str) -> None:
     """From now on a mirror is worked on, and counts, on behalf of this Google user."""
     query = """
         UPDATE sync_mirrorrun SET grant_id = (SELECT id FROM connections_grant WHERE sub = %s), usage_minute = 0
@@ -256,14 +256,14 @@ def has_waited_enough(since: datetime) -> bool:
     return (now() - since).total_seconds() > WAITED_FOR_S
 
 
-def let_arrive(account_id: int) -> None:
+def hold_off_removals(account_id: int) -> None:
     """Until the transaction ends, no removal of the account is carried out that has not seen what it stores. Waits for one
     that is under way."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LockClass.ARRIVALS.value, account_id % 2**31])
 
 
-def keep_arrivals_out(account_id: int, is_late: bool = False) -> bool:
+def hold_off_arrivals(account_id: int, is_late: bool = False) -> bool:
     """Whether nothing arrives in any mirror of the account until the transaction ends. It does not wait, as it may hold
     what an arrival waits for; only a removal that is late, as something always arrives somewhere, takes its place in the
     queue, for a moment."""
@@ -283,7 +283,7 @@ def keep_arrivals_out(account_id: int, is_late: bool = False) -> bool:
     return True
 
 
-def looks_again_at(mirror_id: int) -> datetime | None:
+def next_run_at(mirror_id: int) -> datetime | None:
     """When a mirror that nobody works on is to be run again by itself; None when it rests."""
     query = """
         SELECT coalesce(next_attempt_at, next_check_at) FROM sync_mirrorrun
@@ -295,7 +295,7 @@ def looks_again_at(mirror_id: int) -> datetime | None:
     return row[0] if row else None
 
 
-def break_off(mirror_id: int) -> None:
+def revoke(mirror_id: int) -> None:
     """Ends whatever run is under way: what it has sent stands as an open intent, and the next run asks about it."""
     query = "UPDATE sync_mirrorrun SET fence = fence + 1, leased_until = NULL WHERE mirror_id = %s"
     with connection.cursor() as cursor:

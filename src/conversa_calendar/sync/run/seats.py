@@ -62,7 +62,7 @@ class Lane:
     """For each claim when those began who sit."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sit(self, claims: Claims) -> float | None:
+    def take_seat(self, claims: Claims) -> float | None:
         """Takes a thread where every claim has room, one at least; answers since when, None where there is no room."""
         with self._lock:
             now_s = clock.steady_s()
@@ -74,7 +74,7 @@ class Lane:
                 self._since.setdefault(claim, []).append(now_s)
             return now_s
 
-    def stand_up(self, claims: Claims, since_s: float) -> None:
+    def free_seat(self, claims: Claims, since_s: float) -> None:
         with self._lock:
             for claim in claims:
                 self._since[claim].remove(since_s)
@@ -104,20 +104,20 @@ class Waiting(NamedTuple):
 def seat(lane: Lane, mirror_id: int) -> Iterator[Party | None]:
     """Who a mirror's job works for, while it has a thread of the lane; None when it has to return."""
     party, is_passed_over = _party(mirror_id)
-    since_s = _sit(lane, party)
+    since_s = _take_seat(lane, party)
     if since_s is None:
         _pass_over(lane, mirror_id)
         is_passed_over = True
-        since_s = _sit(lane, party)
+        since_s = _take_seat(lane, party)
         if since_s is None:
             yield None
             return
     try:
         if is_passed_over:
-            _met(lane, mirror_id)
+            _clear_passed_over(lane, mirror_id)
         yield party
     finally:
-        _stand_up(lane, party, since_s)
+        _free_seat(lane, party, since_s)
 
 
 @contextmanager
@@ -127,12 +127,12 @@ def seat_apart(lane: Lane, account_id: int, sub: str, kind: str) -> Iterator[boo
         cursor.execute("SELECT id FROM connections_grant WHERE sub = %s", [sub])
         row = cursor.fetchone()
     claims = Party(account_id, row[0] if row else None, is_slow=False).claims | {kind: OF_SLOW}
-    since_s = lane.sit(claims)
+    since_s = lane.take_seat(claims)
     try:
         yield since_s is not None
     finally:
         if since_s is not None:
-            lane.stand_up(claims, since_s)
+            lane.free_seat(claims, since_s)
 
 
 def next_waiting(lane: Lane, party: Party) -> list[Waiting]:
@@ -174,28 +174,28 @@ def _party(mirror_id: int) -> tuple[Party, bool]:
     return (Party(*row[:3]), row[3]) if row else (Party(0, None, is_slow=False), False)
 
 
-def _sit(lane: Lane, party: Party) -> float | None:
-    since_s = lane.sit(party.claims)
+def _take_seat(lane: Lane, party: Party) -> float | None:
+    since_s = lane.take_seat(party.claims)
     if since_s is None or not party.is_slow:
         return since_s
     is_given = False
     try:
-        is_given = _ask("pg_try_advisory_lock", party)
+        is_given = _call_lock("pg_try_advisory_lock", party)
     finally:
         if not is_given:  # also when the database could not be asked: the seat must not stay taken
-            lane.stand_up(party.claims, since_s)
+            lane.free_seat(party.claims, since_s)
     return since_s if is_given else None
 
 
-def _stand_up(lane: Lane, party: Party, since_s: float) -> None:
+def _free_seat(lane: Lane, party: Party, since_s: float) -> None:
     try:
         if party.is_slow:
-            _ask("pg_advisory_unlock", party)
+            _call_lock("pg_advisory_unlock", party)
     finally:
-        lane.stand_up(party.claims, since_s)
+        lane.free_seat(party.claims, since_s)
 
 
-def _ask(function: str, party: Party) -> bool:
+def _call_lock(function: str, party: Party) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s, %s)", [LockClass.TURN.value, (party.grant_id or 0) % 2**31])
         row = cursor.fetchone()
@@ -212,7 +212,7 @@ def _pass_over(lane: Lane, mirror_id: int) -> None:
         cursor.execute(query, [lane.name, mirror_id])
 
 
-def _met(lane: Lane, mirror_id: int) -> None:
+def _clear_passed_over(lane: Lane, mirror_id: int) -> None:
     """What was passed over here has its turn."""
     query = """
         UPDATE sync_mirrorrun SET passed_over_at = NULL, passed_over_in = ''

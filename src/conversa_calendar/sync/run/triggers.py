@@ -7,7 +7,7 @@ from conversa_calendar.sync.run import jobs, leases
 from conversa_calendar.sync.run.budget import Rank
 
 
-def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) -> None:
+def request_runs(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) -> None:
     """Wants a run of each mirror: for local edits (`is_pull` false) or to see what changed at the provider. In a flood
     (of notifications) a mirror that a worker has already been woken for gets no further job."""
     chosen = sorted(mirror_ids)
@@ -18,7 +18,7 @@ def wake(mirror_ids: Iterable[int], *, is_pull: bool, is_flood: bool = False) ->
             jobs.enqueue_run(wanted.mirror_id, Rank.NEWS if is_pull else Rank.EDIT, wanted.waiting)
 
 
-def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:
+def set_active(mirror_ids: Iterable[int], *, is_active: bool) -> None:
     """Lets runs happen or rest. Resting keeps everything pending and ends what is under way, so that nothing is stored
     any more once this is committed. What somebody connected who was suspended rests, whoever wants it to go on."""
     chosen = sorted(mirror_ids)
@@ -27,5 +27,5 @@ def activate(mirror_ids: Iterable[int], *, is_active: bool) -> None:
         chosen = sorted(set(chosen) - set(resting.values_list("pk", flat=True)))
     if not is_active:
         for mirror_id in chosen:
-            leases.break_off(mirror_id)
+            leases.revoke(mirror_id)
     MirrorRun.objects.filter(mirror_id__in=chosen).update(is_active=is_active, next_attempt_at=None)

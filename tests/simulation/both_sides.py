@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from tests.simulation import moments
+from tests.simulation import event_times
 from tests.simulation.checker import Op
 from tests.support.cast import Actor
 from tests.support.google import Google, Person
@@ -60,7 +60,7 @@ class Desk:
 
 
 @dataclass
-class Hands:
+class BothSides:
     """They work here, at a desk of one account or another, and at Google, all in the same calendars."""
 
     google: Google
@@ -183,7 +183,7 @@ class Hands:
             items = self.owners[calendar].listed(
                 f"calendars/{quote(calendar)}/events?singleEvents=true&maxResults=2500"
             )
-            rows = [(i, moments.spelled(i["originalStartTime"])) for i in items if i.get("recurringEventId")]
+            rows = [(i, event_times.spelled(i["originalStartTime"])) for i in items if i.get("recurringEventId")]
         rows.sort(key=lambda row: (str(row[0]["description"]), row[1]))
         if not rows:
             return None
