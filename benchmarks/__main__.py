@@ -69,7 +69,7 @@ def _slots(scene: dict[str, Any]) -> None:
     """A month of slots for 1, 10 and 100 hosts with 2,000 busy spans each, beside the bare query that unions them."""
     from conversa_calendar.accounts import joining
     from conversa_calendar.accounts.tenancy import tenant
-    from conversa_calendar.bookings import availability, pages
+    from conversa_calendar.bookings import availability, keeping
     from conversa_calendar.kit import clock
 
     with tenant(scene["account"]):
@@ -84,7 +84,7 @@ def _slots(scene: dict[str, Any]) -> None:
         with tenant(scene["account"]):
             hosts = [{"id": str(member.uuid)} for member in members[:count]]
             values = {"title": f"{count}", "weekly": [[[540, 1020]]] * 7, "host_mode": "round_robin", "hosts": hosts}
-            page = pages.create(owner=scene["member"], values=values)
+            page = keeping.create(owner=scene["member"], values=values)
             ids = [pk for host in availability.hosts(page) for pk in host.calendars]
             whole = [
                 seconds(partial(availability.slots, page, 30, begin, begin + timedelta(days=31))) for _ in range(9)
@@ -104,22 +104,23 @@ def _bookings(scene: dict[str, Any]) -> None:
 
     from conversa_calendar.accounts import selectors as accounts
     from conversa_calendar.accounts.tenancy import in_tenant, tenant
-    from conversa_calendar.bookings import pages, services
+    from conversa_calendar.bookings import keeping, making
+    from conversa_calendar.bookings.live import Taken
     from conversa_calendar.kit import clock
 
     with tenant(scene["account"]):
         hosts = [{"id": str(member.uuid)} for member in accounts.members().filter(user__email__startswith="h")[:10]]
         values = {"title": "Rush", "weekly": [[[0, 1440]]] * 7, "host_mode": "round_robin", "hosts": hosts}
-        page = pages.create(owner=scene["member"], values=values | {"notice": 0, "horizon_days": 365})
+        page = keeping.create(owner=scene["member"], values=values | {"notice": 0, "horizon_days": 365})
     begin = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=60)
     starts = [begin + timedelta(minutes=30 * n) for n in range(50) for _visitor in range(4)]
 
     def one(numbered: tuple[int, Any]) -> bool:
         number, start = numbered
-        visitor = services.Visitor(name="V", email=f"v{number}@else.example", time_zone="UTC")
+        visitor = making.Visitor(name="V", email=f"v{number}@else.example", time_zone="UTC")
         try:
-            in_tenant(scene["account"], lambda: services.book(page, start, 30, visitor))
-        except services.Taken:
+            in_tenant(scene["account"], lambda: making.book(page, start, 30, visitor))
+        except Taken:
             return False
         finally:
             connection.close()

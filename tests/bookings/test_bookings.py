@@ -3,14 +3,16 @@
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.bookings import following, services
+from conversa_calendar.bookings import acts, following, making
+from conversa_calendar.bookings.acts import Visitor
+from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import Booking, BookingClaim, BookingPage
-from conversa_calendar.bookings.services import Taken, Visitor
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.calendars.services import send_mail
@@ -133,7 +135,7 @@ def test_parallel_visitors_never_get_the_same_time(cast: Cast, offset: int) -> N
         try:
             with tenant(account_id):
                 found = BookingPage.objects.get(uuid=page["id"])
-                services.book(found, start, 30, Visitor(f"V{number}", f"v{number}@else.example", "UTC"))
+                making.book(found, start, 30, Visitor(f"V{number}", f"v{number}@else.example", "UTC"))
             outcomes.append("booked")
         except Taken:
             outcomes.append("taken")
@@ -415,11 +417,10 @@ def test_a_booking_that_ended_meanwhile_cannot_be_moved(cast: Cast) -> None:
 
     page, at = make_page(cast.alice), soon()
     made = cast.alice.post("bookings", {"page": page["id"], "start": text(at)} | VISITOR)
-    with tenant(cast.account.pk):
-        stale = Booking.objects.select_related("page", "host__user", "event__calendar").get(uuid=made["id"])
+    visitor = acts.Visiting(cast.account.pk, booking=UUID(made["id"]))
     cast.alice.delete(f"events/{made['event']}")
-    with tenant(cast.account.pk), pytest.raises(Invalid):
-        services.reschedule(stale, at + timedelta(hours=1), viewer=None)
+    with pytest.raises(Invalid):
+        acts.move(visitor, made["id"], at + timedelta(hours=1))
     assert cast.alice.get(f"bookings/{made['id']}")["state"] == "cancelled"
 
 

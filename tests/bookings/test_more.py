@@ -81,11 +81,11 @@ def test_a_repeating_booking_is_all_or_nothing_and_each_can_be_cancelled(cast: C
 def test_repetitions_stay_at_the_same_time_of_the_clock(cast: Cast) -> None:
     from datetime import UTC, datetime
 
-    from conversa_calendar.bookings import services
+    from conversa_calendar.bookings import making
     from conversa_calendar.bookings.models import BookingPage
 
     page = BookingPage(time_zone="Europe/Berlin", repeats_max=3)
-    found = services.repetitions(page, datetime(2027, 3, 22, 8, 0, tzinfo=UTC), 3)
+    found = making.repetitions(page, datetime(2027, 3, 22, 8, 0, tzinfo=UTC), 3)
     assert [f"{at:%d %H}" for at in found] == ["22 08", "29 07", "05 07"], "summer time begins on the 28th"
 
 

@@ -97,6 +97,10 @@ class Viewer(msgspec.Struct, frozen=True):
         return Who(By.MEMBER) if self.token is None else Who(By.TOKEN, self.token.name)
 
     @property
+    def account_id(self) -> int:
+        return self.member.account_id
+
+    @property
     def giver(self) -> Giver:
         """What they may give to others."""
         return grants.giver(self.member, (ALL,) if self.token is None else self.token.scopes)

@@ -1,66 +1,76 @@
 """Booking pages, slots, holds and bookings."""
 
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils import translation
 from ninja import Router
 from ninja.params.functions import Body, Header, Query
 
-from conversa_calendar.accounts import selectors as accounts
-from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.api import bodies
-from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped, token_limited
+from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
-from conversa_calendar.bookings import availability, caps, keys, live, pages, presenting, selectors, services, why
-from conversa_calendar.bookings.live import Taken
+from conversa_calendar.bookings import acts, availability, caps, keys, presenting, selectors, why
+from conversa_calendar.bookings.acts import Visitor, Wish
 from conversa_calendar.bookings.models import Booking, BookingPage
-from conversa_calendar.bookings.services import Visitor
 from conversa_calendar.calendars import parsing
-from conversa_calendar.calendars.selectors import NotFound
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.domain import times
 from conversa_calendar.kit import reading
 
 router = Router(tags=["bookings"])
 Payload = dict[str, Any]
-Found = TypeVar("Found")
 PAGE = 100
 
 
 @router.get("/booking-pages", summary="Booking pages")
 @scoped("bookings.read", limit=Limit.CALENDARS)
 def list_pages(request: ApiRequest) -> Payload:
-    found = [page for page in selectors.pages() if _is_within(request.caller, page)]
+    found = [page for page in selectors.pages() if acts.is_within(request.caller.viewer, page)]
     return {"items": [presenting.page(page) for page in found]}
 
 
 @router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
 @scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
 def add_page(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    return 201, presenting.page(pages.create(owner=request.caller.member, values=payload))
+    return 201, presenting.page(acts.add_page(request.caller.viewer, payload))
 
 
 @router.get("/booking-pages/{uuid}", summary="One booking page")
 @scoped("bookings.read", limit=Limit.CALENDARS)
-def get_page(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.page(_page(request.caller, uuid))
+def get_page(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
+    return bodies.tagged(response, presenting.page(acts.page_of(request.caller.viewer, uuid)))
 
 
 @router.patch("/booking-pages/{uuid}", summary="Change a booking page")
 @scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
-def change_page(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    return presenting.page(pages.change(_own(request, uuid), values=payload, by=request.caller.member))
+def change_page(
+    request: ApiRequest,
+    response: HttpResponse,
+    uuid: str,
+    payload: Payload = Body(...),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
+    changed = acts.change_page(request.caller.viewer, uuid, payload, if_match=if_match)
+    return bodies.tagged(response, presenting.page(changed))
+
+
+@router.post("/booking-pages/{uuid}/copy", response={201: Payload}, summary="The same page once more, not published")
+@scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
+def copy_page(request: ApiRequest, uuid: str) -> tuple[int, Payload]:
+    return 201, presenting.page(acts.copy_page(request.caller.viewer, uuid))
 
 
 @router.delete("/booking-pages/{uuid}", response={204: None}, summary="Take a booking page away")
 @scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.CALENDARS)
-def delete_page(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    pages.delete(_own(request, uuid))
+def delete_page(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> tuple[int, None]:
+    acts.delete_page(request.caller.viewer, uuid, if_match=if_match)
     return 204, None
 
 
@@ -73,7 +83,7 @@ def list_slots(
     until: str = Query("", alias="to"),
     duration: int | None = None,
 ) -> Payload:
-    page = _page(request.caller, uuid)
+    page = acts.page_of(request.caller.viewer, uuid)
     begin, end = _range(since, until)
     wanted = _duration(page, duration)
     length = timedelta(minutes=wanted)
@@ -90,7 +100,7 @@ def explain_slots(
     until: str = Query("", alias="to"),
     duration: int | None = None,
 ) -> Payload:
-    page = _own(request, uuid)
+    page = acts.own_page(request.caller.viewer, uuid)
     begin, end = _range(since, until)
     found = why.explained(page, _duration(page, duration), begin, end, request.caller.viewer)
     closed = availability.unwritable_hosts(page)
@@ -103,22 +113,22 @@ def explain_slots(
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    page = _page(request.caller, uuid)
-    start = _instant("start", payload.get("start"))
+    page = acts.page_of(request.caller.viewer, uuid)
+    start, duration = _instant("start", payload.get("start")), _duration(page, payload.get("duration"))
     if not caps.may_hold(page, address=f"token {request.caller.token.pk}"):
         raise Problem(429, "rate_limited", "Too many holds; wait ten minutes.", retry_after_s=600)
-    return 201, {"id": str(services.hold(page, start, _duration(page, payload.get("duration"))))}
+    return 201, {"id": str(acts.hold(request.caller.viewer, uuid, start, duration))}
 
 
 @router.post("/booking-pages/{uuid}/offers", response={201: Payload}, summary="Keep up to three times for one customer")
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
-    page = _page(request.caller, uuid)
+    page = acts.page_of(request.caller.viewer, uuid)
     references = parsing.references(payload)
     starts = [_instant("starts", text) for text in _texts("starts", payload.get("starts"))]
     zone = str(payload.get("time_zone") or page.time_zone)
     duration = _duration(page, payload.get("duration"))
-    made = services.offer(page, request.caller.member, starts, duration, zone, references)
+    made = acts.offer(request.caller.viewer, uuid, starts, duration, zone, references)
     with translation.override(_language(payload.get("language")) or settings.LANGUAGE_CODE):
         return 201, presenting.offer(made)
 
@@ -126,8 +136,7 @@ def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> t
 @router.delete("/booking-offers/{uuid}", response={204: None}, summary="Free the times of an offer")
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def withdraw_offer(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    offered = selectors.offer(request.caller.member, uuid)
-    services.withdraw(_checked(request.caller, offered, offered.page))
+    acts.withdraw_offer(request.caller.viewer, uuid)
     return 204, None
 
 
@@ -135,7 +144,7 @@ def withdraw_offer(request: ApiRequest, uuid: str) -> tuple[int, None]:
 @scoped("bookings.read", limit=Limit.CALENDARS)
 def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
     rows = _bookings(request.caller)
-    rows = rows.filter(page=_page(request.caller, page)) if page else rows
+    rows = rows.filter(page=acts.page_of(request.caller.viewer, page)) if page else rows
     rows = rows.filter(state=state) if state else rows
     rows = rows.order_by("-pk")
     if (last := reading.whole(cursor)) is not None:
@@ -150,90 +159,78 @@ def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: 
 def add_booking(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
-    account_id, key = request.caller.account_id, keys.of_token(request.caller.token, idempotency_key)
+    viewer, key = request.caller.viewer, keys.of_token(request.caller.token, idempotency_key)
     start, visitor = _instant("start", payload.get("start")), _visitor(payload)
     references = parsing.references(payload)
-    with tenant(account_id):
-        page = _page(request.caller, str(payload.get("page", "")))
+    with tenant(viewer.account_id):
+        page = acts.page_of(viewer, str(payload.get("page", "")))
         duration = _duration(page, payload.get("duration"))
-        if known := services.repeated(page, key):
-            return 201, presenting.booking(known)
-        starts = services.repetitions(page, start, visitor.repeats)
-        held = _hold(payload.get("hold"))
-        if held is not None:
-            services.release(page, held)
-    with live.showing_others(account_id, page.uuid, start, duration):
-        try:
-            willing = live.choice(account_id, page.uuid, starts, duration)
-        except Taken:
-            with tenant(account_id):
-                if known := services.repeated(page, key):
-                    return 201, presenting.booking(known)
-            raise
-        with tenant(account_id):
-            page = selectors.page(page.uuid)
-            made = services.book(page, start, duration, visitor, only=willing, key=key, references=references)
-            return 201, presenting.booking(made)
+    hold = _hold(payload.get("hold"))
+    made = acts.book(viewer, page.uuid, Wish(start, duration, visitor, key=key, hold=hold, references=references))
+    with tenant(viewer.account_id):
+        return 201, presenting.booking(made)
 
 
 @router.get("/bookings/{uuid}", summary="One booking")
 @scoped("bookings.read", limit=Limit.CALENDARS)
-def get_booking(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.booking(_manageable(request.caller, uuid))
+def get_booking(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
+    return bodies.tagged(response, presenting.booking(acts.booking_of(request.caller.viewer, uuid)))
 
 
 @router.patch("/bookings/{uuid}", summary="Move a booking, hand it over, answer it, or mark that nobody came")
 @scoped("bookings.write", limit=Limit.CALENDARS, in_tenant=False)
-def change_booking(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
-    account_id = request.caller.account_id
-    with tenant(account_id):
-        booking = _manageable(request.caller, uuid)
+def change_booking(
+    request: ApiRequest,
+    response: HttpResponse,
+    uuid: str,
+    payload: Payload = Body(...),
+    if_match: str = Header("", alias="If-Match"),
+) -> Payload:
+    viewer = request.caller.viewer
+    with tenant(viewer.account_id):
+        acts.booking_of(viewer, uuid)
     if unknown := set(payload) - {"start", "state", "guests", "host"}:
         raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
     start = _instant("start", payload["start"]) if "start" in payload else None
     if start is not None:
-        _move(request.caller, booking, start)
-    with tenant(account_id):
-        booking = _manageable(request.caller, uuid)
-        if "host" in payload:
-            if not _is_within(request.caller, booking.page):
-                raise token_limited()
-            booking = services.hand_over(booking, _member(payload["host"]), viewer=request.caller.viewer)
-        if "guests" in payload:
-            guests = _texts("guests", payload["guests"])
-            booking = services.add_guests(booking, guests, viewer=request.caller.viewer)
-        return presenting.booking(_in_state(request.caller, booking, payload.get("state")))
+        acts.move(viewer, uuid, start, if_match=if_match)
+    with tenant(viewer.account_id):
+        changed = _change(viewer, uuid, payload, "" if start is not None else if_match)
+        return bodies.tagged(response, presenting.booking(changed))
 
 
-def _move(caller: Caller, booking: Booking, start: datetime) -> None:
-    """Moves a booking to another time that its provider, asked at this moment, has free as well."""
-    minutes, event_id = booking.minutes, booking.event_id
-    with live.showing_others(caller.account_id, booking.page.uuid, start, minutes, event_id):
-        willing = live.choice(caller.account_id, booking.page.uuid, [start], minutes, event_id)
-        with tenant(caller.account_id):
-            found = _manageable(caller, str(booking.uuid))
-            services.reschedule(found, start, viewer=caller.viewer, only=willing)
+@router.post("/bookings/{uuid}/link", summary="Ask once more for the meeting link that was not made")
+@scoped("bookings.write", limit=Limit.CALENDARS)
+def ask_for_link(request: ApiRequest, uuid: str) -> Payload:
+    return presenting.booking(acts.ask_for_link(request.caller.viewer, uuid))
 
 
-def _in_state(caller: Caller, booking: Booking, state: Any) -> Booking:
-    match state:
+def _change(viewer: Viewer, uuid: str, payload: Payload, if_match: str) -> Booking:
+    """One act after the other, who answers for it last; what the caller read is compared at the first of them."""
+    booking = acts.booking_of(viewer, uuid)
+    if "guests" in payload:
+        booking = acts.add_guests(viewer, uuid, _texts("guests", payload["guests"]), if_match=if_match)
+        if_match = ""
+    match payload.get("state"):
         case None:
-            return booking
+            pass
         case "confirmed":
-            return services.decide(booking, is_accepted=True, viewer=caller.viewer)
+            booking, if_match = acts.decide(viewer, uuid, is_accepted=True, if_match=if_match), ""
         case "cancelled":
-            return services.cancel(booking, viewer=caller.viewer)
+            booking, if_match = acts.cancel(viewer, uuid, if_match=if_match), ""
         case "no_show":
-            return services.mark_no_show(booking)
+            booking, if_match = acts.mark_no_show(viewer, uuid, if_match=if_match), ""
         case _:
             raise Problem(422, "invalid", "A booking becomes confirmed, cancelled or no_show.")
+    if "host" in payload:
+        booking = acts.hand_over(viewer, uuid, _host(payload["host"]), if_match=if_match)
+    return booking
 
 
-def _member(uuid: Any) -> Member:
-    for found in accounts.members():
-        if str(found.uuid) == uuid:
-            return found
-    raise Problem(422, "invalid", "host is a member's id.")
+def _host(uuid: Any) -> str:
+    if not isinstance(uuid, str):
+        raise Problem(422, "invalid", "host is a member's id.")
+    return uuid
 
 
 def _texts(field: str, value: Any) -> list[str]:
@@ -244,50 +241,15 @@ def _texts(field: str, value: Any) -> list[str]:
 
 @router.delete("/bookings/{uuid}", response={204: None}, summary="Cancel a booking")
 @scoped("bookings.write", limit=Limit.CALENDARS)
-def cancel_booking(request: ApiRequest, uuid: str) -> tuple[int, None]:
-    services.cancel(_manageable(request.caller, uuid), viewer=request.caller.viewer)
+def cancel_booking(request: ApiRequest, uuid: str, if_match: str = Header("", alias="If-Match")) -> tuple[int, None]:
+    acts.cancel(request.caller.viewer, uuid, if_match=if_match)
     return 204, None
-
-
-def _own(request: ApiRequest, uuid: str) -> BookingPage:
-    """A page that the caller may change. Raises NotFound."""
-    found = selectors.own_page(request.caller.member, uuid)
-    return _checked(request.caller, found, found)
-
-
-def _page(caller: Caller, uuid: object) -> BookingPage:
-    """A page within the caller's reach. Raises NotFound."""
-    found = selectors.page(str(uuid))
-    return _checked(caller, found, found)
-
-
-def _checked(caller: Caller, found: Found, page: BookingPage) -> Found:
-    """What belongs to a page, where the caller's token reaches that. Raises NotFound."""
-    if not _is_within(caller, page):
-        raise NotFound
-    return found
-
-
-def _is_within(caller: Caller, page: BookingPage) -> bool:
-    """Whether the caller's token reaches every calendar that the page reads or books into: its free times tell of all
-    of them."""
-    if caller.reach is None:
-        return True
-    used = availability.calendars_of(page)
-    return bool(used) and used <= caller.reach
 
 
 def _bookings(caller: Caller) -> QuerySet[Booking]:
     """The bookings that the member sees, of a limited token those in its calendars."""
     rows = selectors.bookings(caller.member)
     return rows if caller.reach is None else rows.filter(event__calendar__uuid__in=caller.reach)
-
-
-def _manageable(caller: Caller, uuid: str) -> Booking:
-    found = selectors.booking(caller.member, uuid)
-    if caller.reach is not None and not (found.event and caller.reaches(found.event.calendar.uuid)):
-        raise NotFound
-    return found
 
 
 def _visitor(payload: Payload) -> Visitor:

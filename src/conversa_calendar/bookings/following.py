@@ -1,13 +1,22 @@
 """A booking follows its event, wherever it was changed: moved, deleted or declined here or at Google."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.bookings import letters, mails, services
-from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, PENDING, STRANDED, Booking, BookingClaim
+from conversa_calendar.bookings import claiming, letters, mails
+from conversa_calendar.bookings.models import (
+    CANCELLED,
+    CONFIRMED,
+    HOST,
+    PENDING,
+    STRANDED,
+    UNCHECKED,
+    Booking,
+    BookingClaim,
+)
 from conversa_calendar.calendars import history, notices, outgoing
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.kit import clock
@@ -27,7 +36,7 @@ def update_booking(event: Event) -> None:
     booking.event = event
     if event.deleted_at is not None or event.content.status == "cancelled":
         _cancelled(booking)
-    elif booking.state == CANCELLED and booking.cancelled_by == "host":
+    elif booking.state == CANCELLED and booking.cancelled_by == HOST:
         _back_again(booking, event)
     elif booking.state in {PENDING, CONFIRMED}:
         _still_there(booking, event)
@@ -44,7 +53,7 @@ def strand(event: Event) -> None:
     booking says so until it does."""
     rows = Booking.objects.select_for_update(of=("self",)).select_related("page", "host__user")
     booking = rows.filter(event_id=event.pk, state__in=[PENDING, CONFIRMED], ends_at__gt=clock.now()).first()
-    if booking is None or booking.flag not in {"", services.UNCHECKED, NO_LINK}:
+    if booking is None or booking.flag not in {"", UNCHECKED, NO_LINK}:
         return
     booking.event, booking.flag = event, STRANDED
     booking.save()
@@ -79,9 +88,17 @@ def deliver_reminders(account_id: int) -> int:
             if booking.state == CONFIRMED and booking.starts_at > clock.now():
                 with outgoing.by_visitors():
                     mails.remind(booking)
-            booking.remind_at = services.next_reminder(booking)
+            booking.remind_at = next_reminder(booking)
             booking.save(update_fields=["remind_at"])
     return len(due)
+
+
+def next_reminder(booking: Booking) -> datetime | None:
+    """When the visitor is reminded next: the page's reminders that still lie ahead."""
+    if booking.state not in {PENDING, CONFIRMED}:
+        return None
+    ahead = (booking.starts_at - timedelta(minutes=minutes) for minutes in booking.page.reminders)
+    return min((at for at in ahead if at > clock.now()), default=None)
 
 
 def accounts_with_notices() -> list[int]:
@@ -102,7 +119,7 @@ def _look_when_due(account_id: int, booking_id: int) -> None:
 def _cancelled(booking: Booking) -> None:
     if booking.state == CANCELLED:
         return
-    booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, "host", None
+    booking.state, booking.cancelled_by, booking.remind_at = CANCELLED, HOST, None
     BookingClaim.objects.filter(booking=booking).delete()
 
 
@@ -111,15 +128,16 @@ def _back_again(booking: Booking, event: Event) -> None:
     booking.state = PENDING if event.content.status == "tentative" else CONFIRMED
     booking.cancelled_by = ""
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
-    booking.remind_at = services.next_reminder(booking)
-    booking.flag = "" if services.claim_again(booking) else "overlap"
+    booking.remind_at = next_reminder(booking)
+    booking.flag = "" if claiming.claim_again(booking) else "overlap"
 
 
 def _still_there(booking: Booking, event: Event) -> None:
     if (booking.starts_at, booking.ends_at) != (event.starts_at, event.ends_at):
         booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
-        booking.remind_at = services.next_reminder(booking)
-        is_claimed = services.claim_again(booking)
+        booking.moved_by = HOST
+        booking.remind_at = next_reminder(booking)
+        is_claimed = claiming.claim_again(booking)
         booking.flag = "" if is_claimed else "overlap"
     own = next((guest for guest in event.content.attendees if guest.self), None)
     if own is not None and own.response == "declined":

@@ -11,7 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversa_calendar.bookings.links import manage_url
-from conversa_calendar.bookings.models import CANCELLED, CONFIRMED, NO_SHOW, PENDING, STRANDED, Booking
+from conversa_calendar.bookings.models import (
+    CANCELLED,
+    CONFIRMED,
+    HOST,
+    NO_SHOW,
+    PENDING,
+    STRANDED,
+    VISITOR,
+    Booking,
+)
 from conversa_calendar.calendars import outbox, scheduling
 from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.calendars.outbox import Letter
@@ -227,6 +236,8 @@ def _when(booking: Booking) -> str:
 def _lines(booking: Booking, what: str, told: dict[str, Any], is_guest: bool) -> list[str]:
     """The text of a mail. Guests get nothing that the visitor typed, and no private link."""
     lines = [_title(booking), _when(booking)]
+    if who := _who(booking, what, is_guest):
+        lines.append(who)
     if booking.state == CANCELLED:
         return lines
     if what == "requested" and not is_guest:
@@ -236,6 +247,19 @@ def _lines(booking: Booking, what: str, told: dict[str, Any], is_guest: bool) ->
     lines += [line for line in (_place(booking),) if line]
     private = ["", _("Change or cancel: %(url)s") % {"url": manage_url(booking)}]
     return lines if is_guest else lines + private
+
+
+def _who(booking: Booking, what: str, is_guest: bool) -> str:
+    """Who moved or cancelled it, as the reader knows them."""
+    by = {"moved": booking.moved_by, "cancelled": booking.cancelled_by}.get(what, "")
+    if by == HOST:
+        says = {"moved": _("%(host)s moved it to this time."), "cancelled": _("%(host)s cancelled it.")}[what]
+        return says % {"host": booking.host}
+    if by == VISITOR and is_guest:
+        return {"moved": _("Whoever booked it moved it."), "cancelled": _("Whoever booked it cancelled it.")}[what]
+    if by == VISITOR:
+        return {"moved": _("You moved it to this time."), "cancelled": _("You cancelled it.")}[what]
+    return ""
 
 
 def _place(booking: Booking) -> str:

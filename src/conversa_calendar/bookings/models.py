@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from conversa_calendar.accounts import preconditions
 from conversa_calendar.accounts.models import Account, Inbox, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
 from conversa_calendar.calendars.models import Calendar, Event
@@ -14,6 +15,10 @@ STALE_POLICIES = ("hide", "warn")
 """What happens to a host whose calendars cannot be read at the moment: not offered, or offered and marked."""
 STRANDED = "not_at_google"
 """The flag of a booking whose event does not reach Google as it stands here."""
+UNCHECKED = "unchecked"
+"""The flag of a booking whose host's calendars could not be read when it was made."""
+VISITOR, HOST = "visitor", "host"
+"""Who moves and cancels a booking."""
 PENDING, CONFIRMED, CANCELLED, NO_SHOW = "pending", "confirmed", "cancelled", "no_show"
 
 
@@ -103,6 +108,8 @@ class Booking(TenantModel):
     sequence = models.IntegerField(default=0)
     flag = models.CharField(max_length=200, blank=True)
     cancelled_by = models.CharField(max_length=20, blank=True)
+    moved_by = models.CharField(max_length=20, default="", db_default="")
+    """Who moved it last: its visitor or its host."""
     told_start = models.DateTimeField(null=True)
     told_state = models.CharField(max_length=12, blank=True)
     told_uri = models.TextField(blank=True)
@@ -114,6 +121,13 @@ class Booking(TenantModel):
     remind_at = models.DateTimeField(null=True)
     is_shown = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=clock.now)
+
+    @property
+    def etag(self) -> str:
+        """Of what people can change about it."""
+        return preconditions.tag(
+            self.uuid, self.state, self.starts_at.timestamp(), self.ends_at.timestamp(), self.host_id, self.guests
+        )
 
     @property
     def minutes(self) -> int:

@@ -1,4 +1,4 @@
-"""Writing booking pages: every field checked with a sentence for the person, hosts replaced as a whole."""
+"""The fields of a booking page: every one checked with a sentence for the person, hosts replaced as a whole."""
 
 import base64
 import binascii
@@ -10,7 +10,6 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Inbox, Member, Team
-from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.services import check_zone
 from conversa_calendar.bookings import availability
 from conversa_calendar.bookings.models import (
@@ -19,13 +18,11 @@ from conversa_calendar.bookings.models import (
     STALE_POLICIES,
     BookingHost,
     BookingPage,
-    PageAddress,
 )
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.signals import need_arose
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import names, times
-from conversa_calendar.kit import clock, ids
 
 FIELDS = (
     "title",
@@ -80,58 +77,13 @@ _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "
 DURATIONS_MAX, QUESTIONS_MAX, HOSTS_MAX, REMINDERS_MAX = 6, 20, 100, 3
 
 
-def create(*, owner: Member, values: dict[str, Any]) -> BookingPage:
-    """A new page, not published unless asked for; its owner is the host when nobody is named. Raises Invalid."""
-    page = BookingPage(owner=owner, time_zone=owner.zone)
-    page.durations, page.weekly, page.location = [30], WORKWEEK, {"kind": "meet", "value": ""}
-    page.title, page.reminders = _("Meeting"), [1440]
-    page.key = f"{_slug(str(values.get('title', '')))}-{ids.new_uuid().hex[:10]}"
-    _refuse_others(owner, values)
-    hosts = values.get("hosts") or ([] if values.get("team") or values.get("inbox") else [{"id": str(owner.uuid)}])
-    _take(page, values | {"hosts": hosts})
-    PageAddress.objects.create(key=page.key, account_id=page.account_id, page_uuid=page.uuid)
-    return page
-
-
-def change(page: BookingPage, *, values: dict[str, Any], by: Member) -> BookingPage:
-    """Changes the named fields. Bookings that exist keep their events and times. A page that offers people whom its owner
-    may not offer becomes that of who manages pages and saves it. Raises Invalid."""
-    _refuse_others(by, values)
-    _take(page, values)
-    people = [row.member for row in BookingHost.objects.filter(page=page).select_related("member")]
-    is_groups = page.team_id is not None or page.inbox_id is not None
-    if availability.may_offer_all(page) or (not is_groups and all(one.pk == page.owner_id for one in people)):
-        return page
-    if not by.may(Permission.BOOKINGS):
-        raise Invalid("hosts", _("On a page of your own you are the only host."))
-    page.owner = by
-    page.save(update_fields=["owner"])
-    return page
-
-
-def _refuse_others(member: Member, values: dict[str, Any]) -> None:
-    """Who may have own pages only is the one host of them."""
-    if member.may(Permission.BOOKINGS):
-        return
-    hosts = values.get("hosts") or []
-    rows = [row.get("id") for row in hosts if isinstance(row, dict)] if isinstance(hosts, list) else [None]
-    if values.get("team") or values.get("inbox") or set(rows) - {str(member.uuid)}:
-        raise Invalid("hosts", _("On a page of your own you are the only host."))
-
-
-def delete(page: BookingPage) -> None:
-    """Takes a page away; its bookings stay and can still be changed by their visitors."""
-    page.deleted_at, page.is_published = clock.now(), False
-    page.save(update_fields=["deleted_at", "is_published"])
-    PageAddress.objects.filter(page_uuid=page.uuid).delete()
-
-
 def can_mail() -> bool:
     """Whether mail leaves this installation, without which no page may be published."""
     return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
 
 
-def _take(page: BookingPage, values: dict[str, Any]) -> None:
+def take(page: BookingPage, values: dict[str, Any]) -> None:
+    """Checks the named fields and stores the page with them. Raises Invalid."""
     if unknown := set(values) - WRITABLE:
         raise Invalid(sorted(unknown)[0], _("This field cannot be written."))
     for name, (least, most) in _BOUNDS.items():
@@ -330,7 +282,3 @@ def _uuid(field: str, value: Any) -> str:
         return str(UUID(str(value)))
     except ValueError:
         raise Invalid(field, _("This is not an id.")) from None
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "meeting"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from conversa_calendar.accounts import preconditions
 from conversa_calendar.bookings import mails
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import Booking, BookingHost, BookingOffer, BookingPage
@@ -21,7 +22,8 @@ def page(shown: BookingPage) -> dict[str, Any]:
         name: str(group.uuid) if group else None for name, group in (("team", shown.team), ("inbox", shown.inbox))
     }
     frame = {"id": str(shown.uuid), "slug": shown.key, "url": f"{settings.PUBLIC_URL}/book/{shown.key}"}
-    return frame | {name: getattr(shown, name) for name in FIELDS} | groups | {"hosts": rows}
+    found = frame | {name: getattr(shown, name) for name in FIELDS} | groups | {"hosts": rows}
+    return found | {"etag": preconditions.tag(sorted(found.items()))}
 
 
 def slot(start: datetime, end: datetime, hosts: list[Host]) -> dict[str, Any]:
@@ -47,9 +49,11 @@ def booking(shown: Booking) -> dict[str, Any]:
         "group": str(shown.group) if shown.group else None,
         "flag": shown.flag or None,
         "cancelled_by": shown.cancelled_by or None,
+        "moved_by": shown.moved_by or None,
         "references": event.references if event is not None else [],
         "conference_uri": event.content.conference.uri if event is not None else "",
         "created_at": instant(shown.created_at),
+        "etag": shown.etag,
     }
 
 

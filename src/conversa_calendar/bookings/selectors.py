@@ -49,6 +49,15 @@ def booking(member: Member, uuid: UUID | str) -> Booking:
     return found
 
 
+def any_booking(uuid: UUID | str) -> Booking:
+    """A booking of the account, for whoever holds its private link. Raises NotFound."""
+    rows = Booking.objects.select_related("page", "host__user", "event__calendar")
+    found = rows.filter(uuid=_uuid(uuid)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def offer(member: Member, uuid: UUID | str) -> BookingOffer:
     """An offer of this member, or any for who manages bookings. Raises NotFound."""
     rows = BookingOffer.objects.select_related("page").filter(uuid=_uuid(uuid))

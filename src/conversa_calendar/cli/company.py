@@ -100,7 +100,7 @@ def _people() -> dict[str, Any]:
 
 def _booking_page(people: dict[str, Any]) -> None:
     """A published page whose bookings go to Ana's Google calendar where it is mirrored, else to Alice's own."""
-    from conversa_calendar.bookings import pages
+    from conversa_calendar.bookings import keeping
     from conversa_calendar.calendars.models import Calendar
 
     target = Calendar.objects.filter(owner=people["alice"], is_mirrored=True, is_read_only=False).order_by("pk").first()
@@ -115,7 +115,7 @@ def _booking_page(people: dict[str, Any]) -> None:
         "hosts": [host],
         "is_published": True,
     }
-    pages.create(owner=people["alice"], values=values)
+    keeping.create(owner=people["alice"], values=values)
 
 
 def _native_events(people: dict[str, Any]) -> None:

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.bookings import availability, pages, presenting, selectors, services
+from conversa_calendar.bookings import acts, availability, pages, presenting, selectors
 from conversa_calendar.bookings import why as explaining
+from conversa_calendar.bookings.live import Taken
 from conversa_calendar.bookings.models import LOCATIONS, Booking, BookingHost, BookingPage
 from conversa_calendar.bookings.why import Obstacle
 from conversa_calendar.calendars.acts import NotAllowed
@@ -67,7 +68,7 @@ def create(request: MemberRequest) -> HttpResponse:
         )
         return render(request, "dashboard/booking_page.html", _form(member, draft, [(member.pk, None)]))
     try:
-        made = pages.create(owner=member, values=_values(request))
+        made = acts.add_page(viewer(request), _values(request))
     except Invalid as error:
         return render(request, "dashboard/booking_page.html", _again(request, None, error), status=422)
     messages.success(request, _("The page is saved."))
@@ -77,27 +78,40 @@ def create(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Permission.OWN_PAGES)
 def edit(request: MemberRequest, uuid: str) -> HttpResponse:
-    shown = selectors.own_page(request.member, uuid)
+    shown = acts.own_page(viewer(request), uuid)
     if request.method == "GET":
         chosen = [(host.member_id, host.calendar_id) for host in BookingHost.objects.filter(page=shown)]
         return render(request, "dashboard/booking_page.html", _form(request.member, shown, chosen))
     if request.POST.get("what") == "delete":
-        pages.delete(shown)
+        acts.delete_page(viewer(request), uuid)
         messages.success(request, _("The page is gone. Its bookings stay."))
         return redirect("bookings")
+    if request.POST.get("what") == "copy":
+        return _copied(request, uuid)
     try:
-        pages.change(shown, values=_values(request), by=request.member)
+        acts.change_page(viewer(request), uuid, _values(request))
     except Invalid as error:
         return render(request, "dashboard/booking_page.html", _again(request, shown, error), status=422)
     messages.success(request, _("The page is saved."))
     return redirect("booking_page", uuid=shown.uuid)
 
 
+def _copied(request: MemberRequest, uuid: str) -> HttpResponse:
+    """The same page once more, opened to be changed."""
+    try:
+        made = acts.copy_page(viewer(request), uuid)
+    except Invalid as error:
+        messages.error(request, error.message)
+        return redirect("booking_page", uuid=uuid)
+    messages.success(request, _("This is a copy, which nobody sees until you publish it."))
+    return redirect("booking_page", uuid=made.uuid)
+
+
 @require_GET
 @page(Permission.OWN_PAGES)
 def why(request: MemberRequest, uuid: str) -> HttpResponse:
     """Every start that the hours allow on one day, and what stands against it; visitors never see this."""
-    shown = selectors.own_page(request.member, uuid)
+    shown = acts.own_page(viewer(request), uuid)
     zone = times.zone_of(shown.time_zone)
     try:
         day = times.read_date(request.GET.get("day", ""))
@@ -121,7 +135,6 @@ def _named(obstacles: tuple[Obstacle, ...], zone: tzinfo) -> list[tuple[Obstacle
 @page()
 def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     """Up to three times for one customer: chosen here, kept for a day, with a text for the reply."""
-    member = request.member
     shown = selectors.page(uuid)
     posted = request.POST if request.method == "POST" else request.GET
     zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
@@ -133,8 +146,8 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
         conversation = posted.get("conversation", "").strip()[:200]
         references = [{"kind": "conversation", "id": conversation, "title": "", "url": ""}] if conversation else []
         try:
-            made = services.offer(shown, member, chosen, duration, zone, references)
-        except (Invalid, services.Taken) as problem:
+            made = acts.offer(viewer(request), uuid, chosen, duration, zone, references)
+        except (Invalid, Taken) as problem:
             error = getattr(problem, "message", str(problem))
     now = clock.now()
     local = times.zone_of(zone)
@@ -155,27 +168,26 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
 @require_POST
 @page()
 def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
-    member = request.member
-    booking, looks = selectors.booking(member, uuid), viewer(request)
+    looks = viewer(request)
     try:
         match action:
             case "accept":
-                services.decide(booking, is_accepted=True, viewer=looks)
+                acts.decide(looks, uuid, is_accepted=True)
             case "decline":
-                services.decide(booking, is_accepted=False, viewer=looks)
+                acts.decide(looks, uuid, is_accepted=False)
             case "cancel":
-                services.cancel(booking, viewer=looks)
+                acts.cancel(looks, uuid)
             case "link":
-                services.ask_for_link(booking, viewer=looks)
+                acts.ask_for_link(looks, uuid)
                 messages.success(request, _("Google is asked again; the visitor gets the link by mail."))
                 return redirect("bookings")
             case "no-show":
-                services.mark_no_show(booking)
+                acts.mark_no_show(looks, uuid)
             case "hand-over":
-                services.hand_over(booking, _taker(request.POST.get("host", "")), viewer=looks)
+                acts.hand_over(looks, uuid, request.POST.get("host", ""))
             case _:
                 return HttpResponseBadRequest(_("There is no such action."))
-    except (Invalid, services.Taken) as error:
+    except (Invalid, Taken) as error:
         messages.error(request, getattr(error, "message", "") or _("They are not free at that time."))
         return redirect("bookings")
     except NotAllowed as error:
@@ -188,13 +200,6 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
 def _takers(booking: Booking, able: list[Member]) -> list[Member]:
     """Who else could take a booking over."""
     return [] if booking.page.host_mode == "all" else [member for member in able if member.pk != booking.host_id]
-
-
-def _taker(uuid: str) -> Member:
-    for found in accounts.members():
-        if str(found.uuid) == uuid:
-            return found
-    raise Invalid("host", _("There is no such member."))
 
 
 def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
