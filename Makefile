@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ lint: setup ## style, imports, vocabulary
 
 types: setup ## static types of Python and TypeScript
 	@DATABASE_URL=postgresql://unused/unused $(BIN)/mypy && $(BIN)/python tools/build_frontend.py --check
+
+golden: setup ## write the decisions down anew from the code; read the difference before you keep it
+	@$(BIN)/python -m tests.support.decisions
 
 messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
 	@$(BIN)/python tools/build_locale.py --update

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from conversa_calendar.engine.decide import TABLE, Decision, Side, decide
+from conversa_calendar.engine.table import TABLE, Decision, Side, decide
 from conversa_calendar.sync.links import arriving, linking
 from conversa_calendar.sync.pull import departing, pulling
 from conversa_calendar.sync.push import planning, pushing

@@ -14,7 +14,7 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping

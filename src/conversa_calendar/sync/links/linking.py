@@ -13,7 +13,7 @@ from conversa_calendar.domain import event as domain
 from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent

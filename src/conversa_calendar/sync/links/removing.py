@@ -16,7 +16,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.links import linking, whereabouts
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun

@@ -6,7 +6,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.engine import guard
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.links import linking, removing, whereabouts

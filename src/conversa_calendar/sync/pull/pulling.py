@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable

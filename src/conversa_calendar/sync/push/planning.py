@@ -14,7 +14,7 @@ from conversa_calendar.calendars.models import NOBODYS_DELETIONS, Event
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
 from conversa_calendar.engine import guard
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Write

@@ -12,7 +12,7 @@ from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
-from conversa_calendar.engine.decide import Decision, Side, decide
+from conversa_calendar.engine.table import Decision, Side, decide
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import RemoteEvent
