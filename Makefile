@@ -35,8 +35,10 @@ lint: setup ## style, imports, vocabulary
 types: setup ## static types of Python and TypeScript
 	@DATABASE_URL=postgresql://unused/unused $(BIN)/mypy && $(BIN)/python tools/build_frontend.py --check
 
-golden: setup ## write the decisions down anew from the code; read the difference before you keep it
+golden: setup ## write decisions and scenarios down anew from the code; read the difference before you keep it
 	@$(BIN)/python -m tests.support.decisions
+	@GOLDEN=1 $(BIN)/python -m pytest -q tests/sync/test_scenarios.py
+	@git diff --stat -- docs/sync tests/scenarios
 
 messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
 	@$(BIN)/python tools/build_locale.py --update

@@ -13,7 +13,9 @@ from conversa_calendar.calendars import editing, history
 from conversa_calendar.calendars.models import Calendar, Event, Occurrence
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection, GrantUse
+from conversa_calendar.engine import decide as deciding
 from conversa_calendar.engine import merge
+from conversa_calendar.engine.evidence import Identity
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
@@ -183,7 +185,7 @@ def no_intent() -> list[Patch]:
 
 
 def one_404_deletes() -> list[Patch]:
-    return [(pushing, "DOUBTS_MAX", 0)]
+    return [(deciding, "DOUBTS_MAX", 0)]
 
 
 def stale_series_etag() -> list[Patch]:
@@ -416,19 +418,15 @@ def latest_clock_wins() -> list[Patch]:
 
 
 def adopts_by_tag() -> list[Patch]:
-    original = arriving._adopted
+    original = arriving._identity
 
-    def adopted(session: Any, remotes: list[Any]) -> list[Any]:
-        rest = []
-        for remote in remotes:
-            event = Event.objects.filter(uuid=remote.tag).first() if len(remote.tag) == 36 else None
-            if event is None or event.deleted_at is not None or remote.content is None or remote.original_key:
-                rest.append(remote)
-            else:
-                arriving._adopt(session, event, remote)
-        return original(session, rest)
+    def known(session: Any, remote: Any, candidates: Any) -> Any:
+        event = Event.objects.filter(uuid=remote.tag).first() if len(remote.tag) == 36 else None
+        if event is None or event.deleted_at is not None or remote.content is None:
+            return original(session, remote, candidates)
+        return Identity.OURS, event
 
-    return [(arriving, "_adopted", adopted)]
+    return [(arriving, "_identity", known)]
 
 
 def without_scope() -> list[Patch]:

@@ -161,8 +161,13 @@ def variants(cls: Any) -> Iterator[Any]:
     types = [
         eval(f.type, vars(sys.modules[cls.__module__])) if isinstance(f.type, str) else f.type for f in fields(cls)
     ]
-    for values in product(*(choices.get(kind) or tuple(kind) for kind in types)):
+    for values in product(*(choices.get(kind) or _members(kind) for kind in types)):
         yield cls(*values)
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """Every value of an enum, or of an enum or nothing."""
+    return tuple(kind) if isinstance(kind, type) else (None, *get_args(kind)[0])
 
 
 def union(of: Any) -> Iterator[Any]:

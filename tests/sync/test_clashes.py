@@ -75,7 +75,7 @@ def test_an_edit_that_commits_while_a_page_is_applied_is_not_overwritten(
 ) -> None:
     made = scene.create("before")
     scene.ana.patch(scene.remote_id(made["id"]), location="Attic")
-    plain = linking.merge_remote
+    plain = linking.compare
 
     def edit() -> None:
         try:
@@ -85,13 +85,13 @@ def test_an_edit_that_commits_while_a_page_is_applied_is_not_overwritten(
 
     person = threading.Thread(target=edit)
 
-    def slow(*args: Any, **kwargs: Any) -> None:
+    def slow(*args: Any, **kwargs: Any) -> Any:
         if not person.ident:
             person.start()
             person.join(timeout=1.0)
-        plain(*args, **kwargs)
+        return plain(*args, **kwargs)
 
-    monkeypatch.setattr(linking, "merge_remote", slow)
+    monkeypatch.setattr(linking, "compare", slow)
     scene.google.check()
     person.join()
     scene.google.settle()

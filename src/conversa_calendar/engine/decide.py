@@ -87,7 +87,7 @@ def _listed(link: Link, local: Local, seen: Listed, can: Capabilities) -> Steps:
             return _arrives(seen)
         case Synced() if seen.there is There.UNMOVED:
             return (steps.Notice(),)
-        case Synced() | Moving(is_tried=False, call=Call.MOVE) if seen.there is There.RESTAMPED:
+        case Synced() | Moving(is_tried=False, call=None) | Held(False, False) if seen.there is There.RESTAMPED:
             return (steps.Restamp(),)
         case Synced() | Writing() | Moving() | Doubted() | Held():
             return _older(seen) or _stands(link, local, seen.there)
@@ -172,9 +172,8 @@ def _back(local: Local, seen: Listed) -> Steps:
     match local:
         case Deleted():
             return (steps.Revive(),)
-        case Living():  # restored here as well, and not sent yet
-            stands = _stands(Synced(), local, seen.there)
-            return (steps.Relink(), *stands)
+        case Living():
+            return (steps.Relink(),)  # restored here as well, and not sent yet
         case _:
             return (steps.TakeIn(),)
 
@@ -207,7 +206,7 @@ def _not_read(link: Link, local: Local, seen: Illegible | Unseen) -> Steps:
     match link:
         case Unlinked():
             return (steps.Park(),) if isinstance(seen, Illegible) and seen.place is Place.HERE else ()
-        case Synced(is_known=True) | Held(is_there=False, is_known=True) if isinstance(seen, Unseen):
+        case Synced(is_known=True) | Held(False, False) if isinstance(seen, Unseen):
             return () if seen.is_series_coming else (steps.Doubt(is_seen=False),)
         case WaitingForSeries() | Unreadable() if isinstance(seen, Illegible):
             return (steps.Park(),)
@@ -309,14 +308,14 @@ def _answered(link: Link, local: Local, seen: Answered | Conflict) -> Steps:
             case Call.LOOK if seen.is_gone:
                 return (steps.NewId(),)
             case Call.LOOK:
-                return (steps.Relink(), *_stands(Synced(), local, seen.there))
+                return (steps.Relink(),)
             case Call.CANCEL:
                 return (steps.SettleCancel(),)
             case Call.DELETE:
                 return (steps.Bury(),)
             case Call.CREATE | Call.PATCH if not seen.is_gone:
                 return (steps.SettleWrite(),)
-            case Call.ASK if seen.is_gone and isinstance(link, Moving):
+            case Call.ASK if seen.is_gone and isinstance(link, Moving) and link.is_tried:
                 return (steps.MoveAgain(),)
     return _found(link, local, seen)
 
@@ -326,8 +325,8 @@ def _found(link: Link, local: Local, seen: Answered | Conflict) -> Steps:
     if isinstance(link, Leaving):
         is_ours = seen.is_gone or seen.is_untouched
         return (steps.ClearAway(),) if is_ours else (steps.HandOn(otherwise=(steps.ListAgain(),)),)
-    if isinstance(link, Doubted) and (seen.there is not There.CHANGED or link.is_writing) and not _is_away(local, seen):
-        return (steps.EndDoubt(),)
+    if isinstance(link, Doubted) and not _is_away(local, seen):
+        return (steps.EndDoubt(compares=seen.there is There.CHANGED and not link.is_writing),)
     if not seen.is_gone:
         return (steps.FollowSeries(),) if _is_none_of_its_own(local, seen) else _stands(link, local, seen.there)
     if not _is_away(local, seen):
@@ -365,7 +364,7 @@ def _not_found(link: Link, local: Local, seen: Missing) -> Steps:
     is_asked = seen.to is Call.ASK
     call = link.call if isinstance(link, Writing | Moving) else None
     is_unsent = is_asked and call is Call.CREATE
-    is_moving = is_asked and isinstance(link, Moving)
+    is_moving = is_asked and isinstance(link, Moving) and link.is_tried
     doubts = link.doubts if isinstance(link, Writing | Moving | Leaving) else 0
     if not (seen.is_certain or is_unsent or is_moving) and doubts < DOUBTS_MAX:
         return (steps.DoubtMissing(),)
@@ -384,16 +383,18 @@ def _refused(link: Link, local: Local, seen: Refused, can: Capabilities) -> Step
     """The provider will not take it: what cannot be sent is said on the event; what would be hidden by it is shown."""
     if seen.wants_meeting:
         return (steps.SendPlain(),)
-    tell = steps.Tell(seen.what)
+    is_shut = seen.what is Refusal.CALENDAR and (can.is_busy_only or isinstance(link, Moving))
     match local:
-        case Living(is_changed=False) if seen.what is Refusal.CALENDAR:
+        case Living(is_changed=False) if seen.what is Refusal.CALENDAR and not isinstance(link, Moving):
             return (steps.Settle(),)
-        case Living() | Deleted():
-            is_shut = seen.what is Refusal.CALENDAR and can.is_busy_only
-            return (tell,) if is_shut else (*_taken_back(local, seen), tell)
+        case Living() if is_shut:
+            return (steps.Tell(seen.what),)  # nothing stands there that could be shown instead
+        case Living() | Deleted() if not is_shut:
+            return (*_taken_back(local, seen), steps.Tell(seen.what))
+        case Absent() if not is_shut:
+            return (steps.ListAgain(),)  # what cannot be cleared away there is shown here
         case _:
-            is_shut = seen.what is Refusal.CALENDAR and can.is_busy_only
-            return () if is_shut else (steps.ListAgain(),)  # what cannot be cleared away there is shown here
+            return ()
 
 
 def _taken_back(local: Living | Deleted, refused: Refused) -> Steps:

@@ -62,7 +62,7 @@ class Moving:
     is open."""
 
     is_tried: bool
-    call: Call = Call.MOVE
+    call: Call | None = None
     doubts: int = 0
     is_to_repeat: bool = False
 
@@ -79,10 +79,11 @@ class Doubted:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Too many deletions at once: a person is asked. `is_there`: it was deleted there, not here."""
+    """Too many deletions at once: a person is asked. `is_there`: it was deleted there, not here; `is_writing`: a write or
+    a move of it is open as well."""
 
     is_there: bool = False
-    is_known: bool = True
+    is_writing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class TakeIn:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """It is the event that stands here already, without a link."""
+    """It is the event that stands here already, without a link: tied to it, it is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,9 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class EndDoubt:
-    """It stands there after all."""
+    """It stands there after all. `compares`: as something else, which is looked at next."""
+
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Relink:
-    """The link ties the event again."""
+    """The link ties the event again, and what was found is looked at anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What is new at the provider comes in: masters before overrides, those that are here already met by their identity,
 overrides of series that nobody has seen yet kept until they come."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,12 +15,16 @@ from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.table import Decision, Side, decide
-from conversa_calendar.kit import clock, ids
+from conversa_calendar.engine import steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Identity, Listed, Place, Series, There, Tombstone
+from conversa_calendar.engine.link import Unlinked
+from conversa_calendar.engine.local import Absent
+from conversa_calendar.kit import clock, digest, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import RemoteEvent, Unreadable
-from conversa_calendar.sync.links import bulk, linking, removing
+from conversa_calendar.sync.links import bulk, linking, reading, removing
 from conversa_calendar.sync.links.bulk import NewEvent
 from conversa_calendar.sync.models import NO_MASTER, Link, Mirror
 from conversa_calendar.sync.run import leases
@@ -27,31 +32,43 @@ from conversa_calendar.sync.run.session import Session
 
 SERIES_ASKED_MAX = 20
 """So many series are asked for after one listing."""
+_UNLINKED, _ABSENT = Unlinked(), Absent()
 _ALONE = Q(event__kind="single") & ~Q(series_remote_id="")
 """An occurrence whose series was not visible, shown as an event of its own."""
 
 
 def create(session: Session, remotes: list[RemoteEvent]) -> int:
-    """Creates events for remote ones that have no link: masters before overrides."""
+    """Brings in what has no link, masters before overrides; answers how many events are new here."""
     if any(remote.content is not None and not remote.original_key for remote in remotes):
         leases.hold_off_removals(session.account_id)  # one of them may be what a removal elsewhere is about to miss
-    remotes = _adopted(session, _staying(session, remotes))
-    roots = [remote for remote in remotes if not remote.original_key]
-    living = [remote for remote in roots if decide(Side.ABSENT, _side_of(remote)) is Decision.CREATE_LOCAL]
-    overrides = [remote for remote in remotes if remote.original_key]
-    if not living and not overrides:
+    elsewhere = _elsewhere(session, {remote.series_id or remote.id for remote in remotes})
+    living = _arrived(session, [remote for remote in remotes if not remote.original_key], elsewhere)
+    exceptions = [remote for remote in remotes if remote.original_key]
+    if not living and not exceptions:
         return 0
-    masters = _masters(session, {remote.series_id for remote in overrides})
-    overrides = _unmet(session, overrides, masters)
-    fresh = bulk.next_ids(len(living) + len(overrides))
+    fresh = bulk.next_ids(len(living) + len(exceptions))
     new = [
         NewEvent(remote, _content(remote), "series" if _content(remote).recurrence else "single", fresh.pop())
         for remote in living
     ]
-    by_remote: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
-    by_remote |= {name: (event.pk, event.content) for name, event in masters.items()}
+    here = _masters(session, {remote.series_id for remote in exceptions})
+    masters: dict[str, tuple[int, Content]] = {item.remote.id: (item.id, item.content) for item in new}
+    masters |= {name: (event.pk, event.content) for name, event in here.items()}
     waiting = _waiting(session, [item.remote.id for item in new if item.kind == "series"])
-    made, parked = _overrides(session, [*overrides, *waiting], by_remote, fresh)
+    made, parked = [], []
+    for remote, step in _arrived_exceptions(session, [*exceptions, *waiting], here, set(masters), elsewhere):
+        if isinstance(step, steps.TakeIn):
+            made.append(_override(remote, masters[remote.series_id], fresh))
+        else:
+            parked.append(remote)
+    _store(session, new, made, parked, {event.pk for event in here.values()})
+    return len(new) + len(made)
+
+
+def _store(
+    session: Session, new: list[NewEvent], made: list[NewEvent], parked: list[RemoteEvent], masters: set[int]
+) -> None:
+    """Writes what comes in, and leaves room for it among the occurrences of series that are here already."""
     taken: dict[int, frozenset[str]] = {}
     for override in made:
         assert override.series_id is not None
@@ -61,27 +78,73 @@ def create(session: Session, remotes: list[RemoteEvent]) -> int:
     session.has_parked = session.has_parked or bool(parked)
     session.lonely |= {remote.series_id for remote in parked}
     _join(session, {item.remote.id for item in new if item.kind == "series"})
-    known_ids = {event.pk for event in masters.values()}
-    bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in known_ids})
-    return len(new) + len(made)
+    bulk.drop_overridden({master_id: keys for master_id, keys in taken.items() if master_id in masters})
 
 
-def _side_of(remote: RemoteEvent) -> Side:
-    """How something that is not known here stands there."""
-    return Side.CHANGED if remote.content is not None else Side.DELETED
+def _decided(
+    session: Session, remote: RemoteEvent, place: Place, identity: Identity = Identity.NEW, series: Series = Series.NONE
+) -> steps.Steps:
+    """What follows for something that has no link."""
+    is_occurrence = bool(remote.original_key)
+    found: Listed | Tombstone
+    if remote.content is None:
+        found = Tombstone(is_occurrence=is_occurrence, place=place, identity=identity, series=series)
+    else:
+        found = Listed(There.CHANGED, is_occurrence=is_occurrence, place=place, identity=identity, series=series)
+    return decide(_UNLINKED, _ABSENT, found, reading.capabilities_of(session))
 
 
-def _staying(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
-    """Without those that were moved here to another calendar and are on their way there at the provider (the answer to
-    that move brings whatever was changed meanwhile), and those that a list begun before a move shows still at their
-    former place: of two that were made at the same moment and are organised where they stand, the one changed later is
-    the one that lives."""
-    known = _elsewhere(session, {remote.series_id or remote.id for remote in remotes})
-    staying = [
-        remote for remote in remotes if not _is_leaving(session, remote, known.get(remote.series_id or remote.id))
-    ]
-    session.has_twins_in |= {known[remote.id].mirror_id for remote in staying if _is_twin(remote, known.get(remote.id))}
-    return staying
+def _place(session: Session, remote: RemoteEvent, elsewhere: dict[str, Link]) -> Place:
+    """Whether something belongs where it is listed. Moved here to another calendar it may be on its way there at the
+    provider (the answer to that move brings whatever was changed meanwhile), and a list begun before a move shows it still
+    at its former place: of two that were made at the same moment and are organised where they stand, the one changed later
+    is the one that lives."""
+    is_leaving = _is_leaving(session, remote, elsewhere.get(remote.series_id or remote.id))
+    return Place.ON_ITS_WAY if is_leaving else Place.HERE
+
+
+def _arrived(session: Session, roots: list[RemoteEvent], elsewhere: dict[str, Link]) -> list[RemoteEvent]:
+    """Meets those single events and series that are here already by their identity; answers the new ones."""
+    places = {remote.id: _place(session, remote, elsewhere) for remote in roots}
+    staying = [remote for remote in roots if places[remote.id] is Place.HERE]
+    session.has_twins_in |= {
+        elsewhere[remote.id].mirror_id for remote in staying if _is_twin(remote, elsewhere.get(remote.id))
+    }
+    candidates, new = _candidates(session, staying), []
+    for remote in roots:
+        identity, event = _identity(session, remote, candidates)
+        for step in _decided(session, remote, places[remote.id], identity):
+            match step:
+                case steps.Adopt() | steps.Rehome() if event is not None:
+                    _adopt(session, event, remote)
+                    candidates = {key: value for key, value in candidates.items() if value is not event}
+                case steps.TakeIn():
+                    new.append(remote)
+                case _:
+                    raise AssertionError(f"{step} does not follow from an arrival")
+    return new
+
+
+def _arrived_exceptions(
+    session: Session,
+    remotes: list[RemoteEvent],
+    masters: dict[str, Event],
+    known: set[str],
+    elsewhere: dict[str, Link],
+) -> Iterator[tuple[RemoteEvent, steps.Step]]:
+    """Merges changed occurrences into those that a person made here of the same ones; answers those that come in with
+    their series or wait for it."""
+    mine = _made_here(masters, remotes)
+    for remote in remotes:
+        event = mine.get((remote.series_id, remote.original_key))
+        identity = Identity.MET if event is not None else Identity.NEW
+        series = Series.READY if remote.series_id in known else Series.UNSEEN
+        for step in _decided(session, remote, _place(session, remote, elsewhere), identity, series):
+            match step:
+                case steps.Adopt() | steps.CancelHere() if event is not None:
+                    _meet_exception(session, event, remote)
+                case _:
+                    yield remote, step
 
 
 def _is_twin(remote: RemoteEvent, elsewhere: Link | None) -> bool:
@@ -114,32 +177,26 @@ def _is_leaving(session: Session, remote: RemoteEvent, elsewhere: Link | None) -
     return is_one and linking.is_former_self(remote, elsewhere)
 
 
-def _unmet(session: Session, overrides: list[RemoteEvent], masters: dict[str, Event]) -> list[RemoteEvent]:
-    """Merges overrides into those that a person made here of the same occurrences and that were never sent, so that
-    there is no link yet; answers the rest."""
+def _made_here(masters: dict[str, Event], remotes: list[RemoteEvent]) -> dict[tuple[str, str], Event]:
+    """Occurrences that a person changed here and that were never sent, so that there is no link yet, by their series' id
+    and original start."""
     series = {event.pk: remote_id for remote_id, event in masters.items()}
-    keys = {remote.original_key for remote in overrides}
+    keys = {remote.original_key for remote in remotes}
     here = Event.objects.filter(series__in=series, original_key__in=keys, deleted_at=None).values_list("pk", flat=True)
     found = list(here) if series else []
     rows = Event.objects.select_related("series", "calendar", "author").filter(pk__in=found) if found else ()
-    mine = {(series[row.series_id or 0], row.original_key): row for row in rows}
-    rest = []
-    for remote in overrides:
-        event = mine.get((remote.series_id, remote.original_key))
-        if event is None:
-            rest.append(remote)
-            continue
-        link = Link(mirror=session.mirror, event=event, remote_id=remote.id, seen_generation=session.mirror.generation)
-        link.zone, link.series_remote_id, link.original_key = (
-            session.mirror.time_zone,
-            remote.series_id,
-            remote.original_key,
-        )
-        if remote.is_cancelled:
-            linking.cancel_occurrence(session, event, link, remote)
-        else:
-            linking.merge_remote(session, event, link, remote, is_listed=True)
-    return rest
+    return {(series[row.series_id or 0], row.original_key): row for row in rows}
+
+
+def _meet_exception(session: Session, event: Event, remote: RemoteEvent) -> None:
+    """Ties a changed occurrence to the one that a person made here of the same one."""
+    link = Link(mirror=session.mirror, event=event, remote_id=remote.id, seen_generation=session.mirror.generation)
+    link.zone, link.series_remote_id = session.mirror.time_zone, remote.series_id
+    link.original_key = remote.original_key
+    if remote.content is None:
+        linking.cancel_occurrence(session, event, link, remote)
+    else:
+        linking.meet(session, event, link, remote, is_listed=True)
 
 
 def _content(remote: RemoteEvent) -> Content:
@@ -157,20 +214,13 @@ def _masters(session: Session, remote_ids: set[str]) -> dict[str, Event]:
     return {named[event.pk]: event for event in living}
 
 
-def _overrides(
-    session: Session, remotes: list[RemoteEvent], masters: dict[str, tuple[int, Content]], fresh: list[int]
-) -> tuple[list[NewEvent], list[RemoteEvent]]:
-    made, parked = [], []
-    for remote in remotes:
-        if remote.series_id not in masters:
-            parked.append(remote)
-            continue
-        series_id, master = masters[remote.series_id]
-        key = occurrences.key_within(master, remote.original_key)
-        content, overridden = _override_content(remote, key, master)
-        event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
-        made.append(NewEvent(remote, content, "override", event_id, series_id, key, tuple(overridden)))
-    return made, parked
+def _override(remote: RemoteEvent, master: tuple[int, Content], fresh: list[int]) -> NewEvent:
+    """One changed occurrence of a series, under the key that it has within the series as it is here."""
+    series_id, series = master
+    key = occurrences.key_within(series, remote.original_key)
+    content, overridden = _override_content(remote, key, series)
+    event_id = fresh.pop() if fresh else bulk.next_ids(1)[0]
+    return NewEvent(remote, content, "override", event_id, series_id, key, tuple(overridden))
 
 
 def _override_content(remote: RemoteEvent, key: str, master: Content) -> tuple[Content, list[str]]:
@@ -196,26 +246,22 @@ def _waiting(session: Session, series_remote_ids: list[str]) -> list[RemoteEvent
     return [remote for remote in read if isinstance(remote, RemoteEvent)]
 
 
-def _adopted(session: Session, remotes: list[RemoteEvent]) -> list[RemoteEvent]:
-    """Ties remote events to events that are already here, by identity only; answers the rest.
+def _candidates(session: Session, roots: list[RemoteEvent]) -> dict[str, Event]:
+    """Events that are here already and may be one of these: ours by derived id (after a restored backup), or moved here
+    from another mirrored calendar at the provider."""
+    living = [remote for remote in roots if remote.content is not None]
+    return _adoptable(session, {remote.tag for remote in living if remote.tag}, {r.facts.ical_uid for r in living})
 
-    Ours by derived id (after a restored backup), or moved here from another mirrored calendar at the provider.
-    """
-    roots = [remote for remote in remotes if remote.content is not None and not remote.original_key]
-    tags = {remote.tag for remote in remotes if remote.tag and remote.content is not None}
-    candidates = _adoptable(session, tags, {remote.facts.ical_uid for remote in roots})
-    if not candidates:
-        return remotes
-    rest = [remote for remote in remotes if remote.content is None or remote.original_key]
-    for remote in roots:
-        names = (remote.tag, f"id:{remote.id}", f"uid:{remote.facts.ical_uid}")
-        event = next((candidates[name] for name in names if name in candidates), None)
-        if event is None or not (_is_ours(event, remote) or _is_moved(session, event, remote)):
-            rest.append(remote)
-            continue
-        _adopt(session, event, remote)
-        candidates = {key: value for key, value in candidates.items() if value is not event}
-    return rest
+
+def _identity(session: Session, remote: RemoteEvent, candidates: dict[str, Event]) -> tuple[Identity, Event | None]:
+    """Whom something is that has no link, by identity only."""
+    names = (remote.tag, f"id:{remote.id}", f"uid:{remote.facts.ical_uid}") if remote.content is not None else ()
+    event = next((candidates[name] for name in names if name in candidates), None)
+    if event is None:
+        return Identity.NEW, None
+    if _is_ours(event, remote):
+        return Identity.OURS, event
+    return (Identity.MOVED_HERE, event) if _is_moved(session, event, remote) else (Identity.NEW, None)
 
 
 def _is_ours(event: Event, remote: RemoteEvent) -> bool:
@@ -274,7 +320,7 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     link = Link(mirror=session.mirror, event=event, is_ours=bool(remote.tag), seen_generation=session.mirror.generation)
     if event.deleted_at is None:
         link.remote_id = remote.id
-        linking.merge_remote(session, event, link, remote, [event.content])
+        linking.meet(session, event, link, remote, [event.content])
         return
     former = Link.objects.filter(event=event).exclude(raw="").order_by("-tombstoned_at").first()
     if former is not None:
@@ -284,7 +330,7 @@ def _adopt(session: Session, event: Event, remote: RemoteEvent) -> None:
     event.deleted_at, event.deleted_by, event.calendar = None, "", session.calendar
     event.revision += 1
     history.record(event, side="remote", cause="moved", note=session.calendar.name)
-    linking.merge_remote(session, event, link, remote)
+    linking.meet(session, event, link, remote)
     removing.bring_along(event, exceptions, session.calendar)
     occurrences.rebuild(event, session.calendar.time_zone)
 
@@ -326,17 +372,23 @@ def _moved_out(session: Session, link: Link, tag: str) -> Event | None:
     return rows.filter(uuid=tag).exclude(calendar=session.calendar).first() if len(tag) == 36 else None
 
 
-def hand_on_exception(session: Session, link: Link, remote: RemoteEvent) -> bool:
-    """The same for an exception that is known: answers whether its series was moved elsewhere and is to be cleared away."""
+def leaving_series(session: Session, link: Link, remote: RemoteEvent) -> tuple[Event, Content] | None:
+    """The series that an exception belongs to, as it goes on elsewhere, and what is known of it here, where it is to be
+    cleared away; None where there is no such series, or nothing may be handed on to it."""
     masters = Link.objects.filter(mirror=session.mirror, remote_id=link.series_remote_id, wants_delete=True)
     master = masters.exclude(former_uuid=None).first()
     series = _moved_out(session, master, "") if master is not None else None
     base = linking.base_of(master) if master is not None else None
     if series is None or base is None or series.calendar.is_read_only or remote.is_masked or not session.can_write:
-        return False
-    if link.digest != linking.content_digest(remote):
-        _hand_on_exception(series, remote, base, linking.base_of(link))
-    return True
+        return None
+    return series, base
+
+
+def hand_on_exception(session: Session, link: Link, remote: RemoteEvent) -> None:
+    """The same for an exception that is known, of a series that was moved elsewhere and is to be cleared away."""
+    found = leaving_series(session, link, remote)
+    assert found is not None
+    _hand_on_exception(found[0], remote, found[1], linking.base_of(link))
 
 
 def hand_on_exceptions(session: Session, link: Link) -> None:
@@ -467,3 +519,10 @@ def _let_stand_alone(session: Session, waiting: QuerySet[Link]) -> None:
             Link.objects.filter(pk=link.pk).delete()
             bulk.insert_events(session, [NewEvent(remote, remote.content, "single", bulk.next_ids(1)[0])], {})
             session.changed = True
+
+
+def park(session: Session, item: Unreadable) -> None:
+    """Keeps an item that could not be understood, with the reason; the page goes on."""
+    text = item.raw.decode(errors="replace").replace("\x00", "")
+    row = (None, item.id, "", digest.of(text), text, "", "", item.reason[:200] or "unreadable")
+    bulk.insert_links(session, [row])

@@ -1,6 +1,7 @@
 """Applying what the provider shows to events here, and keeping links and their base in step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +14,14 @@ from conversa_calendar.domain import event as domain
 from conversa_calendar.domain import recurrence, times
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.table import Decision, Side, decide
+from conversa_calendar.engine import steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Answered, Base, Listed, Refusal, Refused, There
+from conversa_calendar.engine.link import Call
 from conversa_calendar.kit import clock, digest
 from conversa_calendar.providers.google import mapping, wire
 from conversa_calendar.providers.protocol import RemoteEvent
+from conversa_calendar.sync.links import reading
 from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.run import leases
 from conversa_calendar.sync.run.session import Session
@@ -65,7 +70,58 @@ def remember(link: Link, remote: RemoteEvent, zone: str) -> None:
     link.remote_deleted_at, link.is_held, link.is_approved = None, False, False
 
 
-def merge_remote(
+@dataclass
+class Scene:
+    """One event, its link, and what stands at the provider, compared with what was last agreed on. `follows_series`: this
+    occurrence is as its series has it, and nothing of ours is left to send or seen to have landed."""
+
+    session: Session
+    event: Event
+    link: Link
+    remote: RemoteEvent
+    base: Content
+    theirs: Content
+    merged: engine.Merged
+    to_remote: tuple[str, ...]
+    there: There
+    is_changed_here: bool
+    follows_series: bool
+
+    @property
+    def lost(self) -> dict[str, Any]:
+        """What does not stand, as the history keeps it."""
+        return {conflict.unit: readable(conflict.lost, conflict.unit) for conflict in self.merged.conflicts}
+
+
+def compare(session: Session, event: Event, link: Link, remote: RemoteEvent, attempts: Sequence[Content] = ()) -> Scene:
+    """Compares an event here with its content at the provider. `attempts` is what unresolved writes of ours meant to send;
+    units that arrived count as agreed. What is masked changes only what it shows."""
+    theirs, base = remote.content, _agreed(session, event, link)
+    assert theirs is not None
+    if attempts:
+        base = engine.resolve_lost_write(base or attempts[-1], attempts, theirs)
+    base = base or theirs
+    if remote.is_masked:
+        theirs = domain.with_units(base, theirs, ["when", "status", "transparency", "visibility"])
+    merged = engine.merge(base, event.content, theirs, is_when_announced=is_announced(event))
+    to_remote = sendable(event, remote.facts, merged.to_remote)
+    is_first = event.kind == "override" and not link.raw
+    return Scene(
+        session,
+        event,
+        link,
+        remote,
+        base,
+        theirs,
+        merged,
+        to_remote,
+        there=There.CHANGED if changed_units(base, theirs) else There.SAME,
+        is_changed_here=bool(changed_units(base, event.content)),
+        follows_series=is_first and not to_remote and not _has_landed(base, attempts, theirs),
+    )
+
+
+def meet(
     session: Session,
     event: Event,
     link: Link,
@@ -74,60 +130,71 @@ def merge_remote(
     *,
     is_listed: bool = False,
 ) -> None:
-    """Merges a changed remote event into the one here, unit by unit; within the caller's transaction.
+    """An event meets what stands at the provider; within the caller's transaction. An occurrence that `is_listed` is one of
+    its own there; one that was asked for may be as its series has it."""
+    if remote.content is None:
+        _meet_cancelled(session, event, link, remote)
+        return
+    scene = compare(session, event, link, remote, attempts)
+    asked = Answered(Call.ASK, there=scene.there, follows_series=scene.follows_series)
+    found = Listed(scene.there) if is_listed else asked
+    here = reading.local_of(event, is_changed=scene.is_changed_here)
+    for step in decide(reading.state_of(link), here, found, reading.capabilities_of(session)):
+        agree(scene, step)
 
-    `attempts` is what unresolved writes of ours meant to send; units that arrived count as agreed. An occurrence that
-    `is_listed` is one of its own at the provider; one that was asked for may be as its series has it.
-    """
-    theirs = remote.content
-    if theirs is None:
-        return
-    base = _agreed(session, event, link)
-    if attempts:
-        base = engine.resolve_lost_write(base or attempts[-1], attempts, theirs)
-    base = base or theirs
-    if remote.is_masked:
-        theirs = domain.with_units(base, theirs, ["when", "status", "transparency", "visibility"])
-    before = event.content
-    decision = decide(side_here(event, base), side_of(base, theirs))
-    if decision in {Decision.DELETE_REMOTE, Decision.DELETE_REMOTE_KEEP_EDIT}:
-        _meet_deletion(session, event, link, remote, base, theirs)
-        return
-    merged = engine.merge(base, before, theirs, is_when_announced=is_announced(event))
-    to_remote = sendable(event, remote.facts, merged.to_remote)
-    lost = {c.unit: readable(c.lost, c.unit) for c in merged.conflicts}
-    is_first = event.kind == "override" and not link.raw and not is_listed
-    if is_first and not to_remote and not _has_landed(base, attempts, theirs):
-        _give_way(session, event, link, merged.content, lost)
-        return
-    remember(link, remote, session.mirror.time_zone)
+
+def _meet_cancelled(session: Session, event: Event, link: Link, remote: RemoteEvent) -> None:
+    """An occurrence that was asked for is cancelled there."""
+    here = reading.local_of(event, is_changed=event.has_unsent)
+    found = Answered(Call.ASK, is_gone=True, is_occurrence=bool(remote.original_key))
+    if decide(reading.state_of(link), here, found, reading.capabilities_of(session)) == (steps.CancelHere(),):
+        cancel_occurrence(session, event, link, remote)
+
+
+def agree(scene: Scene, step: steps.Step) -> None:
+    """Carries out one step by which an event and what stands at the provider come to agree."""
+    match step:
+        case steps.Arrive():
+            arrive(scene.link)
+        case steps.KeepDeletion():
+            _keep_deletion(scene, step)
+        case steps.FollowSeries():
+            _follow_series(scene)
+        case steps.SetBase():
+            _settle_on(scene, scene.event.content, sends=step.sends)
+        case steps.MergeIn():
+            _settle_on(scene, scene.merged.content, sends=step.sends)
+        case _:
+            raise AssertionError(f"{step} brings nothing to agree")
+
+
+def _settle_on(scene: Scene, content: Content, *, sends: bool) -> None:
+    """What stands at the provider becomes the base, and `content` stands here; what differs then is sent."""
+    session, event, link, before = scene.session, scene.event, scene.link, scene.event.content
+    remember(link, scene.remote, session.mirror.time_zone)
     link.save()
-    event.is_unsettled = bool(to_remote)
+    event.is_unsettled = sends and bool(scene.to_remote)
     if not event.is_unsettled:
         event.notify = "none"  # what a person asked to announce has arrived; nothing later may announce it again
     was_attached = event.facts.attachments
-    _take_facts(event, remote)
-    if before != merged.content or lost:
+    _take_facts(event, scene.remote)
+    if before != content or scene.lost:
         event.revision += 1
-    _keep_override(event, merged.content)
-    is_echo = not changed_units(before, merged.content) and was_attached == remote.facts.attachments
+    _keep_override(event, content)
+    is_echo = not changed_units(before, content) and was_attached == scene.remote.facts.attachments
     with changes.echoing(is_echo):
-        _save(session, event, before, merged.content)
-    if event.is_series and "when" in changed_units(before, merged.content):
+        _save(session, event, before, content)
+    if event.is_series and "when" in changed_units(before, content):
         _lead_back(session, event, link)
-    history.record(event, side="remote", cause="edited", before=before, after=merged.content, lost=lost)
-    if changed_units(before, merged.content) or lost:
+    history.record(event, side="remote", cause="edited", before=before, after=content, lost=scene.lost)
+    if changed_units(before, content) or scene.lost:
         session.changed = True
     event_followed.send(sender=Event, event=event)
 
 
-def side_here(event: Event, base: Content | None) -> Side:
-    """How the event here stands against the base."""
-    return Side.DELETED if event.deleted_at is not None else side_of(base, event.content)
-
-
-def side_of(base: Content | None, content: Content) -> Side:
-    return Side.SAME if base is not None and not changed_units(base, content) else Side.CHANGED
+def is_changed_here(event: Event, base: Content | None) -> bool:
+    """Whether an event here holds what the other side does not have."""
+    return base is None or bool(changed_units(base, event.content))
 
 
 def arrive(link: Link) -> None:
@@ -164,48 +231,64 @@ def revive(session: Session, event: Event, link: Link, remote: RemoteEvent) -> N
     event_followed.send(sender=Event, event=event)
 
 
-def take_back(session: Session, event: Event, link: Link) -> None:
-    """A deletion that cannot be sent is undone here, as the event goes on living there, be it an exception at a time that
-    its series does not have any more; so is a change that leaves nothing of a series to be seen. Any other stays. What
-    was never seen there stays deleted; should it arrive yet, it is shown."""
-    base = base_of(link)
-    if event.deleted_at is not None and not link.raw:
-        Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
-        settled(event)
-        return
-    if event.deleted_at is not None and event.series is None:
-        known = mapping.read(link.raw.encode(), link.zone) if base is not None else None
-        if isinstance(known, RemoteEvent):
-            revive(session, event, link, known)
-        else:
-            editing.restore(event, actor=None)
-    elif event.deleted_at is not None and event.series is not None and base is not None:
-        same = Event.objects.filter(series=event.series, original_key=event.original_key, deleted_at=None)
-        if event.series.deleted_at is not None or same.exists():
+def refused(event: Event, link: Link | None, what: Refusal, *, wants_meeting: bool = False) -> Refused:
+    """What bears on what becomes of an event whose change or deletion the provider does not take."""
+    known = mapping.read(link.raw.encode(), link.zone) if link is not None and link.raw else None
+    has_content = isinstance(known, RemoteEvent) and known.content is not None
+    base = Base.AGREED if has_content else Base.NONE if link is None or not link.raw else Base.EMPTY
+    is_hidden = event.is_series and has_content and event.deleted_at is None and not _is_shown(event)
+    return Refused(what, base, wants_meeting, has_room=_has_room(event), is_shown=not is_hidden)
+
+
+def _has_room(event: Event) -> bool:
+    """Whether a deleted exception may come back: its series lives, and no other change of the same occurrence stands."""
+    if event.series is None or event.deleted_at is None:
+        return True
+    same = Event.objects.filter(series=event.series, original_key=event.original_key, deleted_at=None)
+    return event.series.deleted_at is None and not same.exists()
+
+
+def take_back(session: Session, event: Event, link: Link | None, step: steps.Step) -> None:
+    """Undoes here what cannot be sent. What was never seen there stays deleted; should it arrive yet, it is shown."""
+    match step:
+        case steps.Bury():
+            if link is not None:
+                Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
+            settled(event)
             return
-        event.deleted_at, event.deleted_by = None, ""
+        case steps.Doubt() if link is not None:
+            _ask_about(session, link)
+            return
+        case steps.Revive() if link is not None:
+            known = mapping.read(link.raw.encode(), link.zone)
+            assert isinstance(known, RemoteEvent)
+            revive(session, event, link, known)
+        case steps.Restore():
+            editing.restore(event, actor=None)
+        case steps.Revert() if link is not None:
+            _revert(session, event, link)
+        case steps.DropOverride() if event.series is not None:
+            editing.remove(event, by="cut")
+            occurrences.rebuild(event.series, session.calendar.time_zone)
+        case _:
+            raise AssertionError(f"{step} takes nothing back")
+
+
+def _revert(session: Session, event: Event, link: Link) -> None:
+    """An event stands again as it was last agreed on; of a series the change is kept in the history."""
+    base, before, was_deleted = base_of(link), event.content, event.deleted_at is not None
+    assert base is not None
+    event.deleted_at, event.deleted_by = None, ""
+    event.revision += 1
+    if event.series is not None:
         event.overridden = overridden_units(event.series, event.original_key, base)
-        event.revision += 1
-        editing.store(event, session.calendar, base)
-        Occurrence.objects.filter(event_id=event.series.pk, original_key=event.original_key).delete()
-    elif event.is_series and base is not None and not _is_shown(event):
-        before, event.revision = event.content, event.revision + 1
-        editing.store(event, session.calendar, base)
+    editing.store(event, session.calendar, base)
+    if event.series is None:
         _lead_back(session, event, link)
         lost = {name: readable(before, name) for name in changed_units(base, before)}
         history.record(event, side="remote", cause="edited", before=before, after=base, lost=lost)
-    elif event.is_cancelled_occurrence and event.series is not None and base is not None:
-        event.overridden = overridden_units(event.series, event.original_key, base)
-        event.revision += 1
-        editing.store(event, session.calendar, base)
-    elif event.is_cancelled_occurrence and event.series is not None and link.raw:
-        _ask_about(session, link)  # cancelled there too, as far as we know
-        return
-    elif event.is_cancelled_occurrence and event.series is not None:
-        editing.remove(event, by="cut")
-        occurrences.rebuild(event.series, session.calendar.time_zone)
-    else:
-        return
+    elif was_deleted:
+        Occurrence.objects.filter(event_id=event.series.pk, original_key=event.original_key).delete()
 
 
 def pull_again(session: Session) -> None:
@@ -241,13 +324,15 @@ def _has_landed(plain: Content, attempts: Sequence[Content], theirs: Content) ->
     )
 
 
-def _give_way(session: Session, event: Event, link: Link, after: Content, lost: dict[str, Any]) -> None:
+def _follow_series(scene: Scene) -> None:
     """An occurrence that nobody changes any more follows its series again: what was meant for it lost to an edit of the
     whole series. Were it changed at the provider too, the pull brings that as an override of its own."""
+    session, event = scene.session, scene.event
     assert event.series is not None
-    history.record(event, side="remote", cause="edited", before=event.content, after=after, lost=lost)
-    if link.pk is not None:
-        Link.objects.filter(pk=link.pk).delete()
+    after = scene.merged.content
+    history.record(event, side="remote", cause="edited", before=event.content, after=after, lost=scene.lost)
+    if scene.link.pk is not None:
+        Link.objects.filter(pk=scene.link.pk).delete()
     editing.remove(event, by="cut")
     Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
     occurrences.rebuild(event.series, session.calendar.time_zone)
@@ -390,14 +475,13 @@ def attempts_of(link: Link) -> list[Content]:
     return [msgspec.convert(content, Content) for content in sent]
 
 
-def _meet_deletion(
-    session: Session, event: Event, link: Link, remote: RemoteEvent, base: Content, theirs: Content
-) -> None:
-    """Deleted here, changed there: the deletion stands, their edit is kept in the history; the next push deletes."""
-    lost = {name: readable(theirs, name) for name in changed_units(base, theirs)}
-    remember(link, remote, session.mirror.time_zone)
-    link.save()
-    if lost:
+def _keep_deletion(scene: Scene, step: steps.KeepDeletion) -> None:
+    """Deleted here: the deletion stands, what they changed is kept in the history; the next push deletes."""
+    event, changed = scene.event, changed_units(scene.base, scene.theirs)
+    remember(scene.link, scene.remote, scene.session.mirror.time_zone)
+    scene.link.save()
+    if step.keeps_their_edit and changed:
+        lost = {name: readable(scene.theirs, name) for name in changed}
         note = "edited at Google after it was deleted here"
         history.record(event, side="remote", cause="edited", before=event.content, lost=lost, note=note)
     Event.objects.filter(pk=event.pk).update(is_unsettled=True)

@@ -16,57 +16,79 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, changed_units, readable
 from conversa_calendar.engine import merge as engine
-from conversa_calendar.engine.table import Decision, Side, decide
+from conversa_calendar.engine import steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Removed, Whereabouts
 from conversa_calendar.kit import clock
-from conversa_calendar.sync.links import linking, whereabouts
+from conversa_calendar.sync.links import linking, reading, whereabouts
 from conversa_calendar.sync.models import Link, Mirror, MirrorRun
 from conversa_calendar.sync.run import leases, triggers
 from conversa_calendar.sync.run.session import Session
 
 MOVED_WITHIN = timedelta(days=30)
 """So long an event that is gone from one calendar is looked for in the others."""
+EDIT_KEPT = "unsent edit kept"
 
 
 def delete_here(session: Session, event: Event, link: Link) -> None:
-    """Carries out a deletion seen at the provider: the event goes to the trash, an unsent edit with it."""
-    remote_side = Side.DELETED
-    local_side = Side.DELETED if event.deleted_at else Side.CHANGED if event.has_unsent else Side.SAME
-    decision = decide(local_side, remote_side)
-    if decision is not Decision.FORGET and not _is_sure(session, link):
-        _postpone(session, link)
-        return
-    twin = moved_twin(event) if decision is not Decision.FORGET else None
-    elder = former_self(event) if twin is None and decision is not Decision.FORGET else None
-    other = twin or elder
-    if other is not None and not _is_at_rest(other):
+    """Concludes a deletion seen at the provider, with what is known of where the event went."""
+    where, other = _whereabouts(session, event, link)
+    here = reading.local_of(event, is_changed=event.has_unsent)
+    for step in decide(reading.state_of(link), here, Removed(where), reading.capabilities_of(session)):
+        match step:
+            case steps.Wait():
+                _postpone(session, link)
+            case steps.Bury():
+                _bury(link)
+                linking.settled(event)
+            case steps.Rehome() if other is not None:
+                _bury(link)
+                _go_on_as(session, event, link, other)
+            case steps.GiveWay() if other is not None:
+                _bury(link)
+                _give_way(session, event, other)
+            case steps.TrashHere():
+                _bury(link)
+                _trash(session, event, link, keeps_edit=step.keeps_edit)
+            case _:
+                raise AssertionError(f"{step} does not follow from a deletion that is sure")
+
+
+def _whereabouts(session: Session, event: Event, link: Link) -> tuple[Whereabouts, Event | None]:
+    """Where an event stands that its calendar shows no more, looked at when nothing can arrive anywhere."""
+    if event.deleted_at is not None:
+        return Whereabouts.NOWHERE, None
+    if not _is_sure(session, link):
+        return Whereabouts.UNKNOWN, None
+    twin = moved_twin(event)
+    other = twin or former_self(event)
+    if other is None:
+        return Whereabouts.NOWHERE, None
+    if not _is_at_rest(other):
         session.has_waiting = True  # somebody is at its new calendar: looked at again soon
-        _postpone(session, link)
-        return
-    Link.objects.filter(pk=link.pk).update(
-        tombstoned_at=clock.now(), intent=None, remote_deleted_at=link.remote_deleted_at or clock.now(), is_held=False
-    )
-    if decision is Decision.FORGET:
-        Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced", sync_message="")
-        return
-    if twin is not None:
-        _go_on_as(session, event, link, twin)
-        return
-    if elder is not None:
-        _give_way(session, event, elder)
-        return
-    note = "unsent edit kept" if decision is Decision.DELETE_LOCAL_KEEP_EDIT else ""
+        return Whereabouts.BUSY, None
+    return (Whereabouts.TWIN if twin is not None else Whereabouts.FORMER_SELF), other
+
+
+def _bury(link: Link) -> None:
+    seen_at = link.remote_deleted_at or clock.now()
+    values = {"tombstoned_at": clock.now(), "intent": None, "remote_deleted_at": seen_at, "is_held": False}
+    Link.objects.filter(pk=link.pk).update(**values)
+
+
+def _trash(session: Session, event: Event, link: Link, *, keeps_edit: bool) -> None:
+    """The event goes to the trash, a series with its exceptions; edits that were not sent are kept with them."""
     if event.is_series:
         members = Event.objects.filter(series=event, deleted_at=None)
         Link.objects.filter(mirror=session.mirror, event__in=members).update(tombstoned_at=clock.now(), intent=None)
         for override in members.filter(sync_state__in=UNSENT).order_by("pk"):
-            history.record(
-                override, side="remote", cause="deleted", lost=linking.own_units(override), note="unsent edit kept"
-            )
+            lost = linking.own_units(override)
+            history.record(override, side="remote", cause="deleted", lost=lost, note=EDIT_KEPT)
     editing.remove(event, by="remote")
     if event.series is not None and event.series.deleted_at is None:
         occurrences.rebuild(event.series, session.calendar.time_zone)
-    lost = _unsent(event, link) if decision is Decision.DELETE_LOCAL_KEEP_EDIT else {}
-    history.record(event, side="remote", cause="deleted", lost=lost, note=note)
+    lost = _unsent(event, link) if keeps_edit else {}
+    history.record(event, side="remote", cause="deleted", lost=lost, note=EDIT_KEPT if keeps_edit else "")
     session.changed = True
     event_followed.send(sender=Event, event=event)
 

@@ -14,16 +14,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Calendar, Event
-from conversa_calendar.engine.table import Decision, Side, decide
-from conversa_calendar.kit import clock, digest
+from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.engine.capabilities import Capabilities
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Listed, There
+from conversa_calendar.engine.link import Synced
+from conversa_calendar.engine.local import Living
+from conversa_calendar.engine.steps import Notice
+from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Page, RemoteEvent, Unreadable
-from conversa_calendar.sync.links import arriving, bulk, linking
+from conversa_calendar.sync.links import applying, arriving, bulk
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.pull import departing
 from conversa_calendar.sync.pull.ahead import AFTER_PAGES, PageAhead
@@ -180,7 +183,7 @@ def _apply_one_by_one(session: Session, page: Page) -> int:
         except Exception as error:
             log.exception("mirror %s: event %s is set aside", session.mirror.uuid, item.id)
             if not Link.objects.filter(mirror=session.mirror, remote_id=item.id).exists():
-                _park(session, Unreadable(item.id, f"{type(error).__name__} while it was stored", item.raw))
+                arriving.park(session, Unreadable(item.id, f"{type(error).__name__} while it was stored", item.raw))
     return created
 
 
@@ -251,23 +254,21 @@ def _apply_items(session: Session, page: Page) -> int:
     if _respelled(session, [r for r in readable if r.original_key and r.id not in known]):
         known = _known(session, page)
     created, seen, moved = [], [], []
+    is_nothing = decide(Synced(), Living(False), Listed(There.UNMOVED), Capabilities()) == (Notice(),)
     for remote in sorted(readable, key=lambda item: bool(item.original_key)):
         row = known.get(remote.id)
         if row is None:
             created.append(remote)
-        elif row.etag == remote.etag and not row.is_open and not row.is_stranded:
+        elif row.etag == remote.etag and not row.is_open and not row.is_stranded and is_nothing:
             seen.append(row.link_id)
         else:
             moved.append(remote)
     _apply_moved(session, [remote for remote in moved if not remote.original_key])
     _apply_moved(session, [remote for remote in moved if remote.original_key])  # as their series have left them
-    for item in page.items:
-        if not isinstance(item, Unreadable) or not item.id:
-            continue
-        if item.id in known:
-            _say_outdated(session, item)
-        elif not arriving.is_on_its_way(session, item):
-            _park(session, item)
+    strange = {item.id: item for item in page.items if isinstance(item, Unreadable) and item.id}
+    links = _links(session, list(strange))
+    for remote_id, item in strange.items():
+        applying.illegible(session, item, links.get(remote_id))
     if seen and session.mirror.listing != "changes":
         Link.objects.filter(pk__in=seen).update(seen_generation=session.mirror.generation)
     return arriving.create(session, created)
@@ -288,10 +289,10 @@ def _apply_moved(session: Session, remotes: list[RemoteEvent]) -> None:
     restamped, links = [], _links(session, [remote.id for remote in remotes])
     for remote in remotes:
         link = links[remote.id]
-        if _is_same_content(link, remote):
+        if applying.has_only_moved_its_version(session, link, remote):
             restamped.append((link.pk, remote.etag, remote.raw.decode()))
         else:
-            _apply_known(session, link, remote)
+            applying.listed(session, link, remote)
     bulk.restamp(session, restamped)
 
 
@@ -336,98 +337,6 @@ def _latest(items: list[RemoteEvent]) -> list[RemoteEvent]:
     return list({item.id: item for item in items}.values())
 
 
-def _is_stranded(link: Link) -> bool:
-    return link.event_id is None or link.tombstoned_at is not None
-
-
-def _is_same_content(link: Link, remote: RemoteEvent) -> bool:
-    """Only the etag moved: a series was re-stamped, or something that we do not keep was touched."""
-    if link.intent or link.remote_deleted_at or _is_stranded(link) or remote.content is None:
-        return False
-    return link.digest == linking.content_digest(remote) and not _facts_changed(link, remote)
-
-
-def _facts_changed(link: Link, remote: RemoteEvent) -> bool:
-    assert link.event is not None
-    return bool(link.event.facts != remote.facts)
-
-
-def _apply_known(session: Session, link: Link, remote: RemoteEvent) -> None:
-    """A linked event whose remote side moved."""
-    link.seen_generation = session.mirror.generation
-    event = link.event
-    if linking.is_older(remote, link):
-        Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
-        return
-    if event is None or link.tombstoned_at is not None:
-        _apply_stranded(session, link, remote)
-        return
-    if not remote.is_cancelled:
-        linking.arrive(link)  # it stands here, whoever moved it
-        linking.merge_remote(session, event, link, remote, linking.attempts_of(link), is_listed=True)
-        return
-    if event.kind == "override" and remote.original_key:
-        linking.cancel_occurrence(session, event, link, remote)
-        return
-    if link.moving_from:
-        return  # gone from where it is being moved to: the move, which looks at every place, finds out
-    link.etag = remote.etag
-    linking.doubt(session, link)
-    link.save(update_fields=["etag", "remote_deleted_at", "asked_at", "seen_generation"])
-
-
-def _apply_stranded(session: Session, link: Link, remote: RemoteEvent) -> None:
-    """A remote event whose link has no living event here: parked before, or deleted by us and now alive again. One that
-    is on its way elsewhere is left to its move."""
-    if link.event is None and arriving.is_on_its_way(session, remote):
-        Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation)
-        return
-    if link.event is None and remote.original_key and arriving.hand_on_exception(session, link, remote):
-        _restamp(link, remote)
-        return
-    side = Side.SAME if link.digest == linking.content_digest(remote) else Side.CHANGED
-    is_gone = remote.is_cancelled and not (link.event is None and remote.original_key)
-    if decide(Side.ABSENT, Side.DELETED if is_gone else side) is Decision.FORGET:
-        Link.objects.filter(pk=link.pk).update(
-            etag=remote.etag, seen_generation=link.seen_generation, wants_delete=False
-        )
-        return
-    if session.can_write and link.wants_delete and side is Side.SAME and remote.content is not None:
-        # moved away or taken out here, and not cleared away there yet: seeing it once more brings nothing back
-        Link.objects.filter(pk=link.pk).update(etag=remote.etag, seen_generation=link.seen_generation)
-        session.has_leftovers = True
-        return
-    if link.wants_delete and link.raw and link.former_uuid is not None and arriving.hand_on(session, link, remote):
-        _restamp(link, remote)
-        session.has_leftovers = True
-        return
-    is_late_create = link.tombstoned_at is not None and not link.raw and link.is_ours
-    if is_late_create and (linking.is_untouched_copy(link, remote) or arriving.hand_on(session, link, remote)):
-        # an id whose first arrival was never seen: a late request of ours, not a person's restore
-        digest_now = linking.content_digest(remote)
-        known = {"etag": remote.etag, "digest": digest_now, "intent": (link.intent or {}) | {"tag": remote.tag}}
-        Link.objects.filter(pk=link.pk).update(wants_delete=True, **known)
-        session.has_leftovers = True
-        return
-    event = link.event
-    if event is not None and event.calendar_id == session.calendar.pk and not remote.original_key and remote.content:
-        if event.deleted_at is not None:
-            linking.revive(session, event, link, remote)
-            return
-        if linking.link_of(session, event) is None:  # restored here as well, and not sent yet
-            link.tombstoned_at, link.wants_delete = None, False
-            linking.merge_remote(session, event, link, remote, is_listed=True)
-            return
-    Link.objects.filter(pk=link.pk).delete()
-    arriving.create(session, [remote])
-
-
-def _restamp(link: Link, remote: RemoteEvent) -> None:
-    """What stands there is known, and nothing more has to be done with it here."""
-    known = {"etag": remote.etag, "raw": remote.raw.decode(), "digest": linking.content_digest(remote)}
-    Link.objects.filter(pk=link.pk).update(seen_generation=link.seen_generation, **known)
-
-
 def _check_access(session: Session, access: str) -> None:
     """Less access than before, or a kind that we do not know, stops before anything is applied."""
     known = session.mirror.access
@@ -443,27 +352,3 @@ def _take_zone(session: Session, zone: str) -> None:
         session.mirror.time_zone = zone
         session.calendar.time_zone = zone
         Calendar.objects.filter(pk=session.calendar.pk).update(time_zone=zone)
-
-
-def _say_outdated(session: Session, item: Unreadable) -> None:
-    """What is known here has changed there and cannot be read any more: it stays as it was, and says so. The next listing
-    that shows it readable compares it."""
-    rows = Link.objects.filter(mirror=session.mirror, remote_id=item.id)
-    rows.update(seen_generation=session.mirror.generation, digest="")
-    link = rows.filter(tombstoned_at=None, event__deleted_at=None).exclude(event=None).select_related("event").first()
-    if link is None or link.event is None:
-        rows.filter(event=None).exclude(parked="").update(parked=item.reason[:200] or "unreadable")
-        return
-    event = link.event
-    message = _("It was changed at Google to something that cannot be read here; the last readable version is shown.")
-    if event.is_unsettled or event.sync_message == message:
-        return
-    Event.objects.filter(pk=event.pk).update(sync_state="parked", sync_message=message)
-    history.record(event, side="sync", cause="parked", note=message)
-
-
-def _park(session: Session, item: Unreadable) -> None:
-    """Keeps an item that could not be understood, with the reason; the page goes on."""
-    text = item.raw.decode(errors="replace").replace("\x00", "")
-    row = (None, item.id, "", digest.of(text), text, "", "", item.reason[:200] or "unreadable")
-    bulk.insert_links(session, [row])

@@ -10,15 +10,16 @@ from django.db.models import Case, IntegerField, Q, When
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import NOBODYS_DELETIONS, Event
+from conversa_calendar.calendars.models import Event
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
-from conversa_calendar.engine import guard
-from conversa_calendar.engine.table import Decision, Side, decide
+from conversa_calendar.engine import guard, local, steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Due, Refusal, Refused, Series
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers.google import mapping
 from conversa_calendar.providers.protocol import Write
-from conversa_calendar.sync.links import arriving, linking, stranding
+from conversa_calendar.sync.links import arriving, linking, reading, stranding
 from conversa_calendar.sync.mirrors import notices
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.run.budget import Rank
@@ -85,33 +86,95 @@ def _next_event(session: Session) -> Event | None:
 
 def _plan(session: Session, event: Event) -> Action | None:
     """The action that one unsettled event needs; None when it needs none (any more) or has to wait."""
-    if event.deleted_by in NOBODYS_DELETIONS:
-        Event.objects.filter(pk=event.pk).update(is_unsettled=False)
-        return None
-    if event.series is not None and _is_on_its_way(session, event.series):
-        _skip(session, event)
-        return None
     link = linking.link_of(session, event)
-    if link is not None and (link.is_held or link.remote_deleted_at is not None):
-        _skip(session, event)
-        return None
-    if link is not None and link.moving_from and not (link.intent or {}).get("moving"):
-        return _plan_move(event, link)
-    if link is not None and link.intent and link.intent.get("again") and event.deleted_at is None:
-        return _plan_create(session, event, link)
-    if link is not None and link.intent:
-        return Action("resolve", event, link, content=event.content, revision=event.revision)
     base = linking.base_of(link) if link is not None else None
-    match decide(linking.side_here(event, base), Side.ABSENT if link is None else Side.SAME):
-        case Decision.DELETE_REMOTE if link is not None:
-            return _plan_deletion(session, event, link)
-        case Decision.CREATE_REMOTE:
-            return _plan_create(session, event)
-        case Decision.FORGET:
-            Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced")
-            return None
-        case _ if link is not None:
-            return _plan_update(session, event, link, base)
+    here = reading.local_of(event, is_changed=linking.is_changed_here(event, base))
+    former = _former(session, event) if link is None else None
+    due = _due(session, event, link, former, base)
+    for step in decide(reading.state_of(link), here, due, reading.capabilities_of(session)):
+        return _carry_out(session, event, link, former, step)
+    return None
+
+
+def _due(session: Session, event: Event, link: Link | None, former: Link | None, base: Content | None) -> Due:
+    """What bears on what is sent next."""
+    units = _changed(event, base)
+    is_deletion = event.deleted_at is not None
+    is_status_known = link is not None and bool(link.etag) and "status" not in units
+    return Due(
+        series=_series_of(session, event, link),
+        has_former=former is not None and former.event_id == event.pk and bool(former.raw),
+        cancels=event.is_cancelled_occurrence and not is_status_known,
+        is_guests_copy=event.series is not None and not event.series.facts.is_own_copy,
+        may_send=bool(_allowed(event, units)),
+        is_plausible=not is_deletion or link is None or link.is_approved or _is_plausible(session),
+        is_too_often=link is not None and _too_often_s(link) > 0,
+    )
+
+
+def _series_of(session: Session, event: Event, link: Link | None) -> Series:
+    """The series of an occurrence, as far as this one has to wait for it."""
+    if event.series is None:
+        return Series.NONE
+    if _is_on_its_way(session, event.series):
+        return Series.ON_ITS_WAY
+    if event.deleted_at is not None:
+        return Series.DELETED if event.series.deleted_at is not None else Series.READY
+    if link is not None and link.etag:
+        return Series.READY
+    master = linking.link_of(session, event.series)
+    is_ready = master is not None and bool(master.etag) and not master.intent and not master.moving_from
+    return Series.READY if is_ready and not session.is_behind else Series.BUSY
+
+
+def _changed(event: Event, base: Content | None) -> tuple[str, ...]:
+    """The units that the other side does not have; without a base all that this event says itself."""
+    content = event.content
+    if base is not None:
+        return changed_units(base, content)
+    if content.status == "cancelled":
+        return ("status",)
+    return UNITS if event.kind != "override" else tuple({*event.overridden, "status"})
+
+
+def _carry_out(
+    session: Session, event: Event, link: Link | None, former: Link | None, step: steps.Step
+) -> Action | None:
+    """Makes one decided step the next action, or carries out what needs none."""
+    match step:
+        case steps.Settle():
+            _settle(event, step)
+        case steps.Wait(until_quieter=True) if link is not None:
+            _say_later(session, event, _too_often_s(link))
+        case steps.Wait():
+            _skip(session, event)
+        case steps.Hold():
+            _hold_deletions(session)
+            _skip(session, event)
+        case steps.Bury() if link is not None:
+            Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
+            _settle(event, steps.Settle())
+        case steps.Move() if link is not None:
+            return _plan_move(event, link)
+        case steps.Create():
+            return _plan_create(
+                session, event, link if step.again and link is not None else _new_link(session, event, former)
+            )
+        case steps.Ask() if step.is_former and former is not None:
+            return Action("look", event, former, content=event.content, revision=event.revision)
+        case steps.Ask() if link is not None:
+            return Action("resolve", event, link, content=event.content, revision=event.revision)
+        case steps.Patch() | steps.Cancel() if step.is_first:
+            return _plan_first_override(session, event, step)
+        case steps.Patch() if link is not None:
+            return _plan_update(session, event, link)
+        case steps.Cancel() if link is not None:
+            return _plan_absence(session, event, link, link.etag)
+        case steps.Delete() if link is not None:
+            write = Write(event_id=link.remote_id, body=b"", if_match=link.etag, notify=event.notify)
+            return _intend(session, Action("delete", event, link, write, event.content, event.revision, link.etag))
+        case _:
+            raise AssertionError(f"{step} does not follow from an event's turn")
     return None
 
 
@@ -121,16 +184,9 @@ def _is_on_its_way(session: Session, series: Event) -> bool:
     return rows.filter(~Q(moving_from="") | Q(remote_deleted_at__isnull=False)).exists()
 
 
-def _plan_create(session: Session, event: Event, link: Link | None = None) -> Action | None:
-    """A create under a derived id. `link` is that of an earlier attempt that never arrived: its id is used again."""
+def _plan_create(session: Session, event: Event, link: Link) -> Action:
+    """A create under a derived id; that of an earlier attempt that never arrived is used again."""
     content = event.content
-    if event.kind == "override":
-        return _plan_first_override(session, event)
-    if link is None:
-        former = _former(session, event)
-        if former is not None and former.event_id == event.pk and former.raw:
-            return Action("look", event, former, content=content, revision=event.revision)
-        link = _new_link(session, event, former)
     body = mapping.body(content, UNITS, is_create=True) | mapping.tag(str(event.uuid), event.revision)
     body["id"] = link.remote_id
     write = _write(link.remote_id, body, event, "", content.conference.state == "pending")
@@ -165,14 +221,11 @@ def _plan_move(event: Event, link: Link) -> Action:
     return Action("move", event, link, content=event.content, revision=event.revision)
 
 
-def _plan_first_override(session: Session, event: Event) -> Action | None:
-    """The first change of one occurrence is a patch of its instance, guarded by the series' etag: it has to wait for what
-    is not listed yet, which may be a change of the very same occurrence."""
+def _plan_first_override(session: Session, event: Event, step: steps.Patch | steps.Cancel) -> Action:
+    """The first change of one occurrence is a patch of its instance, guarded by the series' etag."""
     assert event.series is not None
     master = linking.link_of(session, event.series)
-    if session.is_behind or master is None or master.intent or master.moving_from or not master.etag:
-        _skip(session, event)
-        return None
+    assert master is not None
     remote_id = f"{master.remote_id}_{event.original_key}"
     content = event.content
     units = ("status",) if content.status == "cancelled" else tuple(event.overridden)
@@ -183,28 +236,16 @@ def _plan_first_override(session: Session, event: Event) -> Action | None:
     link.event, link.series_remote_id, link.original_key = event, master.remote_id, event.original_key
     link.tombstoned_at, link.remote_deleted_at, link.parked = None, None, ""
     link.seen_generation = session.mirror.generation
-    if units == ("status",) and not event.series.facts.is_own_copy:
+    if isinstance(step, steps.Cancel):
         return _plan_absence(session, event, link, master.etag)
     write = _write(remote_id, body, event, master.etag, "conference" in units)
     return _intend(session, Action("patch", event, link, write, content, event.revision, master.etag, units))
 
 
-def _plan_update(session: Session, event: Event, link: Link, base: Content | None) -> Action | None:
-    if (rest_s := _too_often_s(link)) > 0:
-        _say_later(session, event, rest_s)
-        return None
-    if event.kind == "override" and not link.etag:
-        return _plan_first_override(session, event)  # its answer brought no version: what stands there is listed first
+def _plan_update(session: Session, event: Event, link: Link) -> Action:
+    """A patch of what changed, as far as this copy may change it."""
     content = event.content
-    units = changed_units(base, content) if base is not None else ("status",)
-    if base is None and content.status != "cancelled":
-        units = UNITS if event.kind != "override" else tuple({*event.overridden, "status"})
-    if event.is_cancelled_occurrence and "status" in units and event.series and not event.series.facts.is_own_copy:
-        return _plan_absence(session, event, link, link.etag)
-    allowed = _allowed(event, units)
-    if not allowed:
-        _settle_quietly(event, units)
-        return None
+    allowed = _allowed(event, _changed(event, linking.base_of(link)))
     body = mapping.body(content, allowed) | mapping.tag(str(event.uuid), event.revision)
     if event.kind == "override":
         body = _without_rules(body)
@@ -234,42 +275,30 @@ def _plan_absence(session: Session, event: Event, link: Link, etag: str) -> Acti
     return _intend(session, Action("cancel", event, link, write, event.content, event.revision, etag))
 
 
-def _plan_deletion(session: Session, event: Event, link: Link) -> Action | None:
-    if not link.is_approved and not _is_plausible(session):
-        _hold_deletions(session)
-        _skip(session, event)
-        return None
-    if event.kind == "override" and event.series is not None and event.series.deleted_at is not None:
-        Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
-        Event.objects.filter(pk=event.pk).update(is_unsettled=False, sync_state="synced")
-        return None
-    write = Write(event_id=link.remote_id, body=b"", if_match=link.etag, notify=event.notify)
-    return _intend(session, Action("delete", event, link, write, event.content, event.revision, link.etag))
-
-
 def _leftover(session: Session) -> Action | None:
     """Remote events that must go although no event here says so any more: late creates, copies left by a move."""
     if not session.has_leftovers:
         return None
-    rows = Link.objects.filter(mirror=session.mirror, wants_delete=True).order_by("pk")
-    if session.is_behind:
-        # somebody may have changed an occurrence of a series, which is to be listed before it goes
-        rows = rows.exclude(pk__in=[link.pk for link in rows if link.etag and _is_series(link)])
-    link = rows.first()
-    if link is None:
-        session.has_leftovers = session.is_behind
-        return None
-    if not link.etag:
-        return Action("resolve", None, link)
+    due, can = Due(is_behind=session.is_behind), reading.capabilities_of(session)
+    for link in Link.objects.filter(mirror=session.mirror, wants_delete=True).order_by("pk"):
+        for step in decide(reading.state_of(link), local.Absent(), due, can):
+            match step:
+                case steps.Ask():
+                    return Action("resolve", None, link)
+                case steps.Delete():
+                    return _plan_clearing(session, link)
+                case _:
+                    continue
+    session.has_leftovers = session.is_behind
+    return None
+
+
+def _plan_clearing(session: Session, link: Link) -> Action:
+    """Deletes there what was left, once what somebody made of single occurrences of it is handed on."""
     if link.is_ours or link.former_uuid is not None:
         arriving.hand_on_exceptions(session, link)
     write = Write(event_id=link.remote_id, body=b"", if_match=link.etag)
     return Action("delete", None, link, write, base_etag=link.etag)
-
-
-def _is_series(link: Link) -> bool:
-    base = linking.base_of(link)
-    return base is not None and bool(base.recurrence)
 
 
 def _intend(session: Session, action: Action) -> Action:
@@ -320,11 +349,12 @@ def _allowed(event: Event, units: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in found if name in domain.PERSONAL_UNITS or name == "attendees")
 
 
-def _settle_quietly(event: Event, units: tuple[str, ...]) -> None:
+def _settle(event: Event, step: steps.Settle) -> None:
     """Nothing is left that could be sent."""
-    Event.objects.filter(pk=event.pk, revision=event.revision).update(
-        is_unsettled=False, sync_state="synced", notify="none"
-    )
+    values: dict[str, Any] = {"is_unsettled": False}
+    if not step.keeps_state:
+        values |= {"sync_state": "synced", "notify": "none"}
+    Event.objects.filter(pk=event.pk, revision=event.revision).update(**values)
 
 
 def _skip(session: Session, event: Event) -> None:
@@ -356,27 +386,42 @@ def _refuse_unwritable(session: Session) -> None:
     """A calendar that may not be written to keeps its unsent edits visible instead of losing them; what was deleted or
     taken out here is shown as it stands there, but for exceptions that went with an edit of their series, which wait with
     it. What stands here as it stands there waits for nothing."""
-    links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None).order_by("pk")
-    coming = links.exclude(moving_from="")  # what cannot get in is not the same there, nor can it be taken back there
     rows = Event.objects.filter(calendar=session.calendar, is_unsettled=True).exclude(deleted_by="cut")
-    rows = rows.exclude(deleted_at__isnull=False, pk__in=coming.exclude(event=None).values("event"))
-    same = []
-    waiting = links.filter(event__in=rows, moving_from="")
-    for link in waiting.select_related("event__series", "event__calendar", "event__author"):
-        event = link.event
-        assert event is not None
-        if linking.side_here(event, linking.base_of(link)) is Side.SAME:
-            same.append(event.pk)
-        elif not session.is_busy_only:
-            linking.take_back(session, event, link)
+    links = Link.objects.filter(mirror=session.mirror, tombstoned_at=None, event__in=rows)
+    linked = {link.event_id: link for link in links}
+    can, told, same = reading.capabilities_of(session), [], []
+    for event in rows.select_related("series", "calendar", "author").order_by("pk"):
+        link = linked.get(event.pk)
+        base = linking.base_of(link) if link is not None else None
+        here = reading.local_of(event, is_changed=linking.is_changed_here(event, base))
+        found = linking.refused(event, link, Refusal.CALENDAR)
+        for step in decide(reading.state_of(link), here, found, can):
+            match step:
+                case steps.Settle():
+                    same.append(event.pk)
+                case steps.Tell():
+                    told.append(event.pk)
+                case _:
+                    linking.take_back(session, event, link, step)
     rows.filter(pk__in=same).update(sync_state="synced", sync_message="", is_unsettled=False)
-    if session.is_busy_only:
-        rows = rows.filter(deleted_at=None)  # what is deleted here does not show, and goes once it can
-    refused = list(rows.values_list("pk", flat=True))
-    rows.update(sync_state="refused", sync_message=_("This Google calendar cannot be written to."), is_unsettled=False)
-    stranding.refused(Event.objects.filter(pk__in=refused, deleted_at=None))
-    leftovers = Link.objects.filter(mirror=session.mirror, event=None, wants_delete=True)
-    if not session.is_busy_only and leftovers.delete()[0]:
+    message = _("This Google calendar cannot be written to.")
+    Event.objects.filter(pk__in=told).update(sync_state="refused", sync_message=message, is_unsettled=False)
+    stranding.refused(Event.objects.filter(pk__in=told, deleted_at=None))
+    _give_up_clearing(session)
+
+
+def _give_up_clearing(session: Session) -> None:
+    """What cannot be cleared away in a calendar that may not be written to is shown here."""
+    can, found = reading.capabilities_of(session), Refused(Refusal.CALENDAR)
+    leftovers = list(Link.objects.filter(mirror=session.mirror, event=None, wants_delete=True))
+    shown = [
+        link.pk
+        for link in leftovers
+        for step in decide(reading.state_of(link), local.Absent(), found, can)
+        if isinstance(step, steps.ListAgain)
+    ]
+    if shown:
+        Link.objects.filter(pk__in=shown).delete()
         linking.pull_again(session)
 
 

@@ -12,11 +12,12 @@ from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
-from conversa_calendar.engine.table import Decision, Side, decide
-from conversa_calendar.kit import clock
+from conversa_calendar.engine import steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Refusal, Refused
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync.links import linking, removing, stranding
+from conversa_calendar.sync.links import linking, reading, stranding
 from conversa_calendar.sync.models import Link
 from conversa_calendar.sync.push import planning, settling
 from conversa_calendar.sync.push.planning import Action
@@ -26,9 +27,6 @@ from conversa_calendar.sync.run.session import Session
 
 WRITES_A_RUN_MAX = 500
 CONFLICTS_MAX = 3
-DOUBTS_MAX = 2
-_ENDS = {"delete", "cancel"}
-"""Kinds of actions after which nothing is to be there."""
 
 
 def push(session: Session, action: Action | None) -> int:
@@ -49,10 +47,6 @@ def _perform(session: Session, action: Action) -> Action | None:
     except protocol.AlreadyExists:
         return _after_duplicate(session, action)
     except (protocol.Gone, protocol.NotFound) as error:
-        if action.kind == "create":
-            raise  # that nothing can be put there speaks of the calendar, not of the event
-        if action.kind == "look":
-            return _settled(session, action, None)
         return _after_gone(session, action, error)
     except (protocol.BadData, protocol.Forbidden) as error:
         if isinstance(error, protocol.AccessLost) and not session.mirror.failures:
@@ -97,17 +91,7 @@ def _move(session: Session, action: Action) -> RemoteEvent:
 def _settled(session: Session, action: Action, answer: RemoteEvent | None) -> Action | None:
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        if action.kind == "look":
-            settling.look(session, action, answer)
-        elif action.kind == "cancel":
-            settling.absence(session, action)
-        elif answer is None:
-            settling.deletion(session, action)
-        elif action.kind in {"resolve", "move"} or settling.is_dead(action, answer):
-            settling.resolved(session, action, answer)
-        else:
-            settling.write(session, action, answer)
-            session.lease.has_written = True
+        settling.answered(session, action, answer)
         return planning.next_action(session)
 
 
@@ -120,28 +104,15 @@ def _after_conflict(session: Session, action: Action) -> Action | None:
         return _after_gone(session, action, error)
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        link = action.link
+        settling.conflicted(session, action, remote)
         if action.event is None:
-            settling.stray(session, link, remote)
             session.has_leftovers = session.has_leftovers and attempts < CONFLICTS_MAX
             return planning.next_action(session)
-        event = (
-            Event.objects.select_for_update(of=("self",))
-            .select_related("series", "calendar", "author")
-            .get(pk=action.event.pk)
-        )
-        link.intent = None
-        if remote.is_cancelled and not remote.original_key:
-            removing.delete_here(session, event, link)
-        elif remote.is_cancelled:
-            linking.cancel_occurrence(session, event, link, remote)
-        else:
-            linking.merge_remote(session, event, link, remote)
-        if event.kind != "single":
+        if action.event.kind != "single":
             leases.want([session.mirror.pk], is_pull=True)  # an instance shares its series' etag: its master changed
             session.is_behind = True
         if attempts >= CONFLICTS_MAX:
-            session.skipped.add(event.pk)
+            session.skipped.add(action.event.pk)
             leases.want([session.mirror.pk], is_pull=True)
         return planning.next_action(session)
 
@@ -160,100 +131,66 @@ def _after_duplicate(session: Session, action: Action) -> Action | None:
 
 
 def _after_gone(session: Session, action: Action, error: protocol.ProviderError) -> Action | None:
-    """It is not there: fine for a deletion; an unfinished create is sent again; else it was deleted there."""
-    intent = action.link.intent or {}
+    """It is not there. That nothing can be put there speaks of the calendar, not of the event."""
     with tenant(session.account_id):
         leases.confirm(session.lease)
-        is_deletion = action.kind in _ENDS or (action.kind == "resolve" and intent.get("kind") in _ENDS)
-        is_unsent = action.kind == "resolve" and intent.get("kind") == "create" and action.event is not None
-        is_moving = action.kind == "resolve" and bool(intent.get("moving"))
-        is_doubtful = isinstance(error, protocol.NotFound) and not is_unsent and not is_moving
-        is_lost = is_unsent and isinstance(error, protocol.NotFound)
-        side = Side.DELETED if is_deletion else Side.CHANGED if is_lost else Side.SAME
-        decision = decide(side if action.event is not None else Side.ABSENT, Side.ABSENT)
-        if action.kind == "move" and intent.get("kind") == "create":
-            rest = {name: value for name, value in intent.items() if name != "moving"}
-            Link.objects.filter(pk=action.link.pk).update(moving_from="", intent=rest | {"again": True})
-        elif is_doubtful and intent.get("doubts", 0) < DOUBTS_MAX:
-            _doubt(session, action)
-        elif decision is Decision.FORGET:
-            settling.deletion(session, action)
-        elif decision is Decision.NOTHING or action.event is None:
-            Link.objects.filter(pk=action.link.pk).update(wants_delete=False)  # if it arrives yet, it goes again
-        elif is_moving:
-            settling.move_again(action)
-        elif decision is Decision.CREATE_REMOTE:
-            _send_again(session, action)
-        else:
-            event = Event.objects.select_for_update(of=("self",)).select_related("calendar").get(pk=action.event.pk)
-            removing.delete_here(session, event, action.link)
-        return planning.next_action(session)
-
-
-def _doubt(session: Session, action: Action) -> None:
-    """A 404 may speak of the calendar: the intent stays open, and the next run lists the calendar before it asks again."""
-    intent = action.link.intent or {}
-    intent = intent | {"doubts": intent.get("doubts", 0) + 1}
-    if action.event is None:
-        Link.objects.filter(pk=action.link.pk).update(etag="", intent=intent)
-        session.has_leftovers = False
-        leases.want([session.mirror.pk], is_pull=True)
-        return
-    Link.objects.filter(pk=action.link.pk).update(intent=intent)
-    session.skipped.add(action.event.pk)
-    leases.want([session.mirror.pk], is_pull=True)
-
-
-def _send_again(session: Session, action: Action) -> None:
-    """The create never arrived: planning sends it anew under the same id. Of an event that was deleted meanwhile the
-    intent stays as a tombstone: a request that arrives later still is recognised and taken back."""
-    assert action.event is not None
-    if action.event.deleted_at is None:
-        Link.objects.filter(pk=action.link.pk).update(intent=(action.link.intent or {}) | {"again": True})
-        return
-    Link.objects.filter(pk=action.link.pk).update(tombstoned_at=clock.now())
-    Event.objects.filter(pk=action.event.pk).update(is_unsettled=False, sync_state="synced")
+        if not settling.missing(session, action, is_certain=isinstance(error, protocol.Gone)):
+            return planning.next_action(session)
+    raise error
 
 
 def _after_refusal(session: Session, action: Action, error: protocol.ProviderError) -> Action | None:
     """The provider will not take this: said on the event, and everything else goes on."""
-    if "conference" in action.units or (action.write is not None and action.write.wants_conference):
-        return _without_conference(session, action)
-    state = "parked" if isinstance(error, protocol.BadData) else "refused"
+    what = Refusal.DATA if isinstance(error, protocol.BadData) else Refusal.EVENT
+    wants_meeting = "conference" in action.units or (action.write is not None and action.write.wants_conference)
     with tenant(session.account_id):
         leases.confirm(session.lease)
+        event = settling.locked(action)
+        state, here = reading.state_of(action.link), reading.local_of(event, is_changed=True)
+        known = (
+            linking.refused(event, action.link, what, wants_meeting=wants_meeting)
+            if event is not None
+            else Refused(what)
+        )
         _drop_intent(action)
-        if action.event is None:
+        for step in decide(state, here, known, reading.capabilities_of(session)):
+            _undo(session, action, event, error, step)
+        return planning.next_action(session)
+
+
+def _undo(
+    session: Session, action: Action, event: Event | None, error: protocol.ProviderError, step: steps.Step
+) -> None:
+    """Carries out one step that follows from a refusal."""
+    match step:
+        case steps.SendPlain() if event is not None:
+            _without_conference(event)
+        case steps.ListAgain():
             Link.objects.filter(pk=action.link.pk).delete()
-            linking.pull_again(session)  # what cannot be cleared away there is shown here
-        else:
-            message = _("Google refused this change: %(reason)s") % {"reason": str(error)[:300]}
-            rows = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
-            linking.take_back(session, rows.get(pk=action.event.pk), action.link)
-            Event.objects.filter(pk=action.event.pk).update(
-                sync_state=state, sync_message=message, is_unsettled=False, notify="none"
-            )
-            history.record(action.event, side="sync", cause=state, note=message)
-            stranding.refused(Event.objects.filter(pk=action.event.pk, deleted_at=None))
-        return planning.next_action(session)
+            linking.pull_again(session)
+        case steps.Tell() if event is not None:
+            _say_refused(session, event, error, "parked" if step.what is Refusal.DATA else "refused")
+        case _:
+            assert event is not None
+            linking.take_back(session, event, action.link, step)
 
 
-def _without_conference(session: Session, action: Action) -> Action | None:
+def _say_refused(session: Session, event: Event, error: protocol.ProviderError, state: str) -> None:
+    message = _("Google refused this change: %(reason)s") % {"reason": str(error)[:300]}
+    Event.objects.filter(pk=event.pk).update(sync_state=state, sync_message=message, is_unsettled=False, notify="none")
+    history.record(event, side="sync", cause=state, note=message)
+    stranding.refused(Event.objects.filter(pk=event.pk, deleted_at=None))
+
+
+def _without_conference(event: Event) -> None:
     """A refused Meet link must not cost the event: it is sent once more without."""
-    assert action.event is not None
-    with tenant(session.account_id):
-        leases.confirm(session.lease)
-        _drop_intent(action)
-        event = Event.objects.select_for_update(of=("self",)).get(pk=action.event.pk)
-        failed = domain.Conference("failed")
-        content = msgspec.structs.replace(event.content, conference=failed)
-        event.content_json = domain.encode(content)
-        event.sync_message = _("Google offers no Meet link in this calendar.")
-        event.save(update_fields=["content_json", "sync_message"])
-        event.__dict__["content"] = content
-        history.record(event, side="sync", cause="refused", note=event.sync_message)
-        event_followed.send(sender=Event, event=event)
-        return planning.next_action(session)
+    content = msgspec.structs.replace(event.content, conference=domain.Conference("failed"))
+    event.content_json = domain.encode(content)
+    event.sync_message = _("Google offers no Meet link in this calendar.")
+    event.save(update_fields=["content_json", "sync_message"])
+    event.__dict__["content"] = content
+    history.record(event, side="sync", cause="refused", note=event.sync_message)
+    event_followed.send(sender=Event, event=event)
 
 
 def _drop_intent(action: Action) -> None:

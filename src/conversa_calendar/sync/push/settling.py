@@ -1,5 +1,6 @@
 """What an answer of the provider means here: it becomes the base, and whatever was edited meanwhile is kept."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from conversa_calendar.calendars import changes, editing, history
@@ -8,25 +9,167 @@ from conversa_calendar.calendars.signals import event_followed
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content
 from conversa_calendar.engine import merge as engine
+from conversa_calendar.engine import steps
+from conversa_calendar.engine.decide import decide
+from conversa_calendar.engine.evidence import Answered, Conflict, Missing, There
+from conversa_calendar.engine.link import ENDS, Call
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
-from conversa_calendar.sync.links import arriving, linking, removing
+from conversa_calendar.sync.links import arriving, linking, reading, removing
+from conversa_calendar.sync.links.linking import Scene
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.push.planning import Action
 from conversa_calendar.sync.run import leases
 from conversa_calendar.sync.run.session import Session
 
 
-def look(session: Session, action: Action, answer: RemoteEvent | None) -> None:
-    """An event that came back from the trash: where it was restored at the provider as well, it is that one again; else
-    its former id is left behind, and it is made anew."""
-    assert action.event is not None
-    if answer is None or answer.is_cancelled:
-        Link.objects.filter(mirror=session.mirror, event=action.event).update(event=None)
+def answered(session: Session, action: Action, answer: RemoteEvent | None) -> None:
+    """A call was answered: with what stands there, or with nothing."""
+    to, link = Call(action.kind), action.link
+    if to in ENDS or (to in {Call.CREATE, Call.PATCH} and answer is not None and not _is_dead(action, answer)):
+        found = Answered(to, is_gone=to in ENDS)
+        _settle(session, action, action.event, found, answer, None)
         return
-    event = Event.objects.select_for_update(of=("self",)).select_related("calendar", "author").get(pk=action.event.pk)
-    action.link.tombstoned_at, action.link.wants_delete = None, False
-    linking.merge_remote(session, event, action.link, answer, is_listed=True)
+    attempts = linking.attempts_of(link) if (link.intent or {}).get("kind") != "delete" else []
+    event = locked(action)
+    scene = _compared(session, event, link, answer, attempts if to is not Call.LOOK else [])
+    found = Answered(
+        to,
+        is_gone=answer is None or answer.is_cancelled,
+        there=scene.there if scene is not None else There.CHANGED,
+        is_occurrence=answer is not None and bool(answer.original_key),
+        is_untouched=event is None and answer is not None and linking.is_untouched_copy(link, answer),
+        follows_series=scene is not None and scene.follows_series,
+    )
+    _settle(session, action, event, found, answer, scene)
+
+
+def conflicted(session: Session, action: Action, answer: RemoteEvent) -> None:
+    """Somebody changed it first; this is what stands there. Our write did not arrive."""
+    link, event = action.link, locked(action)
+    if event is not None:
+        link.intent = None
+    scene = _compared(session, event, link, answer, [])
+    found = Conflict(
+        is_gone=answer.is_cancelled,
+        there=scene.there if scene is not None else There.CHANGED,
+        is_occurrence=bool(answer.original_key),
+        is_untouched=event is None and linking.is_untouched_copy(link, answer),
+        follows_series=scene is not None and scene.follows_series,
+    )
+    _settle(session, action, event, found, answer, scene)
+
+
+def missing(session: Session, action: Action, *, is_certain: bool) -> bool:
+    """It is not there; answers whether that speaks of the calendar, so that the run has to end."""
+    event, found = locked(action), Missing(Call(action.kind), is_certain)
+    return not _settle(session, action, event, found, None, None)
+
+
+def locked(action: Action) -> Event | None:
+    """The action's event as it is now, locked."""
+    if action.event is None:
+        return None
+    rows = Event.objects.select_for_update(of=("self",)).select_related("series", "calendar", "author")
+    return rows.get(pk=action.event.pk)
+
+
+def _compared(
+    session: Session, event: Event | None, link: Link, answer: RemoteEvent | None, attempts: Sequence[Content]
+) -> Scene | None:
+    if event is None or answer is None or answer.content is None:
+        return None
+    return linking.compare(session, event, link, answer, attempts)
+
+
+def _settle(
+    session: Session,
+    action: Action,
+    event: Event | None,
+    found: Answered | Conflict | Missing,
+    answer: RemoteEvent | None,
+    scene: Scene | None,
+) -> bool:
+    """Decides what an outcome means, and carries it out; answers whether it speaks of the event."""
+    is_changed = scene.is_changed_here if scene is not None else event is not None and event.has_unsent
+    here = reading.local_of(event, is_changed=is_changed)
+    decided = decide(reading.state_of(action.link), here, found, reading.capabilities_of(session))
+    if decided == (steps.DoubtCalendar(),):
+        return False
+    for step in decided:
+        _carry_out(session, action, event, answer, scene, step)
+    return True
+
+
+def _carry_out(
+    session: Session,
+    action: Action,
+    event: Event | None,
+    answer: RemoteEvent | None,
+    scene: Scene | None,
+    step: steps.Step,
+) -> None:
+    """Carries out one step that may follow from a call."""
+    link = action.link
+    match step:
+        case steps.SettleWrite() if answer is not None:
+            write(session, action, answer)
+            session.lease.has_written = True
+        case steps.SettleCancel():
+            absence(session, action)
+        case steps.Bury():
+            deletion(session, action, awaits_arrival=step.awaits_arrival)
+        case steps.Conclude() if event is not None:
+            _conclude(session, event, link, answer)
+        case steps.CancelHere() if event is not None and answer is not None:
+            link.moving_from = ""
+            linking.cancel_occurrence(session, event, link, answer)
+        case steps.Relink() if event is not None and answer is not None:
+            link.tombstoned_at, link.wants_delete = None, False
+            linking.meet(session, event, link, answer, is_listed=True)
+        case steps.NewId():
+            Link.objects.filter(pk=link.pk).update(event=None)
+        case steps.MoveAgain():
+            _repeat(link, ["moving"])
+        case steps.SendAgain():
+            _repeat(link, ["moving"], again=True)
+        case steps.DoubtMissing():
+            _doubt(session, action)
+        case steps.LetBe():
+            Link.objects.filter(pk=link.pk).update(wants_delete=False)  # if it arrives yet, it goes again
+        case steps.ClearAway() | steps.HandOn() | steps.ListAgain():
+            _stray(session, link, answer, step)
+        case _:
+            assert scene is not None, f"{step} does not follow from an outcome"
+            linking.agree(scene, step)
+
+
+def _conclude(session: Session, event: Event, link: Link, answer: RemoteEvent | None) -> None:
+    """It is gone there, which ends whatever was under way."""
+    if answer is not None:
+        link.intent, link.etag, link.moving_from = None, answer.etag, ""
+        link.save(update_fields=["intent", "etag", "moving_from"])
+    removing.delete_here(session, event, link)
+
+
+def _repeat(link: Link, without: list[str], *, again: bool = False) -> None:
+    """What was sent did not arrive; `again`: the creation itself, which belongs where it is now."""
+    intent = {name: value for name, value in (link.intent or {}).items() if name not in without}
+    values = {"moving_from": "", "intent": intent | {"again": True}} if again else {"intent": intent}
+    Link.objects.filter(pk=link.pk).update(**values)
+
+
+def _doubt(session: Session, action: Action) -> None:
+    """A 404 may speak of the calendar: the intent stays open, and the next run lists the calendar before it asks again."""
+    intent = action.link.intent or {}
+    intent = intent | {"doubts": intent.get("doubts", 0) + 1}
+    leases.want([session.mirror.pk], is_pull=True)
+    if action.event is None:
+        Link.objects.filter(pk=action.link.pk).update(etag="", intent=intent)
+        session.has_leftovers = False
+        return
+    Link.objects.filter(pk=action.link.pk).update(intent=intent)
+    session.skipped.add(action.event.pk)
 
 
 def write(session: Session, action: Action, answer: RemoteEvent) -> None:
@@ -98,9 +241,12 @@ def absence(session: Session, action: Action) -> None:
     leases.want([session.mirror.pk], is_pull=True)
 
 
-def deletion(session: Session, action: Action) -> None:
-    values: dict[str, Any] = {"tombstoned_at": clock.now(), "intent": None, "wants_delete": False}
-    values |= {"remote_deleted_at": None, "is_approved": False}
+def deletion(session: Session, action: Action, *, awaits_arrival: bool = False) -> None:
+    """It is gone on both sides. A tombstone stays; with what was meant to be sent, where a request may arrive later still,
+    which is then recognised and taken back."""
+    values: dict[str, Any] = {"tombstoned_at": clock.now()}
+    if not awaits_arrival:
+        values |= {"intent": None, "wants_delete": False, "remote_deleted_at": None, "is_approved": False}
     Link.objects.filter(pk=action.link.pk).update(**values)
     if action.event is None:
         return
@@ -113,58 +259,24 @@ def deletion(session: Session, action: Action) -> None:
         members.update(is_unsettled=False, sync_state="synced")
 
 
-def resolved(session: Session, action: Action, answer: RemoteEvent) -> None:
-    """What became of a write whose answer was lost: its units count as agreed, the rest is merged."""
-    if action.event is None:
-        stray(session, action.link, answer)
-        return
-    event = (
-        Event.objects.select_for_update(of=("self",))
-        .select_related("series", "calendar", "author")
-        .get(pk=action.event.pk)
-    )
-    link, intent = action.link, action.link.intent or {}
-    if answer.is_cancelled and action.kind == "resolve" and intent.get("moving"):
-        move_again(action)
-        return
-    if answer.is_cancelled:
-        link.moving_from = ""
-        if event.kind == "override" and answer.original_key:
-            linking.cancel_occurrence(session, event, link, answer)
-        elif event.deleted_at is not None:
-            deletion(session, action)
-        else:
-            link.intent = None
-            link.etag = answer.etag
-            link.save(update_fields=["intent", "etag", "moving_from"])
-            removing.delete_here(session, event, link)
-        return
-    linking.arrive(link)
-    attempts = linking.attempts_of(link) if intent.get("kind") != "delete" else []
-    linking.merge_remote(session, event, link, answer, attempts)
-
-
-def stray(session: Session, link: Link, answer: RemoteEvent) -> None:
+def _stray(session: Session, link: Link, answer: RemoteEvent | None, step: steps.Step) -> None:
     """An event has left this calendar, perhaps while its create was under way: what stands there is taken back. What
     somebody has written into it since goes to the event; where that cannot be, it comes in as one of its own."""
-    is_same = answer.is_cancelled or linking.is_untouched_copy(link, answer)
-    if is_same or arriving.hand_on(session, link, answer):
+    assert answer is not None
+    if isinstance(step, steps.HandOn) and not arriving.hand_on(session, link, answer):
+        for other in step.otherwise:
+            _stray(session, link, answer, other)
+    elif isinstance(step, steps.ListAgain):
+        Link.objects.filter(pk=link.pk).delete()
+        linking.pull_again(session)
+    else:
         values = {"etag": answer.etag, "wants_delete": not answer.is_cancelled, "intent": None}
         Link.objects.filter(pk=link.pk).update(**values, raw=answer.raw.decode(), digest=linking.content_digest(answer))
         if answer.content is not None and answer.content.recurrence:
             session.is_behind = True  # what changed may be one of its occurrences
             leases.want([session.mirror.pk], is_pull=True)
-        return
-    Link.objects.filter(pk=link.pk).delete()
-    linking.pull_again(session)
 
 
-def move_again(action: Action) -> None:
-    """It is not at its new calendar: the move never arrived, and is tried once more."""
-    intent = {name: value for name, value in (action.link.intent or {}).items() if name != "moving"}
-    Link.objects.filter(pk=action.link.pk).update(intent=intent)
-
-
-def is_dead(action: Action, answer: RemoteEvent) -> bool:
-    """Whether a patch was taken by an event that is deleted there: the deletion is what counts."""
+def _is_dead(action: Action, answer: RemoteEvent) -> bool:
+    """Whether a write was taken by an event that is deleted there: the deletion is what counts."""
     return answer.is_cancelled and (action.content is None or action.content.status != "cancelled")
