@@ -78,7 +78,7 @@ def test_the_written_down_decisions_are_those_of_the_code() -> None:
 def test_a_plain_case_ends_as_people_are_told(here: str, there: str) -> None:
     expected = {
         ("absent", "absent"): (),
-        ("absent", "same"): (steps.TakeIn(),),
+        ("absent", "same"): (steps.ClearAway(),),
         ("absent", "changed"): (steps.TakeIn(),),
         ("absent", "deleted"): (),
         ("same", "absent"): (steps.Doubt(is_seen=False),),

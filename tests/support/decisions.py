@@ -131,7 +131,7 @@ CAPABILITIES = (Capabilities(), Capabilities(can_write=False), Capabilities(can_
 
 ROWS: dict[tuple[str, str], tuple[link.Link, local.Local, evidence.Evidence]] = {
     ("absent", "absent"): (link.Unlinked(), local.Absent(), evidence.Unseen()),
-    ("absent", "same"): (link.Unlinked(), local.Absent(), evidence.Listed(There.SAME)),
+    ("absent", "same"): (link.Leaving(), local.Absent(), evidence.Listed(There.SAME)),
     ("absent", "changed"): (link.Unlinked(), local.Absent(), evidence.Listed(There.CHANGED)),
     ("absent", "deleted"): (link.Unlinked(), local.Absent(), evidence.Tombstone()),
     ("same", "absent"): (link.Synced(), local.Living(is_changed=False), evidence.Unseen()),
@@ -147,7 +147,8 @@ ROWS: dict[tuple[str, str], tuple[link.Link, local.Local, evidence.Evidence]] = 
     ("deleted", "changed"): (link.Synced(), local.Deleted(), evidence.Listed(There.CHANGED)),
     ("deleted", "deleted"): (link.Doubted(), local.Deleted(), evidence.Removed()),
 }
-"""The sixteen plain cases: neither a write nor a move is open, and it is a single event."""
+"""The sixteen plain cases: neither a write nor a move is open, and it is a single event. What is the same as nothing here
+was moved away from here."""
 
 
 def every() -> Iterator[tuple[link.Link, local.Local, evidence.Evidence]]:
@@ -219,14 +220,23 @@ def whole_table() -> str:
         lines += ["", f"## {spelled(found)}", ""]
         lines += ["| link | event here | then |", "| --- | --- | --- |"] if rows else [f"As {spelled(usual)}."]
         lines += [f"| {one} | {here} | {what} |" for one, here, what in rows]
+    for can, where in zip(CAPABILITIES[1:], ("that may not be written to", "that shows only times"), strict=True):
+        lines += ["", f"# In a calendar {where}", "", "What differs."]
+        for found in EVIDENCE:
+            rows = list(_joined(found, found, can))
+            if rows:
+                lines += ["", f"## {spelled(found)}", "", "| link | event here | then |", "| --- | --- | --- |"]
+                lines += [f"| {one} | {here} | {what} |" for one, here, what in rows]
     return "\n".join(lines) + "\n"
 
 
-def _joined(found: evidence.Evidence, usual: evidence.Evidence | None) -> Iterator[tuple[str, str, str]]:
+def _joined(
+    found: evidence.Evidence, usual: evidence.Evidence | None, can: Capabilities = CAPABILITIES[0]
+) -> Iterator[tuple[str, str, str]]:
     """Rows of one piece of evidence: for each set of links that end alike, the events that do; the largest sets last."""
     columns: dict[tuple[str, ...], list[str]] = {}
     for one in LINKS:
-        ends = tuple(_end(one, here, found, usual) for here in LOCALS)
+        ends = tuple(_end(one, here, found, usual, can) for here in LOCALS)
         columns.setdefault(ends, []).append(spelled(one))
     for links, ends in _named(columns):
         events: dict[str, list[str]] = {}
@@ -237,9 +247,11 @@ def _joined(found: evidence.Evidence, usual: evidence.Evidence | None) -> Iterat
                 yield links, heres, what
 
 
-def _end(one: link.Link, here: local.Local, found: evidence.Evidence, usual: evidence.Evidence | None) -> str:
+def _end(
+    one: link.Link, here: local.Local, found: evidence.Evidence, usual: evidence.Evidence | None, can: Capabilities
+) -> str:
     """What follows, or nothing at all where that is as usual."""
-    what = then(decide(one, here, found, Capabilities()))
+    what = then(decide(one, here, found, can))
     return "" if usual is not None and what == then(decide(one, here, usual, Capabilities())) else what
 
 

@@ -5,7 +5,7 @@ A line of `given.txt` and `steps.txt` says who does what: `here creates Walk pla
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,13 @@ def names() -> list[str]:
 class Story:
     """One scenario, being played."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, decides: Callable[..., steps.Steps] = decide) -> None:
         self.scene = scene
+        self.decides = decides
         self.here: dict[str, str] = {}
         self.there: dict[str, str] = {}
         self.plan: list[str] = []
+        self.written: list[dict[str, Any]] = []
 
     def play(self, name: str) -> None:
         """What is given, then what happens; the plan tells of the latter only."""
@@ -52,8 +54,7 @@ class Story:
         with self._noted():
             self._do(name, "steps.txt")
             self.scene.google.check()
-        self.plan += ["", "written at Google, by people there too:"]
-        self.plan += [f"{one['method']} {sorted(one['request_body'] or ())}" for one in self.scene.google.writes(mark)]
+        self.written = self.scene.google.writes(mark)
 
     def _do(self, name: str, part: str) -> None:
         for line in (FOLDER / name / part).read_text().splitlines():
@@ -68,6 +69,9 @@ class Story:
         if does == "forgets":
             self.scene.google.control("expire-sync-tokens", {})
             return
+        if does == "doubted":
+            self.scene.list_before_sending()
+            return
         match = {"method": what, "path": "*/events*"}
         self.scene.google.control("faults", {"match": match, "effect": EFFECTS[does], "times": 1})
 
@@ -80,6 +84,8 @@ class Story:
             self.here[name] = made["id"]
         elif does == "edits":
             alice.patch(f"events/{self._uuid(name)}", values)
+        elif does == "moves":
+            alice.patch(f"events/{self._uuid(name)}", {"calendar": self._other()})
         elif does == "restores":
             alice.post(f"trash/{self._uuid(name)}/restore")
         else:
@@ -98,6 +104,11 @@ class Story:
         else:
             ana.delete(self._remote_id(name))
 
+    def _other(self) -> str:
+        """A calendar of Alice's that is not mirrored."""
+        calendars = self.scene.alice.get("calendars")["items"]
+        return str(next(one["id"] for one in calendars if one["id"] != self.scene.calendar))
+
     def _uuid(self, name: str) -> str:
         if name not in self.here:
             with tenant(self.scene.alice.account_id):
@@ -114,7 +125,7 @@ class Story:
         """Notes what is decided while something happens."""
 
         def noted(one: Any, here: Any, found: Any, can: Any) -> steps.Steps:
-            then = decide(one, here, found, can)
+            then = self.decides(one, here, found, can)
             if then not in ((), (steps.Notice(),)):
                 case = (decisions.spelled(part) for part in (one, here, found))
                 self.plan.append(f"{' · '.join(case)} → {decisions.then(then)}")
@@ -129,12 +140,20 @@ class Story:
         """What people see on both sides, in the trash and in the history."""
         lines = ["here:", *sorted(_told(one) for one in self.scene.here()), "there:"]
         lines += sorted(_told(one) for one in self.scene.there())
-        lines += ["trash:", *sorted(one["summary"] for one in self.scene.alice.get("trash")["items"]), "history:"]
+        lines += [
+            "trash:",
+            *sorted(f"  {one['summary']}" for one in self.scene.alice.get("trash")["items"]),
+            "history:",
+        ]
         with tenant(self.scene.alice.account_id):
             for entry in History.objects.select_related("event").order_by("pk"):
                 said = [f"lost {' '.join(sorted(entry.lost))}"] if entry.lost else []
                 said += [entry.note] if entry.note else []
                 lines.append(", ".join([f"  {entry.event.summary}: {entry.side} {entry.cause}", *said]))
+            waiting = Event.objects.filter(is_unsettled=True).order_by("pk").values_list("summary", flat=True)
+            lines += ["waiting:", *(f"  {name}" for name in waiting)]
+        lines += ["written at Google, by people there too:"]
+        lines += [f"  {one['method']} {' '.join(sorted(one['request_body'] or ()))}".rstrip() for one in self.written]
         return "\n".join(lines) + "\n"
 
 

@@ -91,9 +91,12 @@ def _plan(session: Session, event: Event) -> Action | None:
     here = reading.local_of(event, is_changed=linking.is_changed_here(event, base))
     former = _former(session, event) if link is None else None
     due = _due(session, event, link, former, base)
-    for step in decide(reading.state_of(link), here, due, reading.capabilities_of(session)):
-        return _carry_out(session, event, link, former, step)
-    return None
+    decided = decide(reading.state_of(link), here, due, reading.capabilities_of(session))
+    if not decided:
+        _skip(session, event)
+        return None
+    (step,) = decided
+    return _carry_out(session, event, link, former, step)
 
 
 def _due(session: Session, event: Event, link: Link | None, former: Link | None, base: Content | None) -> Due:
