@@ -288,6 +288,8 @@ CLAIMED: dict[str, set[Act]] = {
     "DELETE calendars/{}": {Act.DELETE_CALENDAR},
     "PUT calendars/{}/assignments": {Act.ASSIGN_CALENDAR},
     "POST calendars/{}/publish": {Act.PUBLISH_CALENDAR},
+    "POST imports/{}/apply": {Act.CREATE, Act.CHANGE, Act.REMOVE},
+    "POST imports/{}/undo": {Act.CHANGE, Act.REMOVE},
     "page events/new": {Act.CREATE},
     "page events/quick": {Act.CREATE},
     "page events/{}/edit": {Act.CHANGE, Act.MOVE},
@@ -307,6 +309,7 @@ CLAIMED: dict[str, set[Act]] = {
 }
 """Which acts a route does."""
 OTHERS = {
+    "imports": "rehearses a file; tests/web/test_imports.py shows who may bring one in",
     "notices/{}/read": "what a member has read",
     "events/repeats": "says a rule in words",
     "calendars/{}/toggle": "what a member hides from themselves",

@@ -32,6 +32,8 @@ SPEAK_FOR_SERIES = ("pending", "synced")
 """States in which an occurrence has nothing worse to say of itself than what became of its series."""
 NOBODYS_DELETIONS = ("disconnected", "remote", "moved")
 """Who deleted what no person here meant to delete at the provider: it is never sent."""
+UNDONE = "undone"
+"""Who deleted what somebody took back that they had brought in, after its count was shown: the brake does not hold it."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 PRIVATE = ("private", "confidential")
 """Visibilities of what only one person reads."""

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 API = "/api/"
 UNREAD_BODIES = ("/push/",)
 """Doors that never look at a body: it is not looked at for them either."""
+RAW_BODIES = ("/api/v1/imports",)
+"""Operations that take a file as it is, not JSON; each bounds and reads it itself."""
 RETRY_S = 5
 HEADER = "X-Request-Id"
 PROBLEM = "application/problem+json"
@@ -121,7 +123,7 @@ def _pairs(query: Any) -> Iterable[tuple[str, str]]:
 
 def _has_json(request: HttpRequest) -> bool:
     """The API reads every body as JSON, whatever it is called."""
-    if request.path.startswith(UNREAD_BODIES):
+    if request.path.startswith(UNREAD_BODIES) or request.path in RAW_BODIES:
         return False
     return bool((request.path.startswith(API) or request.content_type == "application/json") and request.body)
 

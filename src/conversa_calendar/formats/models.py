@@ -1,10 +1,10 @@
-"""Addresses at which calendars can be read as files."""
+"""Addresses at which calendars can be read as files, and files that were brought into calendars."""
 
 from django.db import models
 
 from conversa_calendar.accounts.models import Account, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
-from conversa_calendar.calendars.models import Calendar
+from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.kit import clock, ids
 
 KINDS = ("calendar", "team", "person")
@@ -61,3 +61,56 @@ class FeedAddress(models.Model):
     fingerprint = models.CharField(max_length=64, unique=True)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
     feed = models.UUIDField(unique=True)
+
+
+GUESTS = ("text", "drop", "keep")
+REHEARSED, RUNNING, DONE, UNDOING, TAKEN_BACK = "rehearsed", "running", "done", "undoing", "undone"
+
+
+class Import(TenantModel):
+    """A file that somebody brings into a calendar: first rehearsed, then carried out, perhaps undone.
+
+    `plan` holds what was read, for carrying it out, and is emptied afterwards; `rows` what is said of each event:
+    {uid, key, what, summary, when, reason, notes}. `guests` says what becomes of the guests in the file.
+    """
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    calendar = tenant_key(Calendar, related_name="+")
+    member = tenant_key(Member, related_name="+")
+    undone_by = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    sees_private = models.BooleanField(default=True)
+    name = models.CharField(max_length=200, blank=True)
+    guests = models.CharField(max_length=10, default="text")
+    state = models.CharField(max_length=10, default=REHEARSED)
+    plan = models.TextField(blank=True)
+    rows = models.JSONField(default=list)
+    left_over = models.JSONField(default=list)
+    """What undoing it left as it was, with the reason: {summary, reason}."""
+    created_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True)
+
+
+class ImportedEvent(TenantModel):
+    """Which event an entry of a file became in a calendar, so that it becomes no second one. `digest` is of what the file
+    said last."""
+
+    calendar = tenant_key(Calendar, related_name="+")
+    uid = models.CharField(max_length=500)
+    key = models.CharField(max_length=20, blank=True)
+    event = tenant_key(Event, related_name="+")
+    digest = models.CharField(max_length=64)
+    sequence = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["calendar", "uid", "key"], name="imported_once")]
+
+
+class ImportStep(TenantModel):
+    """One thing that an import did to an event, or to one occurrence of a series, and how that was `before`; empty where
+    it made the event. `mark` is the last entry of the history then: whoever changed it since has later ones."""
+
+    made_by = tenant_key(Import, related_name="steps")
+    event = tenant_key(Event, related_name="+")
+    key = models.CharField(max_length=20, blank=True)
+    before = models.TextField(blank=True)
+    mark = models.BigIntegerField(default=0)

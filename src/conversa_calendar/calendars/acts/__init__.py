@@ -25,6 +25,7 @@ from conversa_calendar.calendars.acts.events import (
     Part,
     ScopeNeeded,
     answer,
+    bring_in,
     change,
     create,
     may_retry,
@@ -34,6 +35,7 @@ from conversa_calendar.calendars.acts.events import (
     respond,
     restore,
     retry,
+    take_back,
     use_instead,
     writable_calendars,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "answer",
     "assign_calendar",
     "authorise",
+    "bring_in",
     "change",
     "change_calendar",
     "checked_calendar",
@@ -69,6 +72,7 @@ __all__ = [
     "respond",
     "restore",
     "retry",
+    "take_back",
     "use_instead",
     "writable_calendars",
 ]

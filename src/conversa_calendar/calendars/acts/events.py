@@ -12,7 +12,7 @@ from conversa_calendar.calendars import access, editing, preferences, selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts.rules import Act, authorise
 from conversa_calendar.calendars.editing import Edit, Split
-from conversa_calendar.calendars.models import NOT_TAKEN, Calendar, Event, History
+from conversa_calendar.calendars.models import NOT_TAKEN, UNDONE, Calendar, Event, History
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain.event import PERSONAL_UNITS, Content
 
@@ -119,6 +119,24 @@ def create(
     event = editing.create(found, make(found), actor=viewer.member, notify=notify, references=references)
     preferences.remember_calendar(viewer.member, found)
     return event
+
+
+@does(Act.CREATE)
+def bring_in(viewer: Viewer, calendar: UUID | str, content: Content) -> Event:
+    """A new event out of a file: nobody is told of it. Raises NotFound, NotAllowed, Invalid."""
+    found, level = selectors.calendar(viewer, calendar)
+    _needs_create(viewer, found, level)
+    return editing.create(found, content, actor=viewer.member, cause="imported")
+
+
+@does(Act.REMOVE)
+def take_back(viewer: Viewer, uuid: UUID | str) -> None:
+    """Puts an event that was brought in into the trash, after somebody was shown how many these are. Nobody is told.
+    Raises NotFound, NotAllowed, Invalid."""
+    found = _held(viewer, uuid)
+    found.needs(Act.REMOVE)
+    found.needs_all_of(WHOLE)
+    editing.delete(found.event, actor=viewer.member, by=UNDONE)
 
 
 @does(Act.CHANGE, Act.ADJUST, Act.MOVE, Act.REFER)

@@ -159,10 +159,23 @@ def who_kind(entry: Any) -> str:
 
 
 @register.filter
+def import_words(state: str) -> str:
+    """How far a file is that somebody brings in."""
+    return {
+        "rehearsed": _("not brought in yet"),
+        "running": _("being brought in"),
+        "done": _("brought in"),
+        "undoing": _("being undone"),
+        "undone": _("undone"),
+    }.get(state, state)
+
+
+@register.filter
 def cause_words(cause: str) -> str:
     """What happened to an event, as its history records it."""
     return {
         "created": _("Created"),
+        "imported": _("Brought in from a file"),
         "edited": _("Changed"),
         "deleted": _("Deleted"),
         "restored": _("Restored"),

@@ -10,7 +10,7 @@ from django.db.models import Case, IntegerField, Q, When
 from django.utils.translation import gettext as _
 
 from conversa_calendar.calendars import history
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import UNDONE, Event
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import UNITS, Content, changed_units
 from conversa_calendar.engine import guard, local, steps
@@ -372,7 +372,7 @@ def _is_plausible(session: Session) -> bool:
         is_unsettled=True, deleted_at__isnull=False, links__is_approved=False, links__tombstoned_at=None
     )
     live = rows.filter(deleted_at=None).count()
-    return guard.is_plausible(waiting.count(), 0, live)
+    return guard.is_plausible(waiting.exclude(deleted_by=UNDONE).count(), 0, live)
 
 
 def _hold_deletions(session: Session) -> None:

@@ -1,0 +1,30 @@
+"""Jobs of files: bringing them in, undoing that, forgetting old ones. Each is safe to run twice."""
+
+from procrastinate.contrib.django import app
+
+from conversa_calendar.accounts import rounds
+from conversa_calendar.formats import importing
+
+
+@app.task(queue="upkeep")
+def bring_in(account_id: int, import_id: int) -> None:
+    """Carries an import out, or undoes it."""
+    importing.advance(account_id, import_id)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queue="upkeep", queueing_lock="unfinished_imports")
+def go_on(timestamp: int) -> None:
+    """Takes up imports whose job died."""
+    rounds.for_each_account(_go_on)
+
+
+@app.periodic(cron="53 3 * * *")
+@app.task(queue="upkeep", queueing_lock="forget_files")
+def forget_old(timestamp: int) -> None:
+    rounds.for_each_account(importing.forget_old)
+
+
+def _go_on(account_id: int) -> None:
+    for import_id in importing.unfinished(account_id):
+        bring_in.defer(account_id=account_id, import_id=import_id)
