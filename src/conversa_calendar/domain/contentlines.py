@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from conversa_calendar.kit.words import gettext_noop
+
 BYTES_MAX = 5_000_000
 LINES_MAX = 300_000
 LINE_MAX = 100_000
@@ -22,7 +24,12 @@ _ESCAPED = re.compile(r"\\(.)", re.S)
 
 
 class Unreadable(ValueError):
-    """A text that is no calendar, or is beyond what is read. Its message is for people."""
+    """A text that is no calendar, or is beyond what is read. `says` is why, as a sentence of the catalogues with `values`
+    for its holes."""
+
+    def __init__(self, says: str, **values: str) -> None:
+        super().__init__(says % values if values else says)
+        self.says, self.values = says, values
 
 
 class Property(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +63,9 @@ class Component(msgspec.Struct):
 def decoded(raw: bytes) -> str:
     """The text of a file; one that is not UTF-8 is read as Windows wrote it. Raises Unreadable."""
     if len(raw) > BYTES_MAX:
-        raise Unreadable(f"The file is larger than {BYTES_MAX // 1_000_000} MB. Divide it.")
+        raise Unreadable(
+            gettext_noop("The file is larger than %(most)s MB. Divide it."), most=str(BYTES_MAX // 1_000_000)
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -66,9 +75,9 @@ def decoded(raw: bytes) -> str:
 def calendars(text: str) -> list[Component]:
     """The calendars of a text. Raises Unreadable."""
     if "BEGIN:VCALENDAR" not in text.upper():
-        raise Unreadable("This is not a calendar file: it does not begin with BEGIN:VCALENDAR.")
+        raise Unreadable(gettext_noop("This is not a calendar file: it does not begin with BEGIN:VCALENDAR."))
     if text.count("\n") + text.count("\r") > 2 * LINES_MAX:
-        raise Unreadable(f"The file has more than {LINES_MAX} lines. Divide it.")
+        raise Unreadable(gettext_noop("The file has more than %(most)s lines. Divide it."), most=str(LINES_MAX))
     found: list[Component] = []
     open_: list[Component] = []
     for one in _lines(text):
@@ -86,7 +95,7 @@ def calendars(text: str) -> list[Component]:
 
 def _begin(name: str, open_: list[Component], found: list[Component]) -> None:
     if len(open_) >= DEPTH_MAX:
-        raise Unreadable("The file nests its parts too deeply.")
+        raise Unreadable(gettext_noop("The file nests its parts too deeply."))
     new = Component(name, [], [])
     if open_:
         open_[-1].parts.append(new)

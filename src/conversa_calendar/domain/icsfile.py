@@ -16,6 +16,7 @@ from conversa_calendar.domain.contentlines import Component, Property, Unreadabl
 from conversa_calendar.domain.event import Attendee, Content, Reminder, Reminders
 from conversa_calendar.domain.foreign_zones import Zones
 from conversa_calendar.domain.times import Day, Moment, Timed
+from conversa_calendar.kit.words import gettext_noop
 
 EVENTS_MAX = 5_000
 PROPERTIES_MAX = 6_000
@@ -44,11 +45,12 @@ class FileEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """An event that could not be read, and why."""
+    """An event that could not be read, and why: `says` with `values` for its holes."""
 
     uid: str
     summary: str
-    reason: str
+    says: str
+    values: dict[str, str]
 
 
 class File(msgspec.Struct):
@@ -61,8 +63,8 @@ class File(msgspec.Struct):
     others: int = 0
 
 
-class _Odd(ValueError):
-    """An event that cannot be read; the message is for people."""
+class _Odd(Unreadable):
+    """An event that cannot be read."""
 
 
 def read(raw: bytes, zone: str) -> File:
@@ -86,30 +88,28 @@ def _add(part: Component, zones: Zones, found: File) -> None:
         found.others += part.name != "VTIMEZONE"
         return
     if len(found.events) + len(found.unread) >= EVENTS_MAX:
-        raise Unreadable(f"The file holds more than {EVENTS_MAX} events. Divide it.")
+        raise Unreadable(gettext_noop("The file holds more than %(most)s events. Divide it."), most=str(EVENTS_MAX))
     uid, summary = part.first("UID"), part.first("SUMMARY")
     shown = names.tidy(summary.text[:500], 200) if summary else ""
     try:
         found.events.append(event(part, zones))
     except (_Odd, ValueError, OverflowError) as error:
-        says = str(error) if isinstance(error, _Odd) else "A date or a length of it cannot be read."
-        found.unread.append(Unread(names.tidy(uid.text[:UID_MAX], UID_MAX) if uid else "", shown, says))
+        odd = error if isinstance(error, _Odd) else _Odd(gettext_noop("A date or a length of it cannot be read."))
+        called = names.tidy(uid.text[:UID_MAX], UID_MAX) if uid else ""
+        found.unread.append(Unread(called, shown, odd.says, odd.values))
 
 
 def event(part: Component, zones: Zones) -> FileEvent:
     """One VEVENT. Raises ValueError with a sentence for people."""
     if part.is_cut:
-        raise _Odd("A line of it is far too long.")
+        raise _Odd(gettext_noop("A line of it is far too long."))
     if len(part.properties) > PROPERTIES_MAX:
-        raise _Odd("It has far too many lines.")
+        raise _Odd(gettext_noop("It has far too many lines."))
     notes: list[str] = []
     start = _needed(part, "DTSTART", zones)
     end = _end(part, start, zones, notes)
     lines = tuple(_recurrence(part, start, zones, notes))
-    at = part.first("RECURRENCE-ID")
-    if at is not None and at.parameters.get("RANGE"):
-        raise _Odd("It changes an occurrence and all after it, in a way that few programs know.")
-    key = times.original_key(_moment(at, zones)) if at is not None else ""
+    key = key_of(part, zones)
     if not lines and not key:
         start, end = _shown_in(start, zones), _shown_in(end, zones)
     content = Content(
@@ -135,12 +135,20 @@ def event(part: Component, zones: Zones) -> FileEvent:
     )
 
 
+def key_of(part: Component, zones: Zones) -> str:
+    """Which occurrence of a series a VEVENT is about; empty where it is about all. Raises ValueError."""
+    at = part.first("RECURRENCE-ID")
+    if at is not None and at.parameters.get("RANGE"):
+        raise _Odd(gettext_noop("It changes an occurrence and all after it, in a way that few programs know."))
+    return times.original_key(_moment(at, zones)) if at is not None else ""
+
+
 def _uid(part: Component, content: Content) -> str:
     """Its UID; one that has none is known again by what it says."""
     found = part.first("UID")
     text = found.text.strip() if found is not None else ""
     if len(text) > UID_MAX or _BREAKS.search(text):
-        raise _Odd("Its UID cannot be kept.")
+        raise _Odd(gettext_noop("Its UID cannot be kept."))
     if text:
         return text
     return "without-uid-" + hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:32]
@@ -149,7 +157,7 @@ def _uid(part: Component, content: Content) -> str:
 def _needed(part: Component, name: str, zones: Zones) -> Moment:
     found = part.first(name)
     if found is None:
-        raise _Odd("It does not say when it begins.")
+        raise _Odd(gettext_noop("It does not say when it begins."))
     return _moment(found, zones)
 
 
@@ -160,9 +168,9 @@ def _moment(found: Property, zones: Zones) -> Moment:
     try:
         local = datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S")
     except ValueError:
-        raise _Odd(f"“{text[:40]}” is not a time.") from None
+        raise _Odd(gettext_noop("“%(text)s” is not a time."), text=text[:40]) from None
     if not times.YEAR_MIN <= local.year <= times.YEAR_MAX:
-        raise _Odd(f"The year must lie between {times.YEAR_MIN} and {times.YEAR_MAX}.")
+        raise _Odd(gettext_noop("The year must lie between 1900 and 2200."))
     if text.endswith("Z"):
         return Timed(local, "UTC")
     return Timed(local, _zone(found, zones, local.year))
@@ -174,7 +182,10 @@ def _zone(found: Property, zones: Zones, year: int) -> str:
         return zones.otherwise
     zone = zones.named(name, year)
     if zone is None:
-        raise _Odd(f"Nobody can tell the time zone “{names.tidy(name, 60)}”, and the file does not define it.")
+        raise _Odd(
+            gettext_noop("Nobody can tell the time zone “%(zone)s”, and the file does not define it."),
+            zone=names.tidy(name, 60),
+        )
     return zone
 
 
@@ -192,22 +203,22 @@ def _end(part: Component, start: Moment, zones: Zones, notes: list[str]) -> Mome
         end = times.shift(start, _length(length.value))
     if isinstance(start, Day):
         if isinstance(end, Timed):
-            raise _Odd("It begins on a day and ends at a time.")
+            raise _Odd(gettext_noop("It begins on a day and ends at a time."))
         return end if end is not None and end.date > start.date else Day(start.date + timedelta(days=1))
     if isinstance(end, Day):
-        raise _Odd("It begins at a time and ends on a day.")
+        raise _Odd(gettext_noop("It begins at a time and ends on a day."))
     if end is None or times.instant(end) == times.instant(start):
-        notes.append("It has no length; a quarter of an hour is kept for it.")
+        notes.append(gettext_noop("It has no length; a quarter of an hour is kept for it."))
         return times.shift(start, NO_LENGTH)
     if times.instant(end) < times.instant(start):
-        raise _Odd("It ends before it begins.")
+        raise _Odd(gettext_noop("It ends before it begins."))
     return end
 
 
 def _length(text: str) -> timedelta:
     found = _LENGTH.fullmatch(text.strip().upper())
     if found is None:
-        raise _Odd(f"“{text[:40]}” is not a length of time.")
+        raise _Odd(gettext_noop("“%(text)s” is not a length of time."), text=text[:40])
     sign, weeks, days, hours, minutes, seconds = (found[1], *(int(part or 0) for part in found.groups()[1:]))
     length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     return -length if sign == "-" else length
@@ -217,7 +228,7 @@ def _recurrence(part: Component, start: Moment, zones: Zones, notes: list[str]) 
     for name in ("RRULE", "EXRULE"):
         for one in part.every(name):
             if name == "RRULE" and _is_over(one.value.strip().upper(), start):
-                notes.append("Its rule ends before it begins; it is kept once.")
+                notes.append(gettext_noop("Its rule ends before it begins; it is kept once."))
                 continue
             yield f"{name}:{one.value.strip().upper()}"
     for name in ("RDATE", "EXDATE"):

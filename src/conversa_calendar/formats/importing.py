@@ -59,7 +59,7 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
     try:
         file = icsfile.read(raw, found.time_zone)
     except contentlines.Unreadable as error:
-        raise Invalid("file", str(error)) from error
+        raise Invalid("file", _(error.says) % error.values if error.values else _(error.says)) from error
     entries = rehearsing.newest(rehearsing.with_guests(entry, guests) for entry in file.events)
     verdicts = rehearsing.judge(found, entries)
     rows = [_row(verdict) for verdict in verdicts]
@@ -70,7 +70,7 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
             "what": "unreadable",
             "summary": one.summary,
             "when": "",
-            "reason": one.reason,
+            "reason": _(one.says) % one.values if one.values else _(one.says),
             "notes": [],
         }
         for one in file.unread
@@ -153,7 +153,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "summary": entry.content.summary[:200],
         "when": rehearsing.when_in_words(entry.content),
         "reason": verdict.reason,
-        "notes": list(entry.notes),
+        "notes": [_(note) for note in entry.notes],
     }
 
 
