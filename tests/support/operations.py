@@ -90,6 +90,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /calendars/{uuid}/assignments": {"items": [{"kind": "agent", "id": "<members>", "level": "edit"}]},
     "POST /calendars/{uuid}/publish": {"connection": "<connections>"},
     "POST /feeds": {"kind": "calendar", "target": "<calendars>", "details": "busy"},
+    "POST /events/{uuid}/proposals/{proposal}": {"action": "dismiss", "notify": "none"},
     "POST /events": EVENT,
     "PATCH /events/{uuid}": EVENT,
     "POST /events/{uuid}/respond": {"response": "accepted", "comment": "c"},
@@ -125,5 +126,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 """A body that each operation takes, with ids of the scene in angle brackets."""
-TURNED_DOWN = {"POST /calendars/{uuid}/publish": "permission_needed"}
+TURNED_DOWN = {
+    "POST /calendars/{uuid}/publish": "permission_needed",
+    "POST /events/{uuid}/proposals/{proposal}": "not_found",
+}
 """Where the scene does not let an operation come to its end: what it says then."""

@@ -68,6 +68,7 @@ PAGES = {
     "events/<str:uuid>/reschedule": MEMBER,
     "events/<str:uuid>/delete": MEMBER,
     "events/<str:uuid>/respond": MEMBER,
+    "events/<str:uuid>/proposals/<str:proposal>": MEMBER,
     "events/<str:uuid>/retry": MEMBER,
     "events/<str:uuid>/history": MEMBER,
     "events/<str:uuid>/history/<int:entry_id>/use": MEMBER,

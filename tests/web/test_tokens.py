@@ -297,7 +297,7 @@ def test_the_page_makes_tokens_that_say_what_they_may(cast: Cast) -> None:
     assert made.expires_at.isoformat() == "2100-01-01T03:00:00+00:00", "the end of the day where its maker lives"
 
 
-LATER = {"feeds.manage"}
+LATER = {"feeds.manage", "mail.receive"}
 """Scopes that there were not when tokens began to say what they may do."""
 
 

@@ -31,6 +31,7 @@ SCOPES = (
     "events.write",
     "events.private",
     "feeds.manage",
+    "mail.receive",
     "bookings.read",
     "bookings.write",
     "calendars.manage",
@@ -45,6 +46,7 @@ SCOPE_NAMES = {
     "events.write": _("Create, change and delete events"),
     "events.private": _("Read your own private events"),
     "feeds.manage": _("Make and end addresses at which calendars can be read"),
+    "mail.receive": _("Hand over answers that guests sent by mail"),
     "bookings.read": _("Read booking pages, free times and bookings"),
     "bookings.write": _("Book, move and cancel"),
     "calendars.manage": _("Change calendars and who sees them"),
@@ -53,6 +55,7 @@ SCOPE_NAMES = {
     "account.manage": _("Change members, roles, tokens and settings"),
 }
 SCOPE_NEEDS = {
+    "mail.receive": Permission.ACCOUNT,
     "integrations.manage": Permission.INTEGRATIONS,
     "bookings.manage": Permission.OWN_PAGES,
     "account.manage": Permission.ACCOUNT,

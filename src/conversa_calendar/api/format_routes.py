@@ -6,12 +6,15 @@ from django.http import HttpResponse
 from ninja import Router
 from ninja.params.functions import Body, Header
 
+from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.api import bodies, idempotency
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
+from conversa_calendar.calendars import selectors
+from conversa_calendar.domain import answers as mails
 from conversa_calendar.domain import contentlines
-from conversa_calendar.formats import exporting, feeds, importing, tasks
-from conversa_calendar.formats.models import Import
+from conversa_calendar.formats import answers, exporting, feeds, importing, tasks
+from conversa_calendar.formats.models import Import, MailAnswer
 
 router = Router(tags=["formats"])
 Payload = dict[str, Any]
@@ -126,3 +129,47 @@ def _import(found: Import) -> Payload:
 
 def _with_rows(found: Import) -> Payload:
     return _import(found) | {"items": found.rows}
+
+
+@router.post(
+    "/mail",
+    summary="Hand over a mail in which a guest may have answered",
+    openapi_extra={"requestBody": {"content": {"message/rfc822": {"schema": {"type": "string"}}}, "required": True}},
+)
+@scoped("mail.receive", Permission.ACCOUNT, limit=Limit.REFUSED)
+def receive_mail(request: ApiRequest) -> Payload:
+    raw = request.read(mails.BYTES_MAX + 1)
+    if len(raw) > mails.BYTES_MAX:
+        raise Problem(413, "too_large", f"A mail has at most {mails.BYTES_MAX // 1_000_000} MB.")
+    return {"items": [_mail_answer(found) for found in answers.receive(request.caller.account_id, raw)]}
+
+
+@router.get("/events/{uuid}/proposals", summary="Other times that guests proposed by mail")
+@scoped("events.read", limit=Limit.CALENDARS)
+def list_proposals(request: ApiRequest, uuid: str) -> Payload:
+    viewer = request.caller.viewer
+    event, _calendar, _level = selectors.event(viewer, uuid)
+    return {"items": [answers.shown(found) for found in answers.proposals(viewer, event)]}
+
+
+@router.post("/events/{uuid}/proposals/{proposal}", summary="Take a proposed time, or dismiss it")
+@scoped("events.write", limit=Limit.CALENDARS)
+def decide_proposal(request: ApiRequest, uuid: str, proposal: str, payload: Payload = Body(...)) -> Payload:
+    bodies.kinds(bodies.only(payload, ("action", "notify")), action=str, notify=str)
+    action = bodies.text(payload, "action")
+    if action not in {"accept", "dismiss"}:
+        raise bodies.invalid("action", "The action is accept or dismiss.")
+    notify = payload.get("notify") or "none"
+    found = answers.decide(request.caller.viewer, uuid, proposal, is_accepted=action == "accept", notify=notify)
+    return answers.shown(found)
+
+
+def _mail_answer(found: MailAnswer) -> Payload:
+    return {
+        "uid": found.uid,
+        "method": found.method,
+        "outcome": found.outcome,
+        "reason": found.reason,
+        "detail": answers.reason_in_words(found.reason),
+        "event": str(found.event.uuid) if found.event is not None else None,
+    }

@@ -335,23 +335,15 @@ def respond(
 ) -> Event:
     """Sets one guest's answer, as the guest. Of the calendar's own answer Google tells the organiser; of a guest's, who
     sees it here, nobody is mailed. Raises Invalid for an unknown guest or answer, Changed."""
-    if response not in {"accepted", "tentative", "declined", "needsAction"}:
-        raise Invalid("response", _("The answer can be accepted, tentative or declined."))
-
-    def answered(content: Content) -> Content:
-        if not any(guest.email.lower() == email.lower() for guest in content.attendees):
-            raise Invalid("response", _("%(email)s is not a guest of this event.") % {"email": email})
-        guests = tuple(
-            msgspec.structs.replace(g, response=response, comment=comment or g.comment)
-            if g.email.lower() == email.lower()
-            else g
-            for g in content.attendees
-        )
-        return msgspec.structs.replace(content, attendees=guests)
-
     is_own = any(guest.self and guest.email.lower() == email.lower() for guest in event.content.attendees)
     notify = "all" if is_own and event.calendar.is_mirrored else "none"
+    answered = _answered(email, response, comment)
     return edit(event, answered, actor=actor, notify=notify, cause="answered", if_match=if_match)
+
+
+def respond_once(series: Event, key: str, email: str, response: str, *, comment: str = "") -> Event:
+    """Sets one guest's answer for one occurrence of a series, as the guest; nobody is mailed. Raises Invalid."""
+    return edit_occurrence(series, key, _answered(email, response, comment), actor=None)
 
 
 def refer(event: Event, references: list[dict[str, Any]], *, actor: Member | None, if_match: str = "") -> Event:
@@ -397,6 +389,25 @@ def remove(event: Event, *, by: str) -> None:
         fields = ["deleted_at", "deleted_by", "changed_at", "revision", "is_unsettled", "notify"]
         one.save(update_fields=fields)
     Occurrence.objects.filter(event__in=rows).delete()
+
+
+def _answered(email: str, response: str, comment: str) -> Edit:
+    """The edit that is one guest's answer. Raises Invalid."""
+    if response not in {"accepted", "tentative", "declined", "needsAction"}:
+        raise Invalid("response", _("The answer can be accepted, tentative or declined."))
+
+    def answered(content: Content) -> Content:
+        if not any(guest.email.lower() == email.lower() for guest in content.attendees):
+            raise Invalid("response", _("%(email)s is not a guest of this event.") % {"email": email})
+        guests = tuple(
+            msgspec.structs.replace(g, response=response, comment=comment or g.comment)
+            if g.email.lower() == email.lower()
+            else g
+            for g in content.attendees
+        )
+        return msgspec.structs.replace(content, attendees=guests)
+
+    return answered
 
 
 def _locked(event: Event, if_match: str) -> Event:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 API = "/api/"
 UNREAD_BODIES = ("/push/",)
 """Doors that never look at a body: it is not looked at for them either."""
-RAW_BODIES = ("/api/v1/imports",)
+RAW_BODIES = ("/api/v1/imports", "/api/v1/mail")
 """Operations that take a file as it is, not JSON; each bounds and reads it itself."""
 RETRY_S = 5
 HEADER = "X-Request-Id"

@@ -30,6 +30,8 @@ class Environment:
     google_base_url: str
     email_url: str
     email_from: str
+    answers_url: str
+    mail_auth_host: str
     allowed_hosts: tuple[str, ...]
     trusted_proxies: int
     google_page_size: int
@@ -59,6 +61,8 @@ def read() -> Environment:
         google_base_url=_origin("GOOGLE_BASE_URL"),
         email_url=_email_url(data_dir),
         email_from=os.environ.get("EMAIL_FROM", "Calendar <calendar@localhost>"),
+        answers_url=_answers_url(),
+        mail_auth_host=os.environ.get("MAIL_AUTH_HOST", "").strip().lower(),
         allowed_hosts=_hosts(public_url),
         trusted_proxies=_number("TRUSTED_PROXIES", 0),
         google_page_size=_number("GOOGLE_PAGE_SIZE", 2500),
@@ -103,6 +107,15 @@ def _email_url(data_dir: Path) -> str:
     text = os.environ.get("EMAIL_URL", "") or f"file://{data_dir}/mail"
     if urlsplit(text).scheme not in {"smtp", "smtps", "console", "file"}:
         raise SettingsError("EMAIL_URL must begin with smtp://, smtps://, console: or file:///.")
+    return text
+
+
+def _answers_url() -> str:
+    """The mailbox in which guests' answers arrive, or nothing."""
+    text = os.environ.get("ANSWERS_URL", "")
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username):
+        raise SettingsError("ANSWERS_URL must be a mailbox such as imaps://user:password@mail.example.com/INBOX.")
     return text
 
 

@@ -179,6 +179,9 @@ else:
     EMAIL_BACKEND = "conversa_calendar.config.mailbox.EmlBackend"
     EMAIL_FILE_PATH = _MAIL.path
 
+ANSWERS_URL = ENV.answers_url
+MAIL_AUTH_HOST = ENV.mail_auth_host
+
 PROCRASTINATE_ON_APP_READY = None
 LOGGING = {
     "version": 1,

@@ -27,6 +27,7 @@ from conversa_calendar.domain import phrase, recurrence, times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.rules import BadRule
 from conversa_calendar.domain.times import Timed
+from conversa_calendar.formats import answers
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.explain import why
 from conversa_calendar.sync.mirrors import retrying
@@ -129,6 +130,9 @@ def show(request: MemberRequest, uuid: str) -> HttpResponse:
         "may_remove": acts.authorise(Act.REMOVE, viewer(request), event, calendar, level) is None,
         "may_retry": acts.may_retry(viewer(request), event, calendar, level),
         "answers": why.answers(event, calendar, content, viewer(request), level),
+        "proposals": [
+            (found, wording.when_in_words(found.proposed)) for found in answers.proposals(viewer(request), event, key)
+        ],
     }
     return render(request, "dashboard/event.html", context)
 
@@ -210,6 +214,19 @@ def respond(request: MemberRequest, uuid: str) -> HttpResponse:
     except Invalid as error:
         return refused(error.message, 422)
     return _done(_("Answered."))
+
+
+@require_POST
+@page()
+def decide(request: MemberRequest, uuid: str, proposal: str) -> HttpResponse:
+    """Takes the time that a guest proposed, or dismisses it."""
+    is_accepted = request.POST.get("action") == "accept"
+    notify = request.POST.get("notify", "all")
+    try:
+        answers.decide(viewer(request), uuid, proposal, is_accepted=is_accepted, notify=notify)
+    except Invalid as error:
+        return refused(error.message, 422)
+    return _done(_("Moved to the proposed time.") if is_accepted else _("The proposal is dismissed; nobody is told."))
 
 
 @require_POST

@@ -64,6 +64,7 @@ urlpatterns = [
     path("events/<str:uuid>/edit", event_views.edit, name="event_edit"),
     path("events/<str:uuid>/reschedule", event_views.reschedule, name="event_reschedule"),
     path("events/<str:uuid>/delete", event_views.delete, name="event_delete"),
+    path("events/<str:uuid>/proposals/<str:proposal>", event_views.decide, name="event_proposal"),
     path("events/<str:uuid>/respond", event_views.respond, name="event_respond"),
     path("events/<str:uuid>/retry", event_views.retry, name="event_retry"),
     path("events/<str:uuid>/history", event_views.history, name="event_history"),

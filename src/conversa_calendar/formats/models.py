@@ -1,10 +1,11 @@
-"""Addresses at which calendars can be read as files, and files that were brought into calendars."""
+"""Addresses at which calendars can be read as files, files that were brought into calendars, answers by mail."""
 
 from django.db import models
 
 from conversa_calendar.accounts.models import Account, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
 from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.domain.event import Content, decode_content
 from conversa_calendar.kit import clock, ids
 
 KINDS = ("calendar", "team", "person")
@@ -114,3 +115,42 @@ class ImportStep(TenantModel):
     key = models.CharField(max_length=20, blank=True)
     before = models.TextField(blank=True)
     mark = models.BigIntegerField(default=0)
+
+
+class MailAnswer(TenantModel):
+    """An answer that came by mail, and what became of it: applied, proposed, or ignored with its reason. Each once, by
+    the fingerprint of its mail and what it is about. `stamp` is when its sender wrote it, by their own clock."""
+
+    at = models.DateTimeField(default=clock.now)
+    fingerprint = models.CharField(max_length=64)
+    sender = models.CharField(max_length=320, blank=True)
+    method = models.CharField(max_length=20, blank=True)
+    uid = models.CharField(max_length=500, blank=True)
+    key = models.CharField(max_length=20, blank=True)
+    stamp = models.CharField(max_length=40, blank=True)
+    event = tenant_key(Event, null=True, on_delete=models.SET_NULL, related_name="+")
+    outcome = models.CharField(max_length=10)
+    reason = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "fingerprint"], name="mail_answer_once")]
+
+
+class Proposal(TenantModel):
+    """Another time that a guest proposed, for an event or one occurrence of a series (`key`). `content` holds the proposed
+    start and end. Open until somebody decides, or the guest proposes another one."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    event = tenant_key(Event, related_name="+")
+    key = models.CharField(max_length=20, blank=True)
+    email = models.CharField(max_length=320)
+    content = models.TextField()
+    comment = models.TextField(blank=True)
+    state = models.CharField(max_length=12, default="open")
+    created_at = models.DateTimeField(default=clock.now)
+    decided_by = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    @property
+    def proposed(self) -> Content:
+        """The proposed start and end."""
+        return decode_content(self.content)

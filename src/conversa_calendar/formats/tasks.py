@@ -1,9 +1,10 @@
-"""Jobs of files: bringing them in, undoing that, forgetting old ones. Each is safe to run twice."""
+"""Jobs of files and mails: bringing files in, undoing that, forgetting old ones, looking for answers by mail. Each is
+safe to run twice."""
 
 from procrastinate.contrib.django import app
 
 from conversa_calendar.accounts import rounds
-from conversa_calendar.formats import importing
+from conversa_calendar.formats import importing, mailbox
 
 
 @app.task(queue="upkeep")
@@ -23,6 +24,13 @@ def go_on(timestamp: int) -> None:
 @app.task(queue="upkeep", queueing_lock="forget_files")
 def forget_old(timestamp: int) -> None:
     rounds.for_each_account(importing.forget_old)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="upkeep", queueing_lock="answers")
+def look_for_answers(timestamp: int) -> None:
+    """Every minute: what guests answered by mail."""
+    mailbox.poll()
 
 
 def _go_on(account_id: int) -> None:

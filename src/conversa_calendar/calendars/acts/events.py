@@ -230,6 +230,15 @@ def answer(guest: Guest, response: str) -> Event:
     return editing.respond(guest.event, guest.email, response, actor=None)
 
 
+@does(Act.ANSWER)
+def answer_by_mail(guest: Guest, response: str, *, key: str = "", comment: str = "") -> Event:
+    """A guest's answer by mail, which `formats.answers` has found to be theirs, perhaps for one occurrence of a series.
+    Nobody is mailed. Raises Invalid."""
+    if key and guest.event.is_series:
+        return editing.respond_once(guest.event, key, guest.email, response, comment=comment)
+    return editing.respond(guest.event, guest.email, response, actor=None, comment=comment)
+
+
 @does(Act.USE_INSTEAD)
 def use_instead(viewer: Viewer, uuid: UUID | str, entry_id: int, *, if_match: str = "") -> Event:
     """Puts back values that lost a conflict. Raises NotFound, NotAllowed, Changed, Invalid."""
