@@ -104,6 +104,8 @@ PAGES = {
     "settings": MEMBER,
     "settings/profile": MEMBER,
     "settings/feeds": MEMBER,
+    "settings/exports": ACCOUNT,
+    "settings/exports/<uuid:uuid>": ACCOUNT,
     "settings/imports": MEMBER,
     "settings/imports/<uuid:uuid>": MEMBER,
     "calendars/<str:uuid>/export": MEMBER,

@@ -312,6 +312,7 @@ CLAIMED: dict[str, set[Act]] = {
 }
 """Which acts a route does."""
 OTHERS = {
+    "exports": "packs what the account holds; nothing in it is changed",
     "imports": "rehearses a file; tests/web/test_imports.py shows who may bring one in",
     "notices/{}/read": "what a member has read",
     "events/repeats": "says a rule in words",

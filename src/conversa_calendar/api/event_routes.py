@@ -133,7 +133,7 @@ def event_history(request: ApiRequest, uuid: str) -> Payload:
     except NotFound:
         event, calendar, level = selectors.event(request.caller.viewer, uuid, is_deleted=True)
     entries = selectors.history(request.caller.viewer, event, calendar, level)
-    return {"items": [_entry(entry) for entry in entries]}
+    return {"items": [presenting.history_entry(entry) for entry in entries]}
 
 
 @router.post("/events/{uuid}/history/{entry_id}/use", summary="Use a value that did not stand in a conflict instead")
@@ -296,18 +296,4 @@ def _notice(shown: noticeboard.Shown) -> Payload:
         "instead": shown.instead,
         "history": shown.entry.pk,
         "can": shown.can or None,
-    }
-
-
-def _entry(entry: Any) -> Payload:
-    return {
-        "id": entry.pk,
-        "at": entry.at,
-        "actor": str(entry.actor) if entry.actor else None,
-        "by": {"kind": entry.done_by, "name": entry.done_by_name or (str(entry.actor) if entry.actor else None)},
-        "side": entry.side,
-        "cause": entry.cause,
-        "changes": entry.changes,
-        "lost": entry.lost,
-        "note": entry.note,
     }

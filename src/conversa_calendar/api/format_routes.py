@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Router
 from ninja.params.functions import Body, Header
 
@@ -13,12 +13,13 @@ from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
 from conversa_calendar.domain import answers as mails
 from conversa_calendar.domain import contentlines
-from conversa_calendar.formats import answers, exporting, feeds, importing, tasks
+from conversa_calendar.formats import answers, archiving, exporting, feeds, importing, tasks
 from conversa_calendar.formats.models import Import, MailAnswer
 
 router = Router(tags=["formats"])
 Payload = dict[str, Any]
 FIELDS = ("kind", "target", "details")
+ACCOUNT = ("account.manage", Permission.ACCOUNT)
 
 
 @router.get("/feeds", summary="Addresses at which calendars can be read")
@@ -105,6 +106,13 @@ def undo_import(request: ApiRequest, uuid: str) -> tuple[int, Payload]:
     return 202, _started(request, uuid, is_undo=True)
 
 
+def _needs_all_reading(request: ApiRequest) -> None:
+    """An export holds events and bookings, so a token that may not read those gets none."""
+    for scope in ("events.read", "bookings.read"):
+        if not request.auth.allows(scope):
+            raise Problem(403, "scope_missing", f"This token lacks the scope {scope}.")
+
+
 def _started(request: ApiRequest, uuid: str, *, is_undo: bool) -> Payload:
     found = importing.start(request.caller.viewer, uuid, is_undo=is_undo)
     tasks.bring_in.defer(account_id=found.account_id, import_id=found.pk)
@@ -129,6 +137,35 @@ def _import(found: Import) -> Payload:
 
 def _with_rows(found: Import) -> Payload:
     return _import(found) | {"items": found.rows}
+
+
+@router.get("/exports", summary="What you took out of the account, for three days")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def list_exports(request: ApiRequest) -> Payload:
+    return {"items": [archiving.shown(found) for found in archiving.listed(request.caller.viewer)]}
+
+
+@router.post("/exports", response={202: Payload}, summary="Pack everything that the account holds, as you see it")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def add_export(request: ApiRequest) -> tuple[int, Payload]:
+    _needs_all_reading(request)
+    found = archiving.start(request.caller.viewer)
+    tasks.pack.defer(account_id=found.account_id, export_id=found.pk)
+    return 202, archiving.shown(found)
+
+
+@router.get("/exports/{uuid}", summary="How far an export is")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def get_export(request: ApiRequest, uuid: str) -> Payload:
+    return archiving.shown(archiving.one(request.caller.viewer, uuid))
+
+
+@router.get("/exports/{uuid}/file", summary="The zip of an export")
+@scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
+def export_file(request: ApiRequest, uuid: str) -> StreamingHttpResponse:
+    _needs_all_reading(request)
+    found = archiving.ready(request.caller.viewer, uuid)
+    return StreamingHttpResponse(archiving.file(found), content_type="application/zip")
 
 
 @router.post(

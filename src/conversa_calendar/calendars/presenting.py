@@ -8,7 +8,7 @@ from conversa_calendar.calendars import access
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts.rules import Act, authorise
 from conversa_calendar.calendars.links import web_address
-from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.calendars.models import Calendar, Event, History
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Attendee, Content
 from conversa_calendar.domain.times import Day, Moment
@@ -89,6 +89,21 @@ def calendar(shown: Calendar, level: str, assignments: list[dict[str, str]]) -> 
         "level": level,
         "etag": shown.etag,
         "assignments": assignments,
+    }
+
+
+def history_entry(entry: History) -> dict[str, Any]:
+    """An entry of a history as the API shows it, to who may read it."""
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "actor": str(entry.actor) if entry.actor else None,
+        "by": {"kind": entry.done_by, "name": entry.done_by_name or (str(entry.actor) if entry.actor else None)},
+        "side": entry.side,
+        "cause": entry.cause,
+        "changes": entry.changes,
+        "lost": entry.lost,
+        "note": entry.note,
     }
 
 

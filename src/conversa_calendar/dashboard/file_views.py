@@ -1,18 +1,21 @@
 """Calendars as files: bringing one in, looking at what that would do and did, undoing it; taking one out."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.calendars import acts
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
+from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.domain import contentlines
-from conversa_calendar.formats import exporting, importing, tasks
+from conversa_calendar.formats import archiving, exporting, importing, tasks
 from conversa_calendar.formats.models import DONE, REHEARSED, RUNNING, UNDOING
 from conversa_calendar.formats.rehearsing import CHANGED, NEW
 
@@ -78,3 +81,35 @@ def export(request: MemberRequest, uuid: str) -> HttpResponse:
     answer = HttpResponse(exporting.calendar(viewer(request), uuid), content_type="text/calendar; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="calendar.ics"'
     return answer
+
+
+@require_http_methods(["GET", "POST"])
+@page(Permission.ACCOUNT, is_module=False)
+def exports(request: MemberRequest) -> HttpResponse:
+    """Everything that the account holds, to take elsewhere; asking for it needs the password again."""
+    if request.method == "POST":
+        answer: HttpResponse = _asked(request)
+        return answer
+    return render(request, "dashboard/exports.html", {"rows": archiving.listed(viewer(request))})
+
+
+@asks_password_again  # type: ignore[untyped-decorator]
+def _asked(request: MemberRequest) -> HttpResponse:
+    try:
+        found = archiving.start(viewer(request))
+        tasks.pack.defer(account_id=found.account_id, export_id=found.pk)
+    except Invalid as error:
+        messages.error(request, error.message)
+    return redirect("exports")
+
+
+@require_GET
+@page(Permission.ACCOUNT, is_module=False)
+def export_file(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """The zip of an export, for whoever asked for it."""
+    found = archiving.ready(viewer(request), uuid)
+    answer: Any = StreamingHttpResponse(archiving.file(found), content_type="application/zip")
+    answer["Content-Disposition"] = f'attachment; filename="calendar-{found.created_at:%Y-%m-%d}.zip"'
+    answer["Content-Length"] = str(found.size)
+    streamed: HttpResponse = answer
+    return streamed

@@ -1,4 +1,7 @@
-"""Addresses at which calendars can be read as files, files that were brought into calendars, answers by mail."""
+"""Addresses at which calendars can be read as files, files that were brought into calendars, answers by
+mail, and what an account takes with it."""
+
+from datetime import datetime, timedelta
 
 from django.db import models
 
@@ -10,6 +13,8 @@ from conversa_calendar.kit import clock, ids
 
 KINDS = ("calendar", "team", "person")
 DETAILS = ("busy", "details")
+EXPORT_LIFE = timedelta(days=3)
+"""So long the file of an export can be had."""
 
 
 class Feed(TenantModel):
@@ -154,3 +159,37 @@ class Proposal(TenantModel):
     def proposed(self) -> Content:
         """The proposed start and end."""
         return decode_content(self.content)
+
+
+class Export(TenantModel):
+    """Everything that an account holds, as its `member` sees it, packed by a job; for that member, and for a few days."""
+
+    uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
+    member = tenant_key(Member, related_name="+")
+    sees_private = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=clock.now)
+    claimed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(default=0)
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.created_at + EXPORT_LIFE
+
+    @property
+    def state(self) -> str:
+        """Whether it is running, ready or expired."""
+        if self.expires_at <= clock.now():
+            return "expired"
+        return "ready" if self.finished_at is not None else "running"
+
+
+class ExportPart(TenantModel):
+    """A piece of an export's file: any machine packs it, any other one hands it out."""
+
+    export = tenant_key(Export, related_name="parts")
+    number = models.IntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["export", "number"], name="export_part_once")]
