@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import tempfile
 import threading
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def run() -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             _fill(installation)
             page = _signed_in(browser, installation)
-            first = date.today().replace(day=1)
+            first = datetime.now(UTC).date().replace(day=1)
             first -= timedelta(days=first.weekday())
             query = f"start={first}T00:00:00Z&end={first + timedelta(days=42)}T00:00:00Z"
             events = page.evaluate("(url) => fetch(url).then((answer) => answer.text())", f"/calendar/feed?{query}")
@@ -82,7 +82,7 @@ def _fill(installation: Installation) -> None:
     token = json.loads(installation.command("create-account", *create))["api_token"]
     names = [f"Calendar {number}" for number in range(CALENDARS - 1)]
     made = [installation.api("POST", "calendars", token, {"name": name, "time_zone": "UTC"})["id"] for name in names]
-    first = date.today().replace(day=1) - timedelta(days=10)
+    first = datetime.now(UTC).date().replace(day=1) - timedelta(days=10)
     for number in range(SERIES + SINGLES):
         is_series = number < SERIES
         day = first if is_series else first + timedelta(days=3 + number % 42)

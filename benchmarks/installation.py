@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Count:
 
 def world(events: int) -> dict[str, Any]:
     """A calendar of `events` items: 90 % single, 5 % series of up to 200 occurrences, 5 % overrides of them."""
-    first, items, series = date.today() - timedelta(days=300), [], 0
+    first, items, series = datetime.now(UTC).date() - timedelta(days=300), [], 0
     for n in range(events):
         day = first + timedelta(days=n % 600)
         times = _times(day, 8 + n % 10)

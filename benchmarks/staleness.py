@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import threading
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ class Load:
 
 def _world() -> dict[str, Any]:
     accounts, calendars = [], []
-    day = date.today().isoformat()
+    day = datetime.now(UTC).date().isoformat()
     for number in range(GOOGLE_ACCOUNTS):
         email = f"person{number}@bench.example"
         accounts.append({"email": email, "time_zone": "UTC"})

@@ -29,7 +29,7 @@ def _days(dice: random.Random, frequency: str) -> str:
     )
 
 
-def _rule(dice: random.Random, *, is_excluding: bool = False) -> str:
+def _rule(dice: random.Random, *, is_excluding: bool = False) -> str:  # noqa: C901 - one choice for each part of a rule
     frequency = dice.choice(("DAILY", "WEEKLY", "WEEKLY", "MONTHLY", "YEARLY", "HOURLY"))
     parts = {"FREQ": frequency}
     if dice.random() < 0.5:

@@ -227,7 +227,7 @@ def _is_own(item: dict[str, Any]) -> bool:
     return not item.get("organizer") or bool(item["organizer"].get("self"))
 
 
-def _single(outcome: Outcome) -> list[str]:
+def _single(outcome: Outcome) -> list[str]:  # noqa: C901 - one rule, with what excuses it
     """I-02, I-03: one living event for each name, and no more ids than deletions and moves explain. Who takes back from
     the trash what somebody else moved elsewhere has asked for both."""
     found = []

@@ -228,7 +228,7 @@ class Scenario:
         self.google.world.notification_mode = {"mode": "deliver"}
         self.people.repair()
 
-    def _turn(self) -> None:
+    def _turn(self) -> None:  # noqa: C901 - one case for each thing that may happen
         """One thing happens somewhere; then the workers get some turns."""
         weights: dict[str, float] = {"local": 5, "remote": 5, "notify": 3, "tick": 3, "dispatch": 1}
         if self.config.mode in {"safety", "late"}:

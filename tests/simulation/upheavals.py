@@ -41,7 +41,7 @@ class Upheavals:
         desk = self.dice.choice(self.people.desks)
         return f"{desk.name} {kind} {getattr(self, '_' + kind)(desk)}"
 
-    def put_right(self) -> str:
+    def put_right(self) -> str:  # noqa: C901 - one thing after another is put right
         """Everything connected, mirrored and going; answers what had to be done, nothing when all was well."""
         done = []
         if self.role != "writer":

@@ -153,7 +153,7 @@ class Wire:
                 return code
         return ""
 
-    def _carry(self, request: Request, code: str) -> Response:
+    def _carry(self, request: Request, code: str) -> Response:  # noqa: C901 - one case for each fault
         match code:
             case "G01":
                 raise Transient("refused", reason="unreachable")

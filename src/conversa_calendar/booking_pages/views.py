@@ -58,7 +58,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         shown = seen.shown(request, uuid)
         zone, duration = asked.zone(request, shown), asked.duration(request, shown)
         since = asked.first_day(request, zone)
-        begin = times.instant(times.Timed(datetime(since.year, since.month, since.day), zone))
+        begin = times.instant(times.Timed(times.midnight(since), zone))
         found = availability.slots(shown, duration, max(begin, clock.now()), begin + timedelta(days=DAYS_SHOWN))
         is_unread = not found and not availability.hosts(shown) and bool(availability.stale_hosts(shown))
     days: dict[date, list[tuple[str, str]]] = {}

@@ -86,12 +86,7 @@ def take(page: BookingPage, values: dict[str, Any]) -> None:
     """Checks the named fields and stores the page with them. Raises Invalid."""
     if unknown := set(values) - WRITABLE:
         raise Invalid(sorted(unknown)[0], _("This field cannot be written."))
-    for name, (least, most) in _BOUNDS.items():
-        if name in values:
-            setattr(page, name, _number(name, values[name], least, most))
-    for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
-        if name in values:
-            setattr(page, name, bool(values[name]))
+    _take_numbers(page, values)
     _take_texts(page, values)
     _take_public(page, values)
     _take_hours(page, values)
@@ -107,6 +102,15 @@ def take(page: BookingPage, values: dict[str, Any]) -> None:
         _replace_hosts(page, values["hosts"])
     if page.is_published:
         need_arose.send(BookingPage, calendars=availability.relied_on(page))
+
+
+def _take_numbers(page: BookingPage, values: dict[str, Any]) -> None:
+    for name, (least, most) in _BOUNDS.items():
+        if name in values:
+            setattr(page, name, _number(name, values[name], least, most))
+    for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
+        if name in values:
+            setattr(page, name, bool(values[name]))
 
 
 def _take_texts(page: BookingPage, values: dict[str, Any]) -> None:

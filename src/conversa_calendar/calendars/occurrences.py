@@ -106,7 +106,7 @@ def key_within(master: Content, key: str) -> str:
     of days: the one of that day."""
     if isinstance(master.start, Day) or "T" in key:
         return key[:8] if isinstance(master.start, Day) else key
-    day = datetime.strptime(key, "%Y%m%d")
+    day = times.midnight(times.day_of_key(key))
     found = recurrence.expand(master.start, master.recurrence, day, day + timedelta(days=1))
     return next((times.original_key(at) for at in found), key)
 

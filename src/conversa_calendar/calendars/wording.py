@@ -56,7 +56,7 @@ def repeats_in_words(start: Moment, lines: tuple[str, ...]) -> str:
 def next_starts(start: Moment, lines: tuple[str, ...], count: int = 4) -> list[datetime]:
     """The first civil starts of a series."""
     first = times.civil(start)
-    return recurrence.civil_starts(start, lines, datetime.min, first + timedelta(days=366 * 8))[:count]
+    return recurrence.civil_starts(start, lines, times.FIRST, first + timedelta(days=366 * 8))[:count]
 
 
 def _how_often(found: Repeat, first: datetime) -> str:

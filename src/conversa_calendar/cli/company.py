@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -283,7 +283,7 @@ def _event(
 
 
 def _times(day: date, hour: int, minute: int, minutes: int, zone: str = ZONE) -> dict[str, Any]:
-    start = datetime(day.year, day.month, day.day, hour, minute)
+    start = datetime.combine(day, time(hour, minute))
     end = start + timedelta(minutes=minutes)
     return {
         "start": {"dateTime": start.isoformat(), "timeZone": zone},

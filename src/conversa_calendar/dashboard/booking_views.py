@@ -117,7 +117,7 @@ def why(request: MemberRequest, uuid: str) -> HttpResponse:
         day = times.read_date(request.GET.get("day", ""))
     except ValueError:
         day = clock.now().astimezone(zone).date()
-    begin = times.instant(times.Timed(datetime(day.year, day.month, day.day), shown.time_zone))
+    begin = times.instant(times.Timed(times.midnight(day), shown.time_zone))
     rows = explaining.explained(shown, shown.durations[0], begin, begin + timedelta(days=1), viewer(request))
     found = [(f"{row.start.astimezone(zone):%H:%M}", row.reason, _named(row.obstacles, zone)) for row in rows]
     context = {"page": shown, "day": day, "rows": found, "hosts": availability.hosts(shown)}

@@ -49,17 +49,9 @@ def page(
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
-            if not hasattr(request, "member"):
-                enter(request)  # a post that waited while its sender gave the password again
-            member: Member | None = request.member
-            if request.has_fallen_out:
-                return _outside(request)
-            if member is None:
-                return render(request, "dashboard/no_account.html", status=403)
-            if (refusal := _refusal(request, member, permission, is_module)) is not None:
-                return refusal
+            if (stopped := _stopped(request, permission, is_module)) is not None:
+                return stopped
+            member: Member = request.member
             try:
                 if not in_tenant:
                     return view(request, *args, **kwargs)
@@ -86,6 +78,19 @@ def signed_in(view: View) -> View:
 
     guarded.conversa_rule = "signed in"  # type: ignore[attr-defined]
     return guarded
+
+
+def _stopped(request: Any, permission: Permission | None, is_module: bool) -> HttpResponse | None:
+    """What whoever may not see the page sees instead."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    if not hasattr(request, "member"):
+        enter(request)  # a post that waited while its sender gave the password again
+    if request.has_fallen_out:
+        return _outside(request)
+    if request.member is None:
+        return render(request, "dashboard/no_account.html", status=403)
+    return _refusal(request, request.member, permission, is_module)
 
 
 def _outside(request: Any) -> HttpResponse:

@@ -118,5 +118,5 @@ def _candidates(hours: Hours, rules: Rules, since: datetime, until: datetime) ->
 
 
 def _instant(day: date, minutes: int, zone: str) -> datetime:
-    local = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
+    local = times.midnight(day) + timedelta(minutes=minutes)
     return times.instant(times.Timed(local, zone))

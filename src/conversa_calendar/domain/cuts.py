@@ -211,8 +211,8 @@ def _date_lines(
     lines: Sequence[str],
     start: Moment,
     now: Moment,
-    since: datetime = datetime.min,
-    upto: datetime = datetime.max,
+    since: datetime = times.FIRST,
+    upto: datetime = times.LAST,
     by: timedelta = timedelta(),
 ) -> list[str]:
     """The single dates in [since, upto), moved by a civil difference, as a series that starts at `now` writes them."""

@@ -91,11 +91,7 @@ def _event(entry: Entry) -> Iterator[str]:
     if content.recurrence:
         yield from _rules(content, entry.gone)
     yield f"SUMMARY:{escaped(content.summary)}"
-    for name in ("description", "location"):
-        if text := getattr(content, name):
-            yield f"{name.upper()}:{escaped(text)}"
-    if content.conference.uri:
-        yield f"URL:{_CONTROL.sub('', content.conference.uri).replace(chr(10), '')}"
+    yield from _told(content)
     if content.status != "confirmed":
         yield f"STATUS:{content.status.upper()}"
     yield "TRANSP:OPAQUE" if content.is_busy else "TRANSP:TRANSPARENT"
@@ -104,6 +100,15 @@ def _event(entry: Entry) -> Iterator[str]:
     if entry.has_people:
         yield from _people(entry)
     yield "END:VEVENT"
+
+
+def _told(content: Content) -> Iterator[str]:
+    """What it is about beside its title, where that is known."""
+    for name in ("description", "location"):
+        if text := getattr(content, name):
+            yield f"{name.upper()}:{escaped(text)}"
+    if content.conference.uri:
+        yield f"URL:{_CONTROL.sub('', content.conference.uri).replace(chr(10), '')}"
 
 
 def _rules(content: Content, gone: Sequence[str]) -> Iterator[str]:

@@ -54,7 +54,7 @@ def civil_starts(start: Moment, lines: Sequence[str], since: datetime, until: da
 
 def count_before(rule: Rule, start: Moment, before: datetime) -> int:
     """How many times a rule yields before a civil time; the start counts where it fits."""
-    return sum(1 for _ in _within(rule, start, datetime.min, before, Budget()))
+    return sum(1 for _ in _within(rule, start, times.FIRST, before, Budget()))
 
 
 def yields(rule: Rule, start: Moment, at: datetime) -> bool:
@@ -86,7 +86,7 @@ def last_start(start: Moment, lines: Sequence[str]) -> datetime | None:
     if any(not rule.count and not rule.until for rule in usable(tuple(lines), "RRULE")):
         return None
     far = _ahead(times.civil(start), timedelta(days=366 * 100))
-    found = civil_starts(start, lines, datetime.min, far)
+    found = civil_starts(start, lines, times.FIRST, far)
     return found[-1] if found else times.civil(start)
 
 
@@ -184,7 +184,7 @@ def until_civil(text: str, start: Moment) -> datetime:
             return value.astimezone(times.zone_of(zone)).replace(tzinfo=None)
         except OverflowError:
             return value.replace(tzinfo=None)
-    return datetime(value.year, value.month, value.day, 23, 59, 59)
+    return times.midnight(value) + timedelta(days=1, seconds=-1)
 
 
 def _within(rule: Rule, start: Moment, since: datetime, until: datetime, budget: Budget) -> list[datetime]:
@@ -198,7 +198,7 @@ def _within(rule: Rule, start: Moment, since: datetime, until: datetime, budget:
         last = min(last, until_civil(rule.until, start)) if rule.until else last
         found = (at for at in rules.starts(rule, first, last, since, budget) if at >= since)
         if isinstance(start, Day):
-            found = (datetime(at.year, at.month, at.day) for at in found)
+            found = (times.midnight(at) for at in found)
         return _some(found)
     except (ValueError, OverflowError):
         return []
@@ -246,7 +246,7 @@ def _ahead(at: datetime, by: timedelta) -> datetime:
     try:
         return at + by
     except OverflowError:
-        return datetime.max if by > timedelta() else datetime.min
+        return times.LAST if by > timedelta() else times.FIRST
 
 
 def _canonical_rule(text: str, start: Moment) -> object:
@@ -288,10 +288,9 @@ def _zone_in(line: str) -> tuple[str, str]:
 def _civil_of(zone: str, text: str, start: Moment) -> datetime:
     at = _date_of(text)
     if not isinstance(at, datetime):
-        midnight = datetime(at.year, at.month, at.day)
-        return midnight if isinstance(start, Day) else datetime.combine(at, times.civil(start).time())
+        return times.midnight(at) if isinstance(start, Day) else datetime.combine(at, times.civil(start).time())
     if isinstance(start, Day):
-        return datetime(at.year, at.month, at.day)
+        return times.midnight(at)
     if at.tzinfo is None and zone and times.is_known(zone):
         at = at.replace(tzinfo=times.zone_of(zone))
     return at.astimezone(times.zone_of(start.zone)).replace(tzinfo=None) if at.tzinfo else at
@@ -315,10 +314,10 @@ def _period(zone: str, begin: str, end: str, start: Moment) -> timedelta | None:
 
 def _date_of(text: str) -> date | datetime:
     if "T" not in text:
-        return datetime.strptime(text[:8], "%Y%m%d").date()
+        return times.day_of_key(text[:8])
     if text.endswith("Z"):
         return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return datetime.strptime(text, "%Y%m%dT%H%M%S")
+    return datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a civil reading
 
 
 def _is_date(text: str) -> bool:

@@ -81,25 +81,31 @@ def _read(start: Moment, parts: dict[str, str]) -> Repeat | None:
         days = tuple(sorted(DAYS.index(name) for name in by_day.split(",")))
     elif freq == "MONTHLY" and by_day:
         monthly = int(by_day[:-2])
-        if DAYS[at.weekday()] != by_day[-2:] or monthly not in {1, 2, 3, 4, -1}:
-            return None
-        if monthly not in {(at.day - 1) // 7 + 1, -1 if (at + timedelta(days=7)).month != at.month else 0}:
+        if not _is_day_of_start(at, by_day[-2:], monthly):
             return None
     elif by_day:
         return None
-    if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
-        return None
-    says_start = {"BYMONTHDAY": str(at.day), "BYMONTH": str(at.month)}
-    if any(parts[name] != value for name, value in says_start.items() if name in parts):
-        return None
-    if by_day and "BYMONTHDAY" in parts:
-        return None
-    if "BYMONTH" in parts and freq != "YEARLY":
-        return None
-    if freq in {"DAILY", "WEEKLY"} and "BYMONTHDAY" in parts:
+    if freq not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or not _says_start_only(at, freq, parts):
         return None
     week_start = DAYS.index(parts.get("WKST", "MO"))
     return Repeat(freq, every, days, monthly, count, until, week_start if freq == "WEEKLY" else 0)
+
+
+def _is_day_of_start(at: datetime, name: str, number: int) -> bool:
+    """Whether the start is the month's weekday of that number, the last one being -1."""
+    is_last = (at + timedelta(days=7)).month != at.month
+    numbers = {(at.day - 1) // 7 + 1, -1 if is_last else 0} & {1, 2, 3, 4, -1}
+    return DAYS[at.weekday()] == name and number in numbers
+
+
+def _says_start_only(at: datetime, freq: str, parts: dict[str, str]) -> bool:
+    """Whether BYMONTHDAY and BYMONTH, where they stand, repeat what the start says, and nothing else decides the day."""
+    says_start = {"BYMONTHDAY": str(at.day), "BYMONTH": str(at.month)}
+    if any(parts[name] != value for name, value in says_start.items() if name in parts):
+        return False
+    if "BYMONTHDAY" in parts and (parts.get("BYDAY") or freq in {"DAILY", "WEEKLY"}):
+        return False
+    return "BYMONTH" not in parts or freq == "YEARLY"
 
 
 def _until_day(text: str, start: Moment) -> date:
@@ -114,5 +120,5 @@ def _until(start: Moment, day: date) -> str:
     """UNTIL as RFC 5545 wants it: a date for all-day events, else the end of that day in UTC."""
     if not isinstance(start, Timed):
         return f"{day:%Y%m%d}"
-    end = times.instant(Timed(datetime(day.year, day.month, day.day, 23, 59, 59), start.zone))
+    end = times.instant(Timed(times.midnight(day) + timedelta(days=1, seconds=-1), start.zone))
     return f"{end:%Y%m%dT%H%M%SZ}"

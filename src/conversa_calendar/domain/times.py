@@ -34,6 +34,8 @@ class Timed(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="time",
 
 
 Moment = Day | Timed
+FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901 - civil readings have no zone
+"""No civil reading is before or after these."""
 YEAR_MIN, YEAR_MAX = 1900, 2200
 """What people plan in; near the ends of the calendar itself, zones and shifts no longer compute."""
 
@@ -123,7 +125,12 @@ def civil(moment: Moment) -> datetime:
         case Timed():
             return moment.local
         case Day():
-            return datetime(moment.date.year, moment.date.month, moment.date.day)
+            return midnight(moment.date)
+
+
+def midnight(day: date) -> datetime:
+    """The civil reading with which a day begins."""
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - civil readings have no zone
 
 
 def at_civil(like: Moment, local: datetime) -> Moment:
@@ -150,11 +157,16 @@ def key_of_instant(at: datetime) -> str:
     return f"{text[:4]}{text[5:7]}{text[8:13]}{text[14:16]}{text[17:19]}Z"
 
 
+def day_of_key(text: str) -> date:
+    """A date without dashes, as in keys and rules. Raises ValueError."""
+    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+
+
 def moment_of_key(key: str, like: Moment) -> Moment:
     """Reads an occurrence's key back into the series' own kind of moment. Raises ValueError on a malformed key."""
     if "T" not in key:
-        day = datetime.strptime(key, "%Y%m%d").date()
-        return Day(day) if isinstance(like, Day) else Timed(datetime(day.year, day.month, day.day), like.zone)
+        day = day_of_key(key)
+        return Day(day) if isinstance(like, Day) else Timed(midnight(day), like.zone)
     at = datetime.strptime(key, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     try:
         return timed(at, like.zone) if isinstance(like, Timed) else Day(at.date())
@@ -165,8 +177,8 @@ def moment_of_key(key: str, like: Moment) -> Moment:
 def original_start(key: str) -> str:
     """An occurrence's key as the API writes it: `2026-03-01T12:00:00Z` or `2026-03-01`."""
     if "T" in key:
-        return datetime.strptime(key, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-    return datetime.strptime(key, "%Y%m%d").date().isoformat()
+        return datetime.strptime(key, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return day_of_key(key).isoformat()
 
 
 def key_of_original_start(text: str) -> str:
