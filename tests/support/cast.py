@@ -8,6 +8,7 @@ from django.test import Client
 from conversa_calendar.accounts import joining, permissions, services
 from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
+from tests.support import contract
 
 PASSWORD = "correct horse battery"
 
@@ -28,7 +29,9 @@ class Actor:
         options = {"data": body, "content_type": "application/json"} if body is not None else {}
         if body is None and method in {"POST", "PUT", "PATCH"}:
             options = {"data": "", "content_type": "application/json"}  # no body at all, as a program sends it
-        return getattr(client, method.lower())(f"/api/v1/{path}", **options, **extra)
+        answer = getattr(client, method.lower())(f"/api/v1/{path}", **options, **extra)
+        contract.check(method, f"/api/v1/{path}", body, answer)
+        return answer
 
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)

@@ -131,7 +131,9 @@ def list_members(request: ApiRequest) -> Payload:
 
 @router.post("/members", response={201: Payload}, summary="Invite a member: a mail leads them in")
 @scoped(*MANAGE, limit=Limit.REFUSED, is_module=False)
-def add_member(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_member(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     bodies.only(payload, ("email", "name", "role"))
     member = acts.invite(
         request.caller.viewer,
@@ -220,7 +222,9 @@ def list_teams(request: ApiRequest) -> Payload:
 
 @router.post("/teams", response={201: Payload}, summary="Create a team")
 @scoped(*MANAGE, limit=Limit.REFUSED, is_module=False)
-def add_team(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_team(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     return 201, _added(request, "team", payload)
 
 
@@ -244,7 +248,9 @@ def list_inboxes(request: ApiRequest) -> Payload:
 
 @router.post("/inboxes", response={201: Payload}, summary="Create an inbox")
 @scoped(*MANAGE, limit=Limit.REFUSED, is_module=False)
-def add_inbox(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_inbox(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     return 201, _added(request, "inbox", payload)
 
 

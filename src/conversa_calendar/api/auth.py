@@ -1,11 +1,13 @@
 """Bearer tokens, scopes, rate limits, and the tenant scope around every call."""
 
+import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
+from ninja.params.models import Param, Query
 from ninja.security import HttpBearer
 
 from conversa_calendar.accounts import selectors as accounts
@@ -13,6 +15,8 @@ from conversa_calendar.accounts import tenancy, throttle
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
+from conversa_calendar.api import idempotency
+from conversa_calendar.api.contract import table, taking
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
 from conversa_calendar.calendars.access import Viewer
@@ -112,22 +116,31 @@ def scoped(
     scope: str, permission: Permission | None = None, *, limit: Limit, is_module: bool = True, in_tenant: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Runs an operation as its caller, in one tenant transaction unless it calls Google itself (`in_tenant` false).
-    Every operation says which scope it needs and, by `limit`, what a token may do here that reaches some calendars only."""
+    Every operation says which scope it needs and, by `limit`, what a token may do here that reaches some calendars only.
+    What it takes is held against the contract first."""
 
     def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
+        known = _parameters(operation)
+
+        def enter(request: ApiRequest, sent: dict[str, Any]) -> None:
+            request.caller = _caller(request.auth, scope, permission, is_module, limit)
+            taking.check_parameters(operation.__name__, request.GET, known)
+            if "payload" in sent:
+                taking.check_body(operation.__name__, sent["payload"])
+
         @wraps(operation)
         def call(request: ApiRequest, *args: Any, **kwargs: Any) -> Any:
             token = request.auth
             limiter.check(token.pk)
 
             def work() -> Any:
-                request.caller = _caller(token, scope, permission, is_module, limit)
-                return operation(request, *args, **kwargs)
+                enter(request, kwargs)
+                return _once(request, operation.__name__, kwargs, lambda: operation(request, *args, **kwargs))
 
             if in_tenant:
                 return tenancy.in_tenant(token.account_id, work)
             with tenant(token.account_id):
-                request.caller = _caller(token, scope, permission, is_module, limit)
+                enter(request, kwargs)
             return operation(request, *args, **kwargs)
 
         call.conversa_rule = (scope, str(permission or ""))  # type: ignore[attr-defined]
@@ -135,6 +148,28 @@ def scoped(
         return call
 
     return decorate
+
+
+def _once(request: ApiRequest, name: str, sent: dict[str, Any], work: Callable[[], Any]) -> Any:
+    """What an operation answers; one that takes an Idempotency-Key is carried out once for each key."""
+    key = sent.get("idempotency_key", "")
+    if not key:
+        return work()
+    asked = {"path": request.path, "body": sent.get("payload")}
+    secrets = table.OPERATIONS[name].secrets if name in table.OPERATIONS else ()
+    return 201, idempotency.once(request.auth, key, asked, lambda: cast(dict[str, Any], work()[1]), secrets)
+
+
+def _parameters(operation: Callable[..., Any]) -> frozenset[str]:
+    """The names that an operation takes in its address, after the question mark."""
+    found = set()
+    for name, parameter in inspect.signature(operation).parameters.items():
+        given = parameter.default
+        if isinstance(given, Query):
+            found.add(given.alias or name)
+        elif given is not inspect.Parameter.empty and not isinstance(given, Param):
+            found.add(name)
+    return frozenset(found)
 
 
 def _caller(token: ApiToken, scope: str, permission: Permission | None, is_module: bool, limit: Limit) -> Caller:

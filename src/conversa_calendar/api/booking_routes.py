@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils import translation
 from ninja import Router
@@ -19,7 +19,7 @@ from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import acts, availability, caps, keys, presenting, selectors, why
 from conversa_calendar.bookings.acts import Visitor, Wish
 from conversa_calendar.bookings.models import Booking, BookingPage
-from conversa_calendar.calendars import parsing
+from conversa_calendar.calendars import finding, parsing
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.domain import times
 from conversa_calendar.kit import reading
@@ -38,7 +38,9 @@ def list_pages(request: ApiRequest) -> Payload:
 
 @router.post("/booking-pages", response={201: Payload}, summary="Create a booking page")
 @scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
-def add_page(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_page(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     return 201, presenting.page(acts.add_page(request.caller.viewer, payload))
 
 
@@ -63,7 +65,9 @@ def change_page(
 
 @router.post("/booking-pages/{uuid}/copy", response={201: Payload}, summary="The same page once more, not published")
 @scoped("bookings.manage", Permission.OWN_PAGES, limit=Limit.REFUSED)
-def copy_page(request: ApiRequest, uuid: str) -> tuple[int, Payload]:
+def copy_page(
+    request: ApiRequest, uuid: str, idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     return 201, presenting.page(acts.copy_page(request.caller.viewer, uuid))
 
 
@@ -112,7 +116,12 @@ def explain_slots(
 
 @router.post("/booking-pages/{uuid}/holds", response={201: Payload}, summary="Keep a time for ten minutes")
 @scoped("bookings.write", limit=Limit.CALENDARS)
-def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_hold(
+    request: ApiRequest,
+    uuid: str,
+    payload: Payload = Body(...),
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> tuple[int, Payload]:
     page = acts.page_of(request.caller.viewer, uuid)
     start, duration = _instant("start", payload.get("start")), _duration(page, payload.get("duration"))
     if not caps.may_hold(page, address=f"token {request.caller.token.pk}"):
@@ -122,7 +131,12 @@ def add_hold(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tu
 
 @router.post("/booking-pages/{uuid}/offers", response={201: Payload}, summary="Keep up to three times for one customer")
 @scoped("bookings.write", limit=Limit.CALENDARS)
-def add_offer(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_offer(
+    request: ApiRequest,
+    uuid: str,
+    payload: Payload = Body(...),
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> tuple[int, Payload]:
     page = acts.page_of(request.caller.viewer, uuid)
     references = parsing.references(payload)
     starts = [_instant("starts", text) for text in _texts("starts", payload.get("starts"))]
@@ -142,16 +156,25 @@ def withdraw_offer(request: ApiRequest, uuid: str) -> tuple[int, None]:
 
 @router.get("/bookings", summary="Bookings that the caller sees, latest first")
 @scoped("bookings.read", limit=Limit.CALENDARS)
-def list_bookings(request: ApiRequest, page: str = "", state: str = "", cursor: str = "") -> Payload:
+def list_bookings(
+    request: ApiRequest,
+    page: str = "",
+    state: str = "",
+    calendar: str = "",
+    reference: str = "",
+    contact: str = "",
+    cursor: str = "",
+    limit: int = Query(PAGE, ge=1, le=PAGE),
+) -> Payload:
     rows = _bookings(request.caller)
     rows = rows.filter(page=acts.page_of(request.caller.viewer, page)) if page else rows
     rows = rows.filter(state=state) if state else rows
-    rows = rows.order_by("-pk")
+    rows = _narrowed(rows, calendar, reference, contact).order_by("-pk")
     if (last := reading.whole(cursor)) is not None:
         rows = rows.filter(pk__lt=last)
-    found = list(rows[: PAGE + 1])
-    more = str(found[PAGE - 1].pk) if len(found) > PAGE else None
-    return {"items": [presenting.booking(row) for row in found[:PAGE]], "next_cursor": more}
+    found = list(rows[: limit + 1])
+    more = str(found[limit - 1].pk) if len(found) > limit else None
+    return {"items": [presenting.booking(row) for row in found[:limit]], "next_cursor": more}
 
 
 @router.post("/bookings", response={201: Payload}, summary="Book a time")
@@ -189,8 +212,6 @@ def change_booking(
     viewer = request.caller.viewer
     with tenant(viewer.account_id):
         acts.booking_of(viewer, uuid)
-    if unknown := set(payload) - {"start", "state", "guests", "host"}:
-        raise Problem(422, "invalid", f"The field {sorted(unknown)[0]} cannot be written.")
     start = _instant("start", payload["start"]) if "start" in payload else None
     if start is not None:
         acts.move(viewer, uuid, start, if_match=if_match)
@@ -252,11 +273,21 @@ def _bookings(caller: Caller) -> QuerySet[Booking]:
     return rows if caller.reach is None else rows.filter(event__calendar__uuid__in=caller.reach)
 
 
+def _narrowed(rows: QuerySet[Booking], calendar: str, reference: str, contact: str) -> QuerySet[Booking]:
+    """Bookings in these calendars, about this, with this contact. Raises Problem."""
+    if calendar:
+        rows = rows.filter(event__calendar__uuid__in=[bodies.uuid(one) for one in calendar.split(",")])
+    if reference:
+        if not all(reference.partition(":")):
+            raise bodies.invalid("reference", "A reference reads kind:id, such as conversation:42.")
+        rows = rows.filter(finding.about(reference, "event__"))
+    if contact:
+        rows = rows.filter(Q(email__iexact=contact) | finding.with_contact(contact, "event__"))
+    return rows
+
+
 def _visitor(payload: Payload) -> Visitor:
-    answers = payload.get("answers", [])
-    if not isinstance(answers, list):
-        raise Problem(422, "invalid", "Answers are a list of texts, in the order of the questions.")
-    bodies.kinds(payload, name=str, email=str, time_zone=str, language=str, repeats=int)
+    answers = payload.get("answers") or []
     repeats = 1 if payload.get("repeats") is None else payload["repeats"]
     return Visitor(
         name=str(payload.get("name", "")),

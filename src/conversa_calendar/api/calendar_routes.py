@@ -31,7 +31,9 @@ def list_calendars(request: ApiRequest, agent: str = "", team: str = "", inbox: 
 
 @router.post("/calendars", response={201: Payload}, summary="Create a native calendar")
 @scoped("calendars.manage", limit=Limit.REFUSED)
-def add_calendar(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_calendar(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     caller = request.caller
     bodies.only(payload, ("name", "time_zone", "color"))
     calendar = acts.add_calendar(

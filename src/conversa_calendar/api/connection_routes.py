@@ -4,13 +4,12 @@ import time
 from typing import Any
 
 from ninja import Router
-from ninja.params.functions import Body, Query
+from ninja.params.functions import Body, Header, Query
 
 from conversa_calendar.accounts import sign_in
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import acts
@@ -59,7 +58,7 @@ def get_connection(request: ApiRequest, uuid: str) -> Payload:
 
 @router.get("/connections/{uuid}/calendars", summary="The calendars that a connection can see")
 @scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
-def list_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Payload:
+def list_connection_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
@@ -75,12 +74,13 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
     account_id = request.caller.account_id
     with tenant(account_id):
         connection = _connection(uuid)
-    choices = bodies.rows(payload, "calendars", google_id=str, mode=str)
+    choices = [row | {"google_id": row.get("google_id") or row.get("remote_id", "")} for row in payload["calendars"]]
     found = selection.rehearse(account_id, connection, choices)
     return {
         "items": [
             {
                 "google_id": r.google_id,
+                "remote_id": r.google_id,
                 "incoming": r.incoming,
                 "matching": r.matching,
                 "read_only": r.read_only,
@@ -94,17 +94,15 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
 
 @router.put("/connections/{uuid}/calendars/{path:google_id}", summary="Mirror a calendar, or stop mirroring it")
 @scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
-def choose(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
+def choose_calendar(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
-        connection, mode = _connection(uuid), str(payload.get("mode") or "")
-        is_known = payload.get("mirrored") is not True or selection.is_known(connection, google_id, mode)
+        connection, mode = _connection(uuid), payload.get("mode") or ""
+        is_known = not payload["mirrored"] or selection.is_known(connection, google_id, mode)
     if connection.listed_at is None or not is_known:
         discovery.refresh(account_id, connection.pk)
-    if payload.get("mirrored") is False:
+    if not payload["mirrored"]:
         return _deselected(request, connection, google_id, payload)
-    if payload.get("mirrored") is not True:
-        raise Problem(422, "invalid", "Say {mirrored: true} or {mirrored: false, disposition}.")
     with tenant(account_id):
         mirror = selection.select(connection, google_id, mode, request.caller.viewer)
         return presenting.mirror(_mirror(request.caller, str(mirror.uuid)))
@@ -170,11 +168,19 @@ def list_mirrors(request: ApiRequest) -> Payload:
     "/calendars/{uuid}/publish", response={201: Payload}, summary="Put a native calendar into a new Google calendar"
 )
 @scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
-def publish(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def publish(
+    request: ApiRequest,
+    uuid: str,
+    payload: Payload = Body(...),
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> tuple[int, Payload]:
     account_id = request.caller.account_id
     with tenant(account_id):
         calendar = acts.checked_calendar(Act.PUBLISH_CALENDAR, request.caller.viewer, uuid)
         connection = _connection(str(payload.get("connection", "")))
+        known = Mirror.objects.filter(calendar=calendar, connection=connection, is_selected=True).first()
+        if known is not None and idempotency_key:
+            return 201, presenting.mirror(_mirror(request.caller, str(known.uuid)))
     if publishing.needs_permission(connection):
         raise Problem(409, "permission_needed", "Google must allow it first: put it into Google once from Settings.")
     mirror = publishing.publish(account_id, str(calendar.uuid), str(connection.uuid))
@@ -190,7 +196,7 @@ def get_mirror(request: ApiRequest, uuid: str) -> Payload:
 
 @router.post("/mirrors/{uuid}/sync", summary="Check with Google now; optionally wait for it")
 @scoped(*MANAGE, limit=Limit.CALENDARS, in_tenant=False)
-def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
+def sync_mirror(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_S_MAX)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
         mirror = _mirror(request.caller, uuid)
@@ -208,7 +214,7 @@ def sync(request: ApiRequest, uuid: str, wait_s: float = Query(0, ge=0, le=WAIT_
 
 @router.post("/mirrors/{uuid}/check", summary="Deep check: list everything, compare, repair, report")
 @scoped(*MANAGE, limit=Limit.CALENDARS, in_tenant=False)
-def check(request: ApiRequest, uuid: str) -> Payload:
+def check_mirror(request: ApiRequest, uuid: str) -> Payload:
     with tenant(request.caller.account_id):
         mirror = _mirror(request.caller, uuid)
     report = checks.deep_check(mirror.pk)
@@ -233,7 +239,7 @@ def decide_held(request: ApiRequest, uuid: str, payload: Payload = Body(...)) ->
 
 @router.post("/mirrors/{uuid}/pause", summary="Rest a mirror; what is pending stays pending")
 @scoped(*MANAGE, limit=Limit.CALENDARS)
-def pause(request: ApiRequest, uuid: str) -> Payload:
+def pause_mirror(request: ApiRequest, uuid: str) -> Payload:
     mirror = _mirror(request.caller, uuid)
     selection.pause(mirror, is_paused=True)
     return presenting.mirror(mirror)
@@ -241,7 +247,7 @@ def pause(request: ApiRequest, uuid: str) -> Payload:
 
 @router.post("/mirrors/{uuid}/resume", summary="Let a mirror go on")
 @scoped(*MANAGE, limit=Limit.CALENDARS)
-def resume(request: ApiRequest, uuid: str) -> Payload:
+def resume_mirror(request: ApiRequest, uuid: str) -> Payload:
     mirror = _mirror(request.caller, uuid)
     selection.pause(mirror, is_paused=False)
     return presenting.mirror(mirror)

@@ -8,12 +8,12 @@ from ninja import Router
 from ninja.params.functions import Body, Header, Query
 
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.api import idempotency
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import (
     access,
     acts,
+    finding,
     noticeboard,
     notices,
     occurrences,
@@ -21,7 +21,7 @@ from conversa_calendar.calendars import (
     presenting,
     selectors,
 )
-from conversa_calendar.calendars.models import Event
+from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import times
@@ -44,20 +44,22 @@ def list_events(
     team: str = "",
     inbox: str = "",
     q: str = "",
+    reference: str = "",
+    contact: str = "",
+    changed_since: str = "",
     cursor: str = "",
     limit: int = Query(PAGE, ge=1, le=PAGE),
 ) -> Payload:
-    viewer = request.caller.viewer
+    viewer, wanted = request.caller.viewer, _wanted(q, reference, contact, changed_since)
     pairs = selectors.filtered(selectors.visible(viewer), agent=agent, team=team, inbox=inbox, only=calendar)
     levels = {found.pk: level for found, level in pairs}
-    calendars = [found for found, _level in pairs]
-    if q and not since:
-        found = selectors.search(viewer, pairs, q)
-        items = [presenting.event(e, e.calendar, viewer, levels[e.calendar_id]) | {"occurrence": None} for e in found]
-        return {"items": items, "next_cursor": None}
+    if not (wanted.is_any or since or until):
+        return _found(viewer, pairs, wanted, cursor, limit)
     begin, end = _range(since, until)
-    rows = selectors.between(calendars, begin, end)
-    rows = [row for row in rows if not q or _holds(row[0], q, viewer, levels)]
+    rows = selectors.between([found for found, _level in pairs], begin, end)
+    if not wanted.is_any:
+        kept = finding.among(wanted, [event.pk for event, _row in rows])
+        rows = [row for row in rows if row[0].pk in kept and not _is_masked(row[0], viewer, levels)]
     after = _after(cursor)
     page = [row for row in rows if _position(row) > after][: limit + 1]
     items = [_occurrence(event, row, viewer, levels[event.calendar_id]) for event, row in page[:limit]]
@@ -70,8 +72,7 @@ def list_events(
 def create_event(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
-    caller = request.caller
-    return 201, idempotency.once(caller, idempotency_key, payload, lambda: _create(caller.viewer, payload))
+    return 201, _create(request.caller.viewer, payload)
 
 
 @router.get("/events/{uuid}", summary="One event")
@@ -181,17 +182,18 @@ def retry_event(
 
 @router.get("/trash", summary="What was deleted within thirty days")
 @scoped("events.read", limit=Limit.CALENDARS)
-def list_trash(request: ApiRequest, cursor: str = "") -> Payload:
+def list_trash(
+    request: ApiRequest, cursor: str = "", limit: int = Query(selectors.TRASH_PAGE, ge=1, le=selectors.TRASH_PAGE)
+) -> Payload:
     skip = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 9 else 0
     viewer = request.caller.viewer
-    rows = selectors.trash(viewer, skip=skip, limit=selectors.TRASH_PAGE + 1)
+    rows = selectors.trash(viewer, skip=skip, limit=limit + 1)
     items = [
         presenting.event(event, calendar, viewer, level)
         | {"deleted_at": event.deleted_at, "deleted_by": event.deleted_by}
-        for event, calendar, level in rows[: selectors.TRASH_PAGE]
+        for event, calendar, level in rows[:limit]
     ]
-    is_more = len(rows) > selectors.TRASH_PAGE
-    return {"items": items, "next_cursor": str(skip + selectors.TRASH_PAGE) if is_more else None}
+    return {"items": items, "next_cursor": str(skip + limit) if len(rows) > limit else None}
 
 
 @router.post("/trash/{uuid}/restore", summary="Bring a deleted event back")
@@ -235,11 +237,28 @@ def _occurrence(event: Event, row: selectors.Row, viewer: access.Viewer, level: 
     return shown | {"occurrence": times.original_start(key) if key else None}
 
 
-def _holds(event: Event, text: str, viewer: access.Viewer, levels: dict[int, str]) -> bool:
-    if access.is_masked(event, event.calendar, viewer, levels[event.calendar_id]):
-        return False
-    content = event.content
-    return text.lower() in f"{content.summary} {content.description} {content.location}".lower()
+def _is_masked(event: Event, viewer: access.Viewer, levels: dict[int, str]) -> bool:
+    return access.is_masked(event, event.calendar, viewer, levels[event.calendar_id])
+
+
+def _wanted(text: str, reference: str, contact: str, changed_since: str) -> finding.Wanted:
+    if reference and not all(reference.partition(":")):
+        raise Invalid("reference", "A reference reads kind:id, such as conversation:42.")
+    at = _time(changed_since, "changed_since") if changed_since else None
+    return finding.Wanted(text=text, reference=reference, contact=contact, changed_since=at)
+
+
+def _found(
+    viewer: access.Viewer, pairs: list[tuple[Calendar, str]], wanted: finding.Wanted, cursor: str, limit: int
+) -> Payload:
+    """Events as they stand, whenever they are."""
+    levels = {found.pk: level for found, level in pairs}
+    try:
+        events, following = finding.page(viewer, pairs, wanted, cursor, limit)
+    except ValueError:
+        raise Problem(422, "invalid", "This cursor is not one of ours.") from None
+    items = [presenting.event(e, e.calendar, viewer, levels[e.calendar_id]) | {"occurrence": None} for e in events]
+    return {"items": items, "next_cursor": following}
 
 
 def _range(since: str, until: str) -> tuple[datetime, datetime]:

@@ -7,7 +7,7 @@ from ninja import Router
 from ninja.params.functions import Body, Header
 
 from conversa_calendar.accounts.permissions import Permission
-from conversa_calendar.api import bodies, idempotency
+from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
@@ -36,14 +36,9 @@ def add_feed(
     caller = request.caller
     bodies.kinds(bodies.only(payload, FIELDS), kind=str, target=str, details=str)
 
-    def create() -> Payload:
-        values = {"kind": bodies.text(payload, "kind"), "target": bodies.text(payload, "target")}
-        feed, secret = feeds.create(
-            caller.viewer, **values, details=payload.get("details") or "busy", token=caller.token
-        )
-        return feeds.shown(feed, secret)
-
-    return 201, idempotency.once(caller, idempotency_key, payload, create)
+    values = {"kind": bodies.text(payload, "kind"), "target": bodies.text(payload, "target")}
+    feed, secret = feeds.create(caller.viewer, **values, details=payload.get("details") or "busy", token=caller.token)
+    return 201, feeds.shown(feed, secret)
 
 
 @router.post("/feeds/{uuid}/rotate", summary="A new address in place of the old one")

@@ -42,7 +42,9 @@ def list_roles(request: ApiRequest) -> Payload:
 
 @router.post("/roles", response={201: Payload}, summary="Create a role of permissions that you hold")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
-def add_role(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_role(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     bodies.only(payload, ("name", "permissions"))
     if "permissions" not in payload:
         raise bodies.invalid("permissions", "Say what the role may do, as a list; an empty one holds nothing.")
@@ -83,7 +85,9 @@ def list_tokens(request: ApiRequest) -> Payload:
 
 @router.post("/tokens", response={201: Payload}, summary="Create an API token; its secret is shown only now")
 @scoped(*ACCOUNT, limit=Limit.CALENDARS, is_module=False)
-def add_token(request: ApiRequest, payload: Payload = Body(...)) -> tuple[int, Payload]:
+def add_token(
+    request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
+) -> tuple[int, Payload]:
     """The new token acts as the caller's member, never reaches further than the token that made it, and ends with it."""
     caller = request.caller
     bodies.only(payload, TOKEN_FIELDS)

@@ -1,5 +1,9 @@
 """The API object and its routers."""
 
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from conversa_calendar.api import (
@@ -14,8 +18,30 @@ from conversa_calendar.api import (
     problems,
 )
 from conversa_calendar.api.auth import Bearer
+from conversa_calendar.api.contract.document import Document
 
-api = NinjaAPI(
+
+@cache
+def _document(prefix: str) -> Document:
+    return Document(api, prefix)
+
+
+class Api(NinjaAPI):
+    """Its document is the contract's; its answers say their version in a header where they have one."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> Document:
+        return _document(self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+
+    def create_response(self, request: HttpRequest, data: Any, **more: Any) -> HttpResponse:
+        answer = super().create_response(request, data, **more)
+        if isinstance(data, dict) and "etag" in data:
+            answer["ETag"] = data["etag"]
+        return answer
+
+
+api = Api(
     title="ConversaLabs Calendar",
     version="1.0",
     description="Calendars, events and their two-way sync with Google Calendar. Enum values are Google's.",

@@ -58,7 +58,7 @@ FIELDS = (
 WRITABLE = {*FIELDS, "hosts", "team", "inbox"}
 WORKWEEK = [[[540, 1020]]] * 5 + [[], []]
 """Monday to Friday, nine to five."""
-_BOUNDS = {
+BOUNDS: dict[str, tuple[int, int]] = {
     "buffer_before": (0, 1440),
     "buffer_after": (0, 1440),
     "notice": (0, 60 * 24 * 90),
@@ -68,9 +68,10 @@ _BOUNDS = {
     "per_week": (0, 2000),
     "repeats_max": (1, 12),
 }
-NUMBERS = tuple(_BOUNDS)
+"""The least and the most of each field that is a whole number."""
+NUMBERS = tuple(BOUNDS)
 """The fields that are whole numbers."""
-_QUESTIONS = ("text", "choice", "email", "phone")
+QUESTION_KINDS = ("text", "choice", "email", "phone")
 LOGO_BYTES_MAX = 64 * 1024
 _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 """How the kinds of picture that a logo may be begin."""
@@ -105,7 +106,7 @@ def take(page: BookingPage, values: dict[str, Any]) -> None:
 
 
 def _take_numbers(page: BookingPage, values: dict[str, Any]) -> None:
-    for name, (least, most) in _BOUNDS.items():
+    for name, (least, most) in BOUNDS.items():
         if name in values:
             setattr(page, name, _number(name, values[name], least, most))
     for name in ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published"):
@@ -232,7 +233,7 @@ def _questions(rows: Any) -> list[dict[str, Any]]:
     for row in rows:
         label = str(row.get("label", "")).strip()[:200] if isinstance(row, dict) else ""
         kind = row.get("kind", "text") if isinstance(row, dict) else ""
-        if not label or kind not in _QUESTIONS:
+        if not label or kind not in QUESTION_KINDS:
             raise Invalid("questions", _("A question has a label and is text, choice, email or phone."))
         options = [str(option)[:100] for option in row.get("options", [])][:20]
         if kind == "choice" and not options:

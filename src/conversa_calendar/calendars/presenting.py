@@ -58,6 +58,7 @@ def event(
         "sync": {
             "state": state,
             "google_event_id": shown.remote_id,
+            "remote_id": shown.remote_id,
             "message": _(message) if message else "",
         },
     }
@@ -141,7 +142,7 @@ def _masked(shown: Event, calendar: Calendar, content: Content) -> dict[str, Any
         "attachments": [],
         "references": [],
         "editable": {"content": False, "response": False, "reason": _("You see only that this time is taken.")},
-        "sync": {"state": shown.told[0], "google_event_id": "", "message": ""},
+        "sync": {"state": shown.told[0], "google_event_id": "", "remote_id": "", "message": ""},
     }
 
 

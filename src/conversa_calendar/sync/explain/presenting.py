@@ -56,7 +56,9 @@ def mirror(shown: Mirror) -> dict[str, Any]:
         "id": str(shown.uuid),
         "calendar": str(shown.calendar.uuid),
         "connection": str(shown.connection.uuid) if shown.connection else None,
+        "provider": shown.provider,
         "google_calendar_id": shown.remote_id,
+        "remote_calendar_id": shown.remote_id,
         "access": shown.access,
         "mode": shown.mode,
         "state": shown.state,
@@ -84,7 +86,15 @@ def set_aside(shown: Mirror) -> list[dict[str, str]]:
     """Events of Google's that cannot be understood, by name and with the reason; those that only wait for their series
     are none."""
     rows = Link.objects.filter(mirror=shown).exclude(parked__in=["", NO_MASTER]).order_by("pk")[:SET_ASIDE_MAX]
-    return [{"google_event_id": row.remote_id, "summary": _summary(row.raw), "reason": row.parked} for row in rows]
+    return [
+        {
+            "google_event_id": row.remote_id,
+            "remote_id": row.remote_id,
+            "summary": _summary(row.raw),
+            "reason": row.parked,
+        }
+        for row in rows
+    ]
 
 
 def _summary(raw: str) -> str:

@@ -61,6 +61,7 @@ def candidates(connection: Connection) -> list[dict[str, Any]]:
         found.append(
             {
                 "google_id": row.remote_id,
+                "remote_id": row.remote_id,
                 "name": row.name,
                 "color": row.color,
                 "access": row.access,
