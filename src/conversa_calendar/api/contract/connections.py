@@ -37,7 +37,8 @@ DISPOSITIONS = ("remove", "keep", "purge")
 _GOOGLE_ID = text("Google's id of the calendar.", example="team@group.calendar.google.com")
 _REMOTE_ID = text("The same id, whichever the provider.", example="team@group.calendar.google.com")
 _UNSENT = enum(
-    (SEND, LEAVE), "What becomes of edits that have not reached the provider: sent first, or left behind; 409 unless you say."
+    (SEND, LEAVE),
+    "What becomes of edits that have not reached the provider: sent first, or left behind; 409 unless you say.",
 )
 _EMAIL = text(example="ana@acme.example")
 _COUNT = whole(least=0, example=3)
