@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
+.PHONY: openapi help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,6 +42,9 @@ golden: setup ## write decisions and scenarios down anew from the code; read the
 
 messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
 	@$(BIN)/python tools/build_locale.py --update
+
+openapi: setup ## bring docs/openapi.json in step with the API; refuses what would break clients of v1
+	@$(BIN)/python tools/openapi.py --write
 
 bench: setup ## speed as ratios to floors measured in the same run
 	@$(BIN)/python -m benchmarks
