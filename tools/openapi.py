@@ -136,7 +136,7 @@ class _Comparison:
             yield f"{place} is {_said(new)} instead of {_said(old)}"
 
     def _values(self, place: str, old: Schema, new: Schema) -> Iterator[str]:
-        gone = set(old.get("enum", ())) - set(new.get("enum", old.get("enum", ())))
+        gone = set(old.get("enum", ())) - set(new.get("enum", old.get("enum", ()))) - {None}
         if gone:
             yield f"{place} is never {_said(gone)} any more"
         if self.is_taken and "enum" in new and "enum" not in old:

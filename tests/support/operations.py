@@ -64,6 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /roles": {"name": "R", "permissions": ["bookings.own"]},
     "PATCH /roles/{uuid}": {"name": "R", "permissions": ["bookings.own"]},
     "PATCH /account": {"name": "Acme", "time_zone": ZONE, "calendar_enabled": True},
+    "PATCH /profile": {"name": "Alice Lima", "time_zone": ZONE, "language": "en"},
     "POST /members": {"email": "new@acme.example", "name": "New", "role": "agent"},
     "PATCH /members/{uuid}": {"role": "agent", "suspended": False},
     "POST /teams": {"name": "T", "members": ["<members>"]},

@@ -51,7 +51,7 @@ _NUMBERS = {
     name: whole(_NUMBERS_SAY[name], least=least, most=most, example=least)
     for name, (least, most) in pages.BOUNDS.items()
 }
-_LANGUAGE = enum(("", *_LANGUAGES), "Empty: the visitor's own.")
+_LANGUAGE = ref("Language")
 _FIELDS: dict[str, Schema] = {
     "title": text(example="Call", most=120),
     "description": text(example="Half an hour with us", most=5000),
@@ -64,12 +64,12 @@ _FIELDS: dict[str, Schema] = {
     **_NUMBERS,
     "questions": many(ref("Question"), most=pages.QUESTIONS_MAX),
     "location": ref("BookingLocation"),
-    "host_mode": enum(HOST_MODES, "Which of the hosts take part."),
+    "host_mode": ref("HostMode"),
     "needs_confirmation": switch("Whether a host confirms each booking."),
     "focus_time_busy": switch(example=True),
     "tentative_busy": switch(example=True),
     "unanswered_busy": switch(example=True),
-    "stale_policy": enum(STALE_POLICIES, "What happens to a host whose calendar cannot be read."),
+    "stale_policy": ref("StalePolicy"),
     "reminders": many(whole(least=10, most=40320, example=60), "Minutes before the start.", most=pages.REMINDERS_MAX),
     "embed_origins": many(text(example="https://www.example.com"), "Sites that may frame the page.", most=20),
     "color": text(example="#4f46e5", pattern="^#[0-9a-fA-F]{6}$"),
@@ -93,6 +93,11 @@ _QUESTION = {
 }
 
 SCHEMAS: dict[str, Schema] = {
+    "Language": enum(("", *_LANGUAGES), "A language; empty is the visitor's own."),
+    "BookingState": enum(STATES, "How a booking stands."),
+    "BookingDecision": enum((CONFIRMED, CANCELLED, NO_SHOW), "What a booking can be made."),
+    "HostMode": enum(HOST_MODES, "Which of the hosts take part."),
+    "StalePolicy": enum(STALE_POLICIES, "What happens to a host whose calendar cannot be read."),
     "Question": body("Something that a visitor is asked.", _QUESTION, needs=("label",)),
     "BookingLocation": body(
         "Where it takes place; `value` is the number, address or link.",
@@ -154,7 +159,7 @@ SCHEMAS: dict[str, Schema] = {
         duration=_DURATION,
         time_zone=nullable(zone("The customer's; the page's unless you say.")),
         references=_REFERENCES,
-        language=nullable(enum(("", *_LANGUAGES), "In which the text is written.")),
+        language=nullable(_LANGUAGE, "In which the text is written."),
     ),
     "OfferLink": answer("One of the times and where to take it.", start=instant(), url=url()),
     "Offer": answer(
@@ -175,7 +180,7 @@ SCHEMAS: dict[str, Schema] = {
         time_zone=nullable(zone("The visitor's; UTC unless you say.")),
         answers=many(text(example="An order"), "In the order of the questions.", most=pages.QUESTIONS_MAX),
         repeats=nullable(whole("So many weeks in a row.", least=1, most=12)),
-        language=nullable(enum(("", *_LANGUAGES), "In which the visitor is written to.")),
+        language=nullable(_LANGUAGE, "In which the visitor is written to."),
         hold=nullable(identity("A hold to book.")),
         references=_REFERENCES,
     ),
@@ -186,7 +191,7 @@ SCHEMAS: dict[str, Schema] = {
         host=identity(),
         event=nullable(identity("Its event; null once that is gone.")),
         calendar=nullable(identity()),
-        state=enum(STATES),
+        state=ref("BookingState"),
         start=instant(),
         end=instant(),
         name=text(example="Ana Souza"),
@@ -206,7 +211,7 @@ SCHEMAS: dict[str, Schema] = {
     "BookingChange": body(
         "What is to be different.",
         start=_INSTANT,
-        state=nullable(enum((CONFIRMED, CANCELLED, NO_SHOW))),
+        state=nullable(ref("BookingDecision"), "What it becomes."),
         guests=many(mail(), "Guests to add."),
         host=identity("The member who takes it over."),
     ),
@@ -223,7 +228,8 @@ OPERATIONS: dict[str, Operation] = {
     "add_offer": Operation(answer=ref("Offer"), body=ref("OfferInput"), refuses=(409,)),
     "withdraw_offer": Operation(answer=None),
     "list_bookings": Operation(
-        answer=ref("BookingList"), parameters={"state": enum(STATES, "Only bookings in this state.")}
+        answer=ref("BookingList"),
+        parameters={"state": ref("BookingState") | {"description": "Only bookings in this state."}},
     ),
     "add_booking": Operation(answer=ref("Booking"), body=ref("BookingInput"), refuses=(404, 409)),
     "get_booking": Operation(answer=ref("Booking")),

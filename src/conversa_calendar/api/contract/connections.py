@@ -22,7 +22,7 @@ from conversa_calendar.sync.mirrors.held import ACTIONS
 from conversa_calendar.sync.mirrors.unsent import LEAVE, SEND
 from conversa_calendar.sync.models import BUSY_ONLY, READ_ONLY, TWO_WAY
 
-MODE = enum((TWO_WAY, READ_ONLY, BUSY_ONLY), "How far a calendar is mirrored.")
+MODE = ref("MirrorMode")
 MIRROR_STATES = (
     "first_sync",
     "live",
@@ -36,10 +36,7 @@ MIRROR_STATES = (
 DISPOSITIONS = ("remove", "keep", "purge")
 _GOOGLE_ID = text("Google's id of the calendar.", example="team@group.calendar.google.com")
 _REMOTE_ID = text("The same id, whichever the provider.", example="team@group.calendar.google.com")
-_UNSENT = enum(
-    (SEND, LEAVE),
-    "What becomes of edits that have not reached the provider: sent first, or left behind; 409 unless you say.",
-)
+_UNSENT = ref("UnsentChoice")
 _EMAIL = text(example="ana@acme.example")
 _COUNT = whole(least=0, example=3)
 _PROVIDER = text("Whose account it is.", example="google")
@@ -52,7 +49,7 @@ _MIRROR: dict[str, Schema] = {
     "remote_calendar_id": _REMOTE_ID,
     "access": text("What the provider lets the connection do.", example="owner"),
     "mode": MODE,
-    "state": enum(MIRROR_STATES),
+    "state": ref("MirrorState"),
     "progress": ref("MirrorProgress"),
     "events": _COUNT,
     "pending": ref("MirrorPending"),
@@ -66,6 +63,17 @@ _MIRROR: dict[str, Schema] = {
 _NAMED = {"id": identity(), "name": text(example="Work")}
 
 SCHEMAS: dict[str, Schema] = {
+    "MirrorMode": enum((TWO_WAY, READ_ONLY, BUSY_ONLY), "How far a calendar is mirrored."),
+    "MirrorState": enum(MIRROR_STATES, "How the sync of a calendar stands."),
+    "UnsentChoice": enum(
+        (SEND, LEAVE),
+        "What becomes of edits that have not reached the provider: sent first, or left behind; 409 unless you say.",
+    ),
+    "Disposition": enum(
+        DISPOSITIONS,
+        "remove: they go from here. keep: they stay as native ones. purge: they go, and what was made here goes from the "
+        "provider as well.",
+    ),
     "SyncError": answer(
         "What stands in the way.",
         code=text("A stable word.", example="invalid_grant"),
@@ -183,7 +191,7 @@ SCHEMAS: dict[str, Schema] = {
         email=_EMAIL,
         requested_at=instant(),
         requested_by=nullable(text("By name.", example="Alice Lima")),
-        calendars=enum(DISPOSITIONS),
+        calendars=ref("Disposition"),
         counts=by_name(whole(least=0), "How many events, calendars and channels it concerned, by what was done."),
         revocation=text("Whether the provider confirmed that access ended.", example="revoked"),
         finished_at=nullable(instant()),
@@ -228,12 +236,8 @@ OPERATIONS: dict[str, Operation] = {
         answer=ref("Disconnecting"),
         needs=("calendars",),
         parameters={
-            "calendars": enum(
-                DISPOSITIONS,
-                "remove: they go from here. keep: they stay as native ones. purge: they go, and what was made here goes "
-                "from the provider as well.",
-            ),
-            "unsent": _UNSENT,
+            "calendars": ref("Disposition") | {"description": "What becomes of the calendars here."},
+            "unsent": _UNSENT | {"description": "What becomes of edits that have not reached the provider."},
         },
     ),
     "get_receipt": Operation(answer=ref("DisconnectReceipt")),

@@ -25,11 +25,8 @@ from conversa_calendar.api.contract.shapes import (
 from conversa_calendar.calendars import parsing, validation
 from conversa_calendar.domain.event import UNITS
 
-STATUS = enum(("confirmed", "tentative", "cancelled"), "Google's word for whether it stands.")
-TRANSPARENCY = enum(("opaque", "transparent"), "Whether it takes time: opaque does, transparent does not.")
-VISIBILITY = enum(("default", "public", "private", "confidential"), "Who may read it.")
-COLOR = enum(("", *map(str, range(1, 12))), "Google's number of a colour; empty is the calendar's own.")
-RESPONSE = enum(("needsAction", "declined", "tentative", "accepted"), "A guest's answer.")
+STATUS, TRANSPARENCY, VISIBILITY = ref("EventStatus"), ref("EventTransparency"), ref("EventVisibility")
+COLOR, RESPONSE, KIND = ref("EventColor"), ref("GuestResponse"), ref("EventKind")
 SYNC_STATES = ("native", "synced", "pending", "held", "parked", "refused", "paused")
 KINDS = ("single", "series", "override")
 _ORIGINAL = text(
@@ -65,12 +62,12 @@ _WRITABLE: dict[str, Schema] = {
     "conference": nullable(ref("ConferenceInput"), "Ask for a video meeting, or take it away with null."),
     "guests_can": ref("GuestsCanInput"),
     "references": _REFERENCES,
-    "notify": enum(("none", "external", "all"), "Whom to tell by mail; nobody unless you say so."),
+    "notify": ref("Notify"),
 }
 _EVENT: dict[str, Schema] = {
     "id": identity(),
     "calendar": identity("The id of its calendar."),
-    "kind": enum(KINDS, "A single event, a series, or one changed occurrence of a series."),
+    "kind": KIND,
     "series": nullable(identity("The series of an override.")),
     "original_start": nullable(_ORIGINAL),
     "start": ref("EventTime"),
@@ -125,6 +122,17 @@ _HISTORY_TIME = answer(
 )
 
 SCHEMAS: dict[str, Schema] = {
+    "EventKind": enum(KINDS, "A single event, a series, or one changed occurrence of a series."),
+    "EventStatus": enum(("confirmed", "tentative", "cancelled"), "Google's word for whether it stands."),
+    "EventTransparency": enum(("opaque", "transparent"), "Whether it takes time: opaque does, transparent does not."),
+    "EventVisibility": enum(("default", "public", "private", "confidential"), "Who may read it."),
+    "EventColor": enum(("", *map(str, range(1, 12))), "Google's number of a colour; empty is the calendar's own."),
+    "EventSyncState": enum(SYNC_STATES, "How an event stands with the provider."),
+    "GuestResponse": enum(("needsAction", "declined", "tentative", "accepted"), "A guest's answer."),
+    "Notify": enum(("none", "external", "all"), "Whom to tell by mail; nobody unless you say so."),
+    "SeriesScope": enum(("this", "following", "all"), "Which part of a series is meant."),
+    "DoneBy": enum(("", *By), "What sort of caller did it; empty where it was not kept."),
+    "NoticeOption": enum(("use", "restore"), "Use the lost values, or restore the event."),
     "TimedMoment": body(
         "A time. Without an offset in `date_time` it is read in `time_zone`, without that in the calendar's zone.",
         needs=("date_time",),
@@ -185,7 +193,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "EventSync": answer(
         "How the event stands with the provider.",
-        state=enum(SYNC_STATES),
+        state=ref("EventSyncState"),
         google_event_id=text("Google's id; empty where it has none.", example="4711"),
         remote_id=text("The same, whichever the provider.", example="4711"),
         message=text("What is said about it, in words for people."),
@@ -276,7 +284,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Doer": answer(
         "Who did it.",
-        kind=enum(("", *By), "What sort of caller; empty where it was not kept."),
+        kind=ref("DoneBy"),
         name=nullable(text(example="Alice Lima")),
     ),
     "HistoryEntry": answer(
@@ -312,7 +320,7 @@ SCHEMAS: dict[str, Schema] = {
         kind=text("What changed: event, calendar …", example="event"),
         id=identity("The id of what changed."),
         calendar=nullable(identity()),
-        by=enum(("", *By), "What sort of caller did it; empty where it was not kept."),
+        by=ref("DoneBy"),
         what=text("What happened: created, updated, deleted, restored, synced …", example="updated"),
         at=instant(),
     ),

@@ -17,15 +17,17 @@ from conversa_calendar.api.contract.shapes import (
 from conversa_calendar.formats.models import DETAILS, KINDS
 
 SCHEMAS: dict[str, Schema] = {
+    "FeedKind": enum(KINDS, "Whose calendars it shows."),
+    "FeedDetails": enum(DETAILS, "Only that time is taken, or what the events say."),
     "Feed": answer(
         "An address at which calendars can be read.",
         {"url": nullable(url("Told only when it was just made.", example="https://calendar.example.com/feeds/….ics"))},
         optional=("url",),
         id=identity(),
-        kind=enum(KINDS, "Whose calendars it shows."),
+        kind=ref("FeedKind"),
         target=identity("The calendar, team or member."),
         name=text(example="Support"),
-        details=enum(DETAILS, "Only that time is taken, or what the events say."),
+        details=ref("FeedDetails"),
         member=identity("As whom it reads."),
         hint=text("How its secret begins.", example="ab12"),
         created_at=instant(),
@@ -36,9 +38,9 @@ SCHEMAS: dict[str, Schema] = {
     "FeedInput": body(
         "Whose calendars are to be read.",
         needs=("kind", "target"),
-        kind=enum(KINDS),
+        kind=ref("FeedKind"),
         target=identity("The id of the calendar, team or member."),
-        details=enum(DETAILS, "busy unless you say."),
+        details=ref("FeedDetails"),
     ),
 }
 OPERATIONS: dict[str, Operation] = {

@@ -1,6 +1,6 @@
 """What is said in addresses and headers, once for all operations."""
 
-from conversa_calendar.api.contract.shapes import Schema, day, either, enum, identity, instant, switch, text, whole
+from conversa_calendar.api.contract.shapes import Schema, day, either, identity, instant, ref, switch, text, whole
 
 _CURSOR = text("`next_cursor` of the page before; leave it out for the first page.")
 _TIME = either(instant(), day())
@@ -18,9 +18,9 @@ PARAMETERS: dict[str, Schema] = {
     "q": text("Only what holds this text in its title, place or description.", example="review"),
     "cursor": _CURSOR,
     "limit": whole("How many at most in one page.", least=1),
-    "scope": enum(("this", "following", "all"), "Which part of a series is meant; needed for a series."),
+    "scope": ref("SeriesScope") | {"description": "Which part of a series is meant; needed for a series."},
     "occurrence": text("The original start of the occurrence that is meant.", example="2026-12-01T12:00:00Z"),
-    "notify": enum(("none", "external", "all"), "Whom to tell by mail; nobody unless you say so."),
+    "notify": ref("Notify") | {"description": "Whom to tell by mail; nobody unless you say so."},
     "since": text("The cursor up to which you have read; leave it out to begin.", example="812.4471"),
     "reference": text("Only what is about this: kind, colon, id.", example="conversation:42"),
     "contact": text("Only what is about this contact: the id of a reference of kind contact, or a guest's address."),
