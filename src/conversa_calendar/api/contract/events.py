@@ -312,7 +312,7 @@ SCHEMAS: dict[str, Schema] = {
         lost=ref("HistoryLost"),
         instead=ref("HistoryLost"),
         history=whole("The entry of the event's history."),
-        can=nullable(enum(("use", "restore")), "What can be done about it: use the lost values, or restore the event."),
+        can=nullable(ref("NoticeOption"), "What can be done about it."),
     ),
     "NoticeList": listing("Notice", "Edits that did not stand, latest first.", is_paged=True),
     "ChangeItem": answer(
