@@ -47,7 +47,7 @@ def _schemas(document: Any) -> Any:
             "body.summary is integer",
         ),
         (lambda d: _schemas(d)["EventInput"]["properties"]["summary"].update(maxLength=9), "a maxLength of 9"),
-        (lambda d: _schemas(d)["EventSync"]["properties"]["state"]["enum"].remove("held"), "never held any more"),
+        (lambda d: _schemas(d)["EventSyncState"]["enum"].remove("held"), "never held any more"),
         (lambda d: _schemas(d)["Calendar"]["properties"]["owner"].update(type="string"), ""),
         (lambda d: _schemas(d)["Event"]["properties"]["id"].update(type=["string", "null"]), "answer.id is null"),
     ],
@@ -63,7 +63,7 @@ def test_what_would_break_a_client_is_named(change: Callable[[Any], None], said:
         lambda d: d["paths"].update({"/api/v1/new": d["paths"]["/api/v1/trash"]}),
         lambda d: _schemas(d)["Event"]["properties"].update(mood={"type": "string"}),
         lambda d: _schemas(d)["EventInput"]["properties"].update(mood={"type": "string"}),
-        lambda d: _schemas(d)["EventSync"]["properties"]["state"]["enum"].append("resting"),
+        lambda d: _schemas(d)["EventSyncState"]["enum"].append("resting"),
         lambda d: _schemas(d)["EventInput"]["properties"]["summary"].update(maxLength=9999),
         lambda d: d["paths"][CREATE]["get"]["parameters"].append(
             {"in": "query", "name": "mood", "required": False, "schema": {"type": "string"}}

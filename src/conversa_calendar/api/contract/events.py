@@ -221,6 +221,12 @@ SCHEMAS: dict[str, Schema] = {
         response=RESPONSE,
         comment=text("A word to the organiser.", most=1000),
     ),
+    "Tried": answer(
+        "What came of trying again.",
+        state=ref("EventSyncState"),
+        message=text("In words for people.", example="Google has it now."),
+    ),
+    "RetriedEvent": answer("The event, and what came of trying again.", _EVENT | {"tried": ref("Tried")}),
     "TrashItem": answer(
         "A deleted event.",
         _EVENT | {"deleted_at": instant(), "deleted_by": text("Who or what deleted it.", example="local")},
@@ -350,6 +356,10 @@ OPERATIONS: dict[str, Operation] = {
     "use_instead": Operation(answer=ref("Event")),
     "list_notices": Operation(answer=ref("NoticeList")),
     "read_notice": Operation(answer=None),
+    "retry_event": Operation(
+        answer=ref("RetriedEvent"),
+        parameters={"wait_s": {"type": "number", "description": "Seconds to wait for the provider's answer."}},
+    ),
     "list_trash": Operation(answer=ref("TrashList")),
     "restore": Operation(answer=ref("Event")),
     "list_changes": Operation(answer=ref("ChangeList")),
