@@ -43,8 +43,8 @@ golden: setup ## write decisions and scenarios down anew from the code; read the
 messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
 	@$(BIN)/python tools/build_locale.py --update
 
-openapi: setup ## bring docs/openapi.json in step with the API; refuses what would break clients of v1
-	@$(BIN)/python tools/openapi.py --write
+openapi: setup ## bring docs/openapi.json and the tables of docs/api.md in step with the API; refuses what would break clients of v1
+	@$(BIN)/python tools/openapi.py --write && $(BIN)/python tools/api_guide.py --write
 
 bench: setup ## speed as ratios to floors measured in the same run
 	@$(BIN)/python -m benchmarks
@@ -86,7 +86,7 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml packages/gcal_emulator/pypro
 	@echo "Setting up Python …"
 	@$(PYTHON) tools/setup_python.py $(VENV)
 
-$(DIST): $(VENV)/.ready tools/build_frontend.py requirements/node.txt frontend/package-lock.json frontend/vite.config.ts $(shell find frontend/src src/conversa_calendar/dashboard/templates -type f 2>/dev/null)
+$(DIST): $(VENV)/.ready tools/build_frontend.py requirements/node.txt frontend/package-lock.json frontend/vite.config.ts $(shell find frontend/src src/conversa_calendar/dashboard/templates src/conversa_calendar/api/templates -type f 2>/dev/null)
 	@echo "Building the pages' scripts and styles …"
 	@$(BIN)/python tools/build_frontend.py
 

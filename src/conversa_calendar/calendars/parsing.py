@@ -16,6 +16,7 @@ from conversa_calendar.kit import ids
 
 REFERENCE = {"kind": 100, "id": 500, "title": 500, "url": ADDRESS_MAX}
 """What a reference holds, each with its longest text."""
+REFERENCES_MAX = 20
 TEXTS = ("summary", "description", "location", "transparency", "visibility", "color", "status")
 FIELDS = {
     *TEXTS,
@@ -104,7 +105,7 @@ def unknown(body: dict[str, Any]) -> None:
 
 def references(body: dict[str, Any]) -> list[dict[str, Any]]:
     rows = body.get("references") or []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) > 20:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) > REFERENCES_MAX:
         raise Invalid("references", _("References are a short list of {kind, id, title, url}."))
     found = [{name: row.get(name) or "" for name in REFERENCE} for row in rows]
     for row in found:

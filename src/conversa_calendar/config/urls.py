@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from conversa_calendar.api.reference import reference
 from conversa_calendar.api.routes import api
 from conversa_calendar.dashboard import feed_views, health
 from conversa_calendar.push_ingress import views as push
@@ -12,6 +13,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("push/google", push.google, name="push_google"),
     path("feeds/<str:secret>.ics", feed_views.read, name="read_feed"),
+    path("api/v1/docs", reference, name="api_reference"),
     path("api/v1/", api.urls),
     path("", include("conversa_calendar.booking_pages.urls")),
     path("", include("conversa_calendar.dashboard.urls")),

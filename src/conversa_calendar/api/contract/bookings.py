@@ -32,6 +32,7 @@ from conversa_calendar.bookings.models import (
     PENDING,
     STALE_POLICIES,
 )
+from conversa_calendar.calendars import parsing
 
 STATES = (PENDING, CONFIRMED, CANCELLED, NO_SHOW)
 _LANGUAGES = tuple(code for code, _name in settings.LANGUAGES)
@@ -83,7 +84,7 @@ _GROUPS = {
 }
 _PAGE_INPUT = _FIELDS | _GROUPS | {"hosts": many(ref("HostInput"), most=pages.HOSTS_MAX)}
 _DURATION = nullable(whole("Minutes; one of the page's durations, its first unless you say.", least=1, example=30))
-_REFERENCES = many(ref("Reference"), "What it is about.", most=20)
+_REFERENCES = many(ref("Reference"), "What it is about.", most=parsing.REFERENCES_MAX)
 _INSTANT = text("A time with its offset.", example="2026-12-01T12:00:00Z")
 _QUESTION = {
     "label": text(example="What is it about?", most=200),
@@ -184,6 +185,9 @@ SCHEMAS: dict[str, Schema] = {
         hold=nullable(identity("A hold to book.")),
         references=_REFERENCES,
     ),
+    "GivenAnswer": answer(
+        "What a visitor answered.", label=text(example="What is it about?"), answer=text(example="An order")
+    ),
     "Booking": answer(
         "A booking.",
         id=identity(),
@@ -197,7 +201,7 @@ SCHEMAS: dict[str, Schema] = {
         name=text(example="Ana Souza"),
         email=mail(),
         time_zone=zone(),
-        answers=many(text(example="An order")),
+        answers=many(ref("GivenAnswer")),
         guests=many(mail()),
         group=nullable(identity("The same for all of one repeating request.")),
         flag=nullable(text("What a person should look at: overlap, declined …", example="overlap")),

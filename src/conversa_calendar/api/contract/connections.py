@@ -180,6 +180,7 @@ SCHEMAS: dict[str, Schema] = {
         created_here=_COUNT,
         private_to_others=_COUNT,
         unsent=_COUNT,
+        unsent_changes=many(ref("UnsentEvent"), "Which, a few of them."),
         purge=ref("PurgePreview"),
         booking_pages=many(ref("NamedThing")),
         bookings=many(ref("ComingBooking")),

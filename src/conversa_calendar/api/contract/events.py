@@ -41,7 +41,7 @@ _DESCRIPTION = text(
 )
 _LOCATION = text("Where.", example="Room 4", most=validation.LOCATION_MAX)
 
-_REFERENCES = many(ref("Reference"), "What the event is about.", most=20)
+_REFERENCES = many(ref("Reference"), "What the event is about.", most=parsing.REFERENCES_MAX)
 
 _CONTENT: dict[str, Schema] = {
     "status": STATUS,
