@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: openapi help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages openapi bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14

@@ -150,7 +150,10 @@ SCHEMAS: dict[str, Schema] = {
         reason=enum(("free", "notice", "horizon", "day_full", "week_full", "busy")),
         obstacles=many(ref("Obstacle")),
     ),
-    "VerdictList": listing("Verdict", "Each time of the hours."),
+    "ClosedHost": answer("A host whose calendar takes no bookings.", host=identity(), calendar=identity()),
+    "VerdictList": listing(
+        "Verdict", "Each time of the hours.", unwritable=many(ref("ClosedHost"), "Hosts whose calendars take none.")
+    ),
     "HoldInput": body("The time to keep.", needs=("start",), start=_INSTANT, duration=_DURATION),
     "Hold": answer("A kept time; pass its id when you book.", id=identity()),
     "OfferInput": body(
@@ -205,6 +208,7 @@ SCHEMAS: dict[str, Schema] = {
         guests=many(mail()),
         group=nullable(identity("The same for all of one repeating request.")),
         flag=nullable(text("What a person should look at: overlap, declined …", example="overlap")),
+        moved_by=nullable(text("Who moved it last: visitor, host …", example="visitor")),
         cancelled_by=nullable(text("visitor, host …", example="visitor")),
         references=many(ref("Reference")),
         conference_uri=url("Where to join; empty without a meeting.", example="https://meet.google.com/abc-defg-hij"),
@@ -225,6 +229,8 @@ OPERATIONS: dict[str, Operation] = {
     "add_page": Operation(answer=ref("BookingPage"), body=ref("BookingPageInput")),
     "get_page": Operation(answer=ref("BookingPage")),
     "change_page": Operation(answer=ref("BookingPage"), body=ref("BookingPageChange")),
+    "copy_page": Operation(answer=ref("BookingPage")),
+    "ask_for_link": Operation(answer=ref("Booking")),
     "delete_page": Operation(answer=None),
     "list_slots": Operation(answer=ref("SlotList"), needs=("from", "to")),
     "explain_slots": Operation(answer=ref("VerdictList"), needs=("from", "to")),

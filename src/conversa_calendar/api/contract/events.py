@@ -24,6 +24,7 @@ from conversa_calendar.api.contract.shapes import (
 )
 from conversa_calendar.calendars import parsing, validation
 from conversa_calendar.domain.event import UNITS
+from conversa_calendar.webhooks.reading import KINDS as CHANGE_KINDS
 
 STATUS, TRANSPARENCY, VISIBILITY = ref("EventStatus"), ref("EventTransparency"), ref("EventVisibility")
 COLOR, RESPONSE, KIND = ref("EventColor"), ref("GuestResponse"), ref("EventKind")
@@ -321,20 +322,33 @@ SCHEMAS: dict[str, Schema] = {
         can=nullable(ref("NoticeOption"), "What can be done about it."),
     ),
     "NoticeList": listing("Notice", "Edits that did not stand, latest first.", is_paged=True),
+    "ChangedBooking": answer(
+        "What a booking was or became.",
+        start=instant(),
+        end=instant(),
+        host=identity(),
+        state=text(example="confirmed"),
+    ),
     "ChangeItem": answer(
         "One change of the account.",
-        kind=text("What changed: event, calendar …", example="event"),
+        optional=("series", "moved_from", "before", "after"),
+        kind=enum(CHANGE_KINDS),
         id=identity("The id of what changed."),
         calendar=nullable(identity()),
-        by=ref("DoneBy"),
         what=text("What happened: created, updated, deleted, restored, synced …", example="updated"),
+        by=ref("DoneBy"),
         at=instant(),
+        series=identity("The series of an event that is one occurrence."),
+        moved_from=identity("The calendar that an event was in before."),
+        before=ref("ChangedBooking"),
+        after=ref("ChangedBooking"),
     ),
     "ChangeList": listing(
         "ChangeItem",
         "Changes in order.",
         cursor=text("Pass it as `since` next time.", example="812.4471"),
         next_cursor=text("The same.", example="812.4471"),
+        has_more=switch("Whether there is more now."),
     ),
 }
 OPERATIONS: dict[str, Operation] = {
@@ -362,5 +376,9 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "list_trash": Operation(answer=ref("TrashList")),
     "restore": Operation(answer=ref("Event")),
-    "list_changes": Operation(answer=ref("ChangeList")),
+    "list_changes": Operation(
+        answer=ref("ChangeList"),
+        refuses=(410,),
+        says="What changed behind the cursor `since`; `since=now` answers a cursor behind everything there is.",
+    ),
 }
