@@ -96,7 +96,7 @@ def _at(text: str, zone: str = ZONE) -> dict[str, str]:
         (
             {"dateTime": "2026-12-01T12:00:00"},
             {"dateTime": "2026-12-01T13:00:00Z"},
-            "invalid",
+            "required",
             "Missing time zone definition for start time.",
         ),
         ({"date": "2026-12-01"}, {"date": "2026-12-01"}, "timeRangeEmpty", "The specified time range is empty."),

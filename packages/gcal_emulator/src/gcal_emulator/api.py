@@ -2,16 +2,8 @@
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import calendars, calls, errors, events, finding, listing, push, quick_add, shapes, sharing
+from gcal_emulator import calendars, calls, errors, events, finding, listing, push, quick_add, sharing
 from gcal_emulator.world import World
-
-_READ_EVENTS = ("calendar", "calendar.readonly", "calendar.events", "calendar.events.readonly", "calendar.app.created")
-_WRITE_EVENTS = ("calendar", "calendar.events", "calendar.app.created")
-_READ_LIST = ("calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly")
-_FREEBUSY = ("calendar", "calendar.readonly", "calendar.freebusy", "calendar.events.freebusy")
-_SETTINGS = ("calendar", "calendar.readonly", "calendar.settings.readonly")
-_ACL = ("calendar", "calendar.acls")
-_STOP = tuple({*_READ_EVENTS, *_READ_LIST, *_SETTINGS, *_ACL})
 
 
 def blueprint(world: World) -> Blueprint:
@@ -29,8 +21,8 @@ def blueprint(world: World) -> Blueprint:
 
     @api.post("/channels/stop")
     def stop_channel() -> Response:
-        calls.allow("Channels.Stop", _STOP)
-        push.stop(world, g.token.email, g.token.client_id, calls.body(shapes.CHANNEL))
+        calls.allow("channels.stop")
+        push.stop(world, g.token.email, g.token.client_id, calls.body("Channel"))
         return Response(status=204)
 
     return api
@@ -41,20 +33,20 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
 
     @api.get("/calendars/<path:calendar_id>/events")
     def list_events(calendar_id: str) -> Response:
-        calls.allow("Events.List", (*_READ_EVENTS, "calendar.events.freebusy"))
+        calls.allow("events.list")
         query = listing.Query(request.args.to_dict(flat=False))
         calendar = calls.calendar_of(world, calendar_id)
         return calls.raw(listing.listed(world, calendar, g.token.email, query, g.effect))
 
     @api.get("/calendars/<path:calendar_id>/events/<event_id>")
     def get_event(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Get", (*_READ_EVENTS, "calendar.events.freebusy"))
+        calls.allow("events.get")
         calendar = calls.calendar_of(world, calendar_id)
         return calls.shown(world, calendar, finding.find(world, calendar, event_id))
 
     @api.get("/calendars/<path:calendar_id>/events/<event_id>/instances")
     def list_instances(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Instances", (*_READ_EVENTS, "calendar.events.freebusy"))
+        calls.allow("events.instances")
         query = listing.Query(request.args.to_dict(flat=False))
         return calls.raw(
             listing.instances(world, calls.calendar_of(world, calendar_id), g.token.email, event_id, query)
@@ -62,7 +54,7 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/events/watch")
     def watch_events(calendar_id: str) -> Response:
-        calls.allow("Events.Watch", (*_READ_EVENTS, "calendar.events.freebusy"))
+        calls.allow("events.watch")
         calendar = calls.calendar_of(world, calendar_id)
         uri = f"https://www.googleapis.com{calls.BASE}/calendars/{calendar_id}/events?alt=json"
         answer = push.watch(
@@ -71,15 +63,15 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
             g.token.client_id,
             f"events:{calendar.id}",
             uri,
-            calls.body(shapes.CHANNEL),
+            calls.body("Channel"),
             calendar.push_supported,
         )
         return calls.answer(answer)
 
     @api.post("/freeBusy")
     def free_busy() -> Response:
-        calls.allow("Freebusy.Query", _FREEBUSY)
-        return calls.answer(listing.free_busy(world, g.token.email, calls.body(shapes.FREE_BUSY)))
+        calls.allow("freebusy.query")
+        return calls.answer(listing.free_busy(world, g.token.email, calls.body("FreeBusyRequest")))
 
 
 def _add_event_inserts(api: Blueprint, world: World) -> None:
@@ -87,23 +79,21 @@ def _add_event_inserts(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/events")
     def insert_event(calendar_id: str) -> Response:
-        calls.allow("Events.Insert", _WRITE_EVENTS)
+        calls.allow("events.insert")
         calendar = calls.calendar_of(world, calendar_id)
         return calls.shown(
-            world, calendar, events.insert(world, calendar, g.token.email, calls.body(shapes.EVENT), calls.params())
+            world, calendar, events.insert(world, calendar, g.token.email, calls.body("Event"), calls.params())
         )
 
     @api.post("/calendars/<path:calendar_id>/events/import")
     def import_event(calendar_id: str) -> Response:
-        calls.allow("Events.Import", _WRITE_EVENTS)
+        calls.allow("events.import")
         calendar = calls.calendar_of(world, calendar_id)
-        return calls.shown(
-            world, calendar, events.import_event(world, calendar, g.token.email, calls.body(shapes.EVENT))
-        )
+        return calls.shown(world, calendar, events.import_event(world, calendar, g.token.email, calls.body("Event")))
 
     @api.post("/calendars/<path:calendar_id>/events/quickAdd")
     def quick_add_event(calendar_id: str) -> Response:
-        calls.allow("Events.QuickAdd", _WRITE_EVENTS)
+        calls.allow("events.quickAdd")
         calendar = calls.calendar_of(world, calendar_id)
         text = request.args.get("text") or ""
         if not text:
@@ -117,33 +107,33 @@ def _add_event_changes(api: Blueprint, world: World) -> None:
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PUT"])
     def update_event(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Update", _WRITE_EVENTS)
+        calls.allow("events.update")
         calendar = calls.calendar_of(world, calendar_id)
         return calls.shown(
             world,
             calendar,
-            events.update(world, calendar, g.token.email, event_id, calls.body(shapes.EVENT), calls.params()),
+            events.update(world, calendar, g.token.email, event_id, calls.body("Event"), calls.params()),
         )
 
     @api.route("/calendars/<path:calendar_id>/events/<event_id>", methods=["PATCH"])
     def patch_event(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Patch", _WRITE_EVENTS)
+        calls.allow("events.patch")
         calendar = calls.calendar_of(world, calendar_id)
         return calls.shown(
             world,
             calendar,
-            events.patch(world, calendar, g.token.email, event_id, calls.body(shapes.EVENT), calls.params()),
+            events.patch(world, calendar, g.token.email, event_id, calls.body("Event"), calls.params()),
         )
 
     @api.delete("/calendars/<path:calendar_id>/events/<event_id>")
     def delete_event(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Delete", _WRITE_EVENTS)
+        calls.allow("events.delete")
         events.delete(world, calls.calendar_of(world, calendar_id), g.token.email, event_id, calls.params())
         return Response(status=204)
 
     @api.post("/calendars/<path:calendar_id>/events/<event_id>/move")
     def move_event(calendar_id: str, event_id: str) -> Response:
-        calls.allow("Events.Move", _WRITE_EVENTS[:2])
+        calls.allow("events.move")
         calendar, target = (
             calls.calendar_of(world, calendar_id),
             calls.calendar_of(world, request.args.get("destination") or ""),

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import Flask, request
+from flask import Blueprint, Flask, abort, request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from gcal_emulator import api, batch, control, discovery, gate, oauth, push, web
+from gcal_emulator import api, batch, control, discovery, gate, oauth, push, transport, web
 from gcal_emulator.world import World
 
 
@@ -20,15 +20,44 @@ def create_app(world: World | None = None, deliver: push.Deliver = push.post) ->
     app.register_blueprint(oauth.blueprint(world))
     app.register_blueprint(api.blueprint(world))
     app.register_blueprint(batch.blueprint(app, world))
-    app.add_url_rule(
-        "/discovery/v1/apis/calendar/v3/rest", "discovery", lambda: discovery.document(request.host_url.rstrip("/"))
-    )
+    app.register_blueprint(_documents())
     app.register_blueprint(control.blueprint(world, deliver))
     app.register_blueprint(web.blueprint(world))
     serialised = Serialised(app.wsgi_app, world, deliver)
     app.extensions["deliver_late"] = serialised.deliver_late
-    app.wsgi_app = serialised  # type: ignore[method-assign]
+    app.wsgi_app = transport.FrontEnd(serialised)  # type: ignore[method-assign]
     return app
+
+
+def _documents() -> Blueprint:
+    """Where discovery begins, and whether anybody is here."""
+    documents = Blueprint("documents", __name__)
+
+    @documents.get("/discovery/v1/apis/<name>/<version>/rest")
+    def one(name: str, version: str) -> Any:
+        made = discovery.DOCUMENTS.get((name, version))
+        return made(_apis()) if made else abort(404)
+
+    @documents.get("/$discovery/rest")
+    def newer() -> Any:
+        named = [
+            made for (_name, version), made in discovery.DOCUMENTS.items() if version == request.args.get("version")
+        ]
+        return named[0](_apis()) if named else abort(404)
+
+    @documents.get("/discovery/v1/apis")
+    def all_of_them() -> Any:
+        return discovery.directory(_apis())
+
+    @documents.get("/healthz")
+    def health() -> Any:
+        return {"status": "ok"}
+
+    return documents
+
+
+def _apis() -> str:
+    return transport.origin_of(request.environ, "www.googleapis.com")
 
 
 class Serialised:
@@ -68,6 +97,6 @@ class Serialised:
 
     def _delay(self, environ: dict[str, Any]) -> float:
         """A standing `delay_s` of all requests (a latency for benchmarks) is waited out before the lock."""
-        if environ.get("PATH_INFO", "").startswith(("/_emulator", "/ui", "/o/")):
+        if environ.get("PATH_INFO", "").startswith(("/_emulator", "/ui", "/o/", "/healthz")):
             return 0.0
         return self.world.behaviours.latency_s

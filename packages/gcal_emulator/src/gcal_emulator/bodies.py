@@ -88,13 +88,8 @@ def checked(
     recurrence = body.get("recurrence") or []
     if known is not None and known.is_exception and recurrence:
         recurrence = []
-    moments.check_recurrence(recurrence)
-    if "end" not in body:
-        raise errors.required("Missing end time.")
-    needs_zone = bool(recurrence)
-    end = moments.parse(body.get("end"), "end", needs_zone)
-    start = moments.parse(body.get("start"), "start", needs_zone)
-    moments.check_pair(start, end)
+    start, end = moments.parse_pair(body, needs_zone=bool(recurrence))
+    moments.check_recurrence(recurrence, start)
     data |= {"start": start, "end": end}
     data.pop("recurrence", None)
     if recurrence:

@@ -4,21 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import bodies, calls, errors, events, push, shapes, sharing
+from gcal_emulator import bodies, calls, errors, events, push, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, World
-
-_READ_LIST = ("calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly")
-_WRITE_LIST = ("calendar", "calendar.calendarlist")
-_CALENDARS = ("calendar", "calendar.calendars", "calendar.app.created")
-_CALENDARS_READ = (*_CALENDARS, "calendar.readonly", "calendar.calendars.readonly")
-_COLORS = (
-    "calendar",
-    "calendar.readonly",
-    "calendar.calendarlist",
-    "calendar.calendarlist.readonly",
-    "calendar.app.created",
-)
 
 EVENT_COLORS = dict(
     zip(
@@ -66,12 +54,12 @@ def add_list_routes(api: Blueprint, world: World) -> None:
 
     @api.get("/users/me/calendarList")
     def list_calendars() -> Response:
-        calls.allow("CalendarList.List", _READ_LIST)
+        calls.allow("calendarList.list")
         return calls.answer(_calendar_list(world, g.token.email))
 
     @api.get("/users/me/calendarList/<path:calendar_id>")
     def get_list_entry(calendar_id: str) -> Response:
-        calls.allow("CalendarList.Get", (*_READ_LIST, "calendar.app.created"))
+        calls.allow("calendarList.get")
         calendar = calls.calendar_of(world, calendar_id)
         entry = world.lists[g.token.email].get(calendar.id)
         if entry is None or entry.is_deleted:
@@ -80,24 +68,24 @@ def add_list_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/users/me/calendarList")
     def subscribe() -> Response:
-        calls.allow("CalendarList.Insert", _WRITE_LIST)
-        calendar = calls.calendar_of(world, calls.body(shapes.ENTRY).get("id") or "")
+        calls.allow("calendarList.insert")
+        calendar = calls.calendar_of(world, calls.body("CalendarListEntry").get("id") or "")
         entry = world.subscribe(g.token.email, calendar.id)
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(list_entry(world, g.token.email, entry))
 
     @api.route("/users/me/calendarList/<path:calendar_id>", methods=["PATCH", "PUT"])
     def change_list_entry(calendar_id: str) -> Response:
-        calls.allow("CalendarList.Patch", _WRITE_LIST)
+        calls.allow("calendarList.patch" if request.method == "PATCH" else "calendarList.update")
         calendar = calls.calendar_of(world, calendar_id)
         entry = world.lists[g.token.email][calendar.id]
-        _change_entry(entry, calls.body(shapes.ENTRY), world.next_seq())
+        _change_entry(entry, calls.body("CalendarListEntry"), world.next_seq())
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(list_entry(world, g.token.email, entry))
 
     @api.delete("/users/me/calendarList/<path:calendar_id>")
     def unsubscribe(calendar_id: str) -> Response:
-        calls.allow("CalendarList.Delete", _WRITE_LIST)
+        calls.allow("calendarList.delete")
         calendar = calls.calendar_of(world, calendar_id)
         if calendar.owner == g.token.email:
             raise GoogleError(403, "cannotUnsubscribeFromOwnedCalendar", "Cannot unsubscribe from an owned calendar.")
@@ -108,12 +96,10 @@ def add_list_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/users/me/calendarList/watch")
     def watch_list() -> Response:
-        calls.allow("CalendarList.Watch", _READ_LIST)
+        calls.allow("calendarList.watch")
         uri = f"https://www.googleapis.com{calls.BASE}/users/me/calendarList?alt=json"
         name = f"calendarList:{g.token.email}"
-        return calls.answer(
-            push.watch(world, g.token.email, g.token.client_id, name, uri, calls.body(shapes.CHANNEL), True)
-        )
+        return calls.answer(push.watch(world, g.token.email, g.token.client_id, name, uri, calls.body("Channel"), True))
 
 
 def add_calendar_routes(api: Blueprint, world: World) -> None:
@@ -121,27 +107,29 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars")
     def create_calendar() -> Response:
-        calls.allow("Calendars.Insert", _CALENDARS)
-        body = calls.body(shapes.CALENDAR)
+        calls.allow("calendars.insert")
+        body = calls.body("Calendar")
         if not body.get("summary"):
             raise errors.required("Missing title.")
         calendar_id = f"c_{world.new_id(40)}@group.calendar.google.com"
         zone = body.get("timeZone") or world.accounts[g.token.email].time_zone
         calendar = world.add_calendar(calendar_id, body["summary"], g.token.email, zone)
+        client = world.clients.get(g.token.client_id)
+        calendar.made_by = client.project if client else ""
         calendar.description = body.get("description") or ""
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(_calendar(calendar))
 
     @api.get("/calendars/<path:calendar_id>")
     def get_calendar(calendar_id: str) -> Response:
-        calls.allow("Calendars.Get", _CALENDARS_READ)
+        calls.allow("calendars.get")
         return calls.answer(_calendar(calls.calendar_of(world, calendar_id)))
 
     @api.route("/calendars/<path:calendar_id>", methods=["PATCH", "PUT"])
     def change_calendar(calendar_id: str) -> Response:
-        calls.allow("Calendars.Patch", _CALENDARS)
+        calls.allow("calendars.patch" if request.method == "PATCH" else "calendars.update")
         calendar = calls.calendar_of(world, calendar_id, "owner")
-        body = calls.body(shapes.CALENDAR)
+        body = calls.body("Calendar")
         calendar.summary = body.get("summary") or calendar.summary
         calendar.time_zone = body.get("timeZone") or calendar.time_zone
         calendar.description = body.get("description") or calendar.description
@@ -149,7 +137,7 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/transferOwnership")
     def transfer_ownership(calendar_id: str) -> Response:
-        calls.allow("Calendars.TransferOwnership", ("calendar", "calendar.calendars"))
+        calls.allow("calendars.transferOwnership")
         calls.calendar_of(world, calendar_id, "owner")
         raise errors.forbidden("Only administrators of a Workspace domain may transfer ownership.")
 
@@ -159,7 +147,7 @@ def add_removal_routes(api: Blueprint, world: World) -> None:
 
     @api.delete("/calendars/<path:calendar_id>")
     def delete_calendar(calendar_id: str) -> Response:
-        calls.allow("Calendars.Delete", _CALENDARS)
+        calls.allow("calendars.delete")
         calendar = calls.calendar_of(world, calendar_id, "owner")
         if calendar.is_primary:
             raise GoogleError(400, "cannotDeletePrimaryCalendar", "Cannot delete a primary calendar.")
@@ -170,7 +158,7 @@ def add_removal_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/clear")
     def clear_calendar(calendar_id: str) -> Response:
-        calls.allow("Calendars.Clear", ("calendar",))
+        calls.allow("calendars.clear")
         calendar = calls.calendar_of(world, calendar_id, "owner")
         if not calendar.is_primary:
             raise errors.invalid()
@@ -184,7 +172,7 @@ def add_color_routes(api: Blueprint) -> None:
 
     @api.get("/colors")
     def colors() -> Response:
-        calls.allow("Colors.Get", _COLORS)
+        calls.allow("colors.get")
         return calls.answer(
             {
                 "kind": "calendar#colors",

@@ -7,7 +7,9 @@ from flask import Response, g, request
 
 from gcal_emulator import (
     bodies,
+    discovery,
     errors,
+    parameters,
     render,
     shapes,
 )
@@ -15,7 +17,18 @@ from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, World
 
 BASE = "/calendar/v3"
-PREFIX = "https://www.googleapis.com/auth/"
+PREFIX = discovery.PREFIX
+
+
+def allow(method: str) -> None:
+    """Refuses a caller whose token holds no scope of this method, and parameters that it cannot have. Raises
+    GoogleError (400, 403)."""
+    g.method = method
+    if not g.token.email and method not in discovery.KEYED:
+        raise errors.login_required()
+    if not _reaching():
+        raise errors.scope_insufficient(_titled(method))
+    parameters.check(method, request.args.lists())
 
 
 def calendar_of(world: World, calendar_id: str, least: str = "freeBusyReader") -> Calendar:
@@ -27,6 +40,8 @@ def calendar_of(world: World, calendar_id: str, least: str = "freeBusyReader") -
     role = world.role_of(g.token.email, calendar)
     if role == "none":
         raise errors.not_found()
+    if not any(_reaches(world, scope, calendar, role) for scope in _reaching()):
+        raise errors.scope_insufficient(_titled(g.method))
     if ROLES.index(role) < ROLES.index(least):
         raise errors.GoogleError(
             403, "requiredAccessLevel", f"You need to have {least} access to this calendar.", domain="calendar"
@@ -34,10 +49,29 @@ def calendar_of(world: World, calendar_id: str, least: str = "freeBusyReader") -
     return calendar
 
 
-def allow(method: str, scopes: tuple[str, ...]) -> None:
-    """Refuses a caller whose token holds none of these scopes. Raises GoogleError (403)."""
-    if not {PREFIX + scope for scope in scopes} & g.token.scopes:
-        raise errors.scope_insufficient(method)
+def _reaching() -> list[str]:
+    """The token's scopes that are enough for the present method."""
+    return [scope for scope in discovery.SCOPES[g.method].split() if PREFIX + scope in g.token.scopes]
+
+
+def _reaches(world: World, scope: str, calendar: Calendar, role: str) -> bool:
+    """Some scopes are for the app's own, owned or public calendars only."""
+    if scope == "calendar.app.created":
+        client = world.clients.get(g.token.client_id)
+        return bool(calendar.made_by) and client is not None and calendar.made_by == client.project
+    if scope.startswith("calendar.events.owned"):
+        return role == "owner"
+    return scope != "calendar.events.public.readonly" or "default" in calendar.acl
+
+
+def _titled(method: str) -> str:
+    return ".".join(part[0].upper() + part[1:] for part in method.split("."))
+
+
+def bearer() -> str:
+    """The token of the Authorization header; the scheme's name may be written in any way."""
+    scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def params() -> bodies.Params:
@@ -54,18 +88,33 @@ def shown(world: World, calendar: Calendar, event: Any) -> Response:
     return response
 
 
-def body(shape: shapes.Shape) -> dict[str, Any]:
+def body(resource: str) -> dict[str, Any]:
     """The request's JSON object, its members of the right kinds. Raises GoogleError 400."""
     if not request.data:
         return {}
     try:
-        body = json.loads(request.data)
-    except ValueError:
+        body = json.loads(request.data, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise GoogleError(400, "parseError", "Parse Error") from None
     if not isinstance(body, dict):
         raise GoogleError(400, "parseError", "Parse Error")
-    shapes.check(shape, body)
+    if b"\\ud" in request.data.lower():
+        body = {_whole(name): _whole(value) for name, value in body.items()}
+    shapes.check(resource, body)
     return body
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _whole(value: Any) -> Any:
+    """The same value without halves of surrogate pairs, which no UTF-8 can hold."""
+    if isinstance(value, dict):
+        return {_whole(name): _whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
 def number(name: str, default: int) -> int:

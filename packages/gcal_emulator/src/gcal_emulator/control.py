@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from gcal_emulator import bodies, calendars, events, moments, oauth, push, schemas
+from gcal_emulator import bodies, calendars, events, moments, oauth, push, robots, schemas, transport
 from gcal_emulator.faults import Fault
 from gcal_emulator.world import Client, World
 
@@ -73,6 +73,39 @@ def _add_people(control: Blueprint, world: World) -> None:
             s if "/" in s else oauth.IDENTITY.get(s, oauth.PREFIX + s) for s in body.get("scopes") or ["calendar"]
         }
         return jsonify(oauth.issue(world, body["email"], body.get("client_id", "demo-client"), scopes, True))
+
+    @control.post("/service-accounts")
+    def add_robot() -> Any:
+        """The key file of a service account; `subjects` and `scopes` say for whom it may act."""
+        body = request.get_json()
+        email = body.get("email") or f"robot-{world.new_id(4)}@demo-project.iam.gserviceaccount.com"
+        scopes = [s if "/" in s or s == "*" else oauth.PREFIX + s for s in body.get("scopes") or ["*"]]
+        robot = robots.create(world, email, body.get("subjects") or [], scopes)
+        names = ("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com")
+        return jsonify(robots.key_file(robot, *(transport.origin_of(request.environ, name) for name in names)))
+
+    @control.post("/clients")
+    def add_client() -> Any:
+        """An OAuth client as the Cloud Console's `credentials.json` describes it."""
+        body = request.get_json()
+        client = Client(
+            body["id"], body["secret"], body.get("redirect_uris") or [], body.get("project") or "demo-project"
+        )
+        world.clients[client.id] = client
+        accounts, tokens, apis = (
+            transport.origin_of(request.environ, name)
+            for name in ("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com")
+        )
+        places = {
+            "client_id": client.id,
+            "client_secret": client.secret,
+            "project_id": client.project,
+            "auth_uri": f"{accounts}/o/oauth2/auth",
+            "token_uri": f"{tokens}/token",
+            "auth_provider_x509_cert_url": f"{apis}/oauth2/v1/certs",
+            "redirect_uris": client.redirect_uris or ["http://localhost"],
+        }
+        return jsonify({body.get("type") or "installed": places})
 
     @control.post("/consent")
     def consent() -> Any:

@@ -17,6 +17,8 @@ class GoogleError(Exception):
         location_type: str = "parameter",
         details: list[dict[str, Any]] | None = None,
         grpc_status: str = "",
+        detail: str = "",
+        challenge: str = "",
     ) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
@@ -27,9 +29,13 @@ class GoogleError(Exception):
         self.location_type = location_type
         self.details = details
         self.grpc_status = grpc_status
+        self.detail = detail
+        """What the item says, where that is not what the whole says."""
+        self.challenge = challenge
+        """The `WWW-Authenticate` header."""
 
     def body(self) -> dict[str, Any]:
-        item: dict[str, Any] = {"domain": self.domain, "reason": self.reason, "message": self.message}
+        item: dict[str, Any] = {"domain": self.domain, "reason": self.reason, "message": self.detail or self.message}
         if self.location:
             item |= {"locationType": self.location_type, "location": self.location}
         error: dict[str, Any] = {"errors": [item], "code": self.status, "message": self.message}
@@ -88,14 +94,38 @@ def empty_range(location: str = "") -> GoogleError:
     )
 
 
+_EXPECTED = (
+    "Expected OAuth 2 access token, login cookie or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+_REALM = 'Bearer realm="https://accounts.google.com/"'
+
+
 def unauthenticated() -> GoogleError:
+    """A token that is unknown or over."""
     return GoogleError(
         401,
         "authError",
-        "Invalid Credentials",
+        f"Request had invalid authentication credentials. {_EXPECTED}",
         location="Authorization",
         location_type="header",
         grpc_status="UNAUTHENTICATED",
+        detail="Invalid Credentials",
+        challenge=f'{_REALM}, error="invalid_token"',
+    )
+
+
+def login_required() -> GoogleError:
+    """No token at all."""
+    return GoogleError(
+        401,
+        "required",
+        f"Request is missing required authentication credential. {_EXPECTED}",
+        location="Authorization",
+        location_type="header",
+        grpc_status="UNAUTHENTICATED",
+        detail="Login Required.",
+        challenge=_REALM,
     )
 
 

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
 
 from gcal_emulator import (
     calls,
@@ -17,6 +18,13 @@ from gcal_emulator import (
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import Token, World
 
+_GOOGLE = ("api", "oauth", "batch", "documents")
+_PAGES = ("/o/oauth2/v2/auth", "/o/oauth2/auth", "/o/oauth2/consent", "/healthz")
+"""Pages that people see, and what only a supervisor asks: no fault strikes them and no journal tells of them. Nor of
+what is no path of Google's at all, such as a browser's `favicon.ico`."""
+_KEYED = (f"{calls.PREFIX}calendar.events.public.readonly", f"{calls.PREFIX}calendar.readonly")
+"""What an API key alone allows, on public calendars."""
+
 
 def install_hooks(app: Flask, world: World) -> None:
     """Authentication, quota, faults, the lock and the journal around every request to Google's own paths."""
@@ -25,8 +33,8 @@ def install_hooks(app: Flask, world: World) -> None:
     def begin() -> Any:
         path = request.path
         g.effect, g.reason, g.etag, g.email, g.fields = {}, None, None, "", None
-        g.is_google = not path.startswith(("/_emulator", "/ui", "/o/")) and path != "/"
-        if not g.is_google or path.startswith(("/batch", "/discovery")):
+        g.is_google = path.startswith(calls.BASE) or (request.blueprint in _GOOGLE and path not in _PAGES)
+        if not g.is_google or request.blueprint in {"batch", "documents"}:
             return None
         is_api = path.startswith(calls.BASE)
         token = world.tokens.get(_bearer()) if is_api else None
@@ -54,7 +62,11 @@ def install_hooks(app: Flask, world: World) -> None:
         response.headers["Cache-Control"] = "no-cache, no-store, max-age=0, must-revalidate"
         is_api, status = request.path.startswith(calls.BASE), response.status_code
         if is_api and status in {200, 204} and not {"body", "list", "drop", "deliver_after_s"} & effect.keys():
-            schemas.hold(request.method, _raw_path().removeprefix(f"{calls.BASE}/"), response)
+            schemas.hold(
+                "GET" if request.method == "HEAD" else request.method,
+                _raw_path().removeprefix(f"{calls.BASE}/"),
+                response,
+            )
         if is_api and status == 200 and response.mimetype == "application/json":
             response = _unchanged(response) or _shape(response)
         is_cut = effect.get("drop") == "after_commit"
@@ -65,10 +77,26 @@ def install_hooks(app: Flask, world: World) -> None:
     @app.errorhandler(GoogleError)
     def refused(error: GoogleError) -> Response:
         g.reason = error.reason
-        return calls.answer(error.body(), error.status)
+        response = calls.answer(error.body(), error.status)
+        if error.challenge:
+            response.headers["WWW-Authenticate"] = error.challenge
+        return response
+
+    @app.errorhandler(HTTPException)
+    def not_served(error: HTTPException) -> Any:
+        """No such path or method: in JSON below the API's base, a page elsewhere."""
+        if not request.path.startswith((calls.BASE, "/batch", "/_emulator")):
+            return error
+        reason = {404: "notFound", 405: "methodNotAllowed", 500: "backendError"}.get(error.code or 500, "badRequest")
+        return refused(GoogleError(error.code or 500, reason, error.name))
 
 
 def _valid(world: World, token: Token | None) -> Token:
+    """The caller's token; who has an API key only is nobody in particular."""
+    if token is None and not _bearer():
+        if request.args.get("key"):
+            return Token("", "", "", frozenset(_KEYED), 0.0)
+        raise errors.login_required()
     if token is None or token.expires_at <= world.clock.now_s():
         raise errors.unauthenticated()
     return token
@@ -97,7 +125,8 @@ def _strike(world: World, email: str) -> dict[str, Any]:
 
 
 def _bearer() -> str:
-    return request.args.get("oauth_token") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+    named = request.args.get("oauth_token") or request.args.get("access_token")
+    return named or calls.bearer()
 
 
 def _raw_path() -> str:

@@ -2,28 +2,17 @@
 
 import base64
 import hashlib
-import time
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, g, jsonify, redirect, render_template_string, request
-from joserfc import jwk, jwt
 
+from gcal_emulator import discovery, identity, robots
 from gcal_emulator.errors import OAuthError
 from gcal_emulator.world import Client, Code, Token, World
 
-PREFIX = "https://www.googleapis.com/auth/"
-IDENTITY = {"openid": "openid", "email": f"{PREFIX}userinfo.email", "profile": f"{PREFIX}userinfo.profile"}
-_LABELS = {
-    "calendar": "See, edit, share and permanently delete all the calendars you can access",
-    "calendar.events": "View and edit events on all your calendars",
-    "calendar.events.readonly": "View events on all your calendars",
-    "calendar.calendarlist.readonly": "See the list of Google calendars you are subscribed to",
-    "calendar.freebusy": "View your availability in your calendars",
-    "calendar.app.created": "Make secondary calendars, and see and change events on them",
-    "calendar.calendars": "See and change the properties of calendars, and make calendars",
-}
+PREFIX = discovery.PREFIX
+IDENTITY = identity.IDENTITY
 _REFRESH_TOKENS_MAX = 100
 _TESTING_LIFETIME_S = 7 * 24 * 3600
 _CODE_LIFETIME_S = 600
@@ -56,10 +45,9 @@ _CONSENT = """<h1>{{ client }} wants access to your Google Account</h1><p>{{ ema
 def blueprint(world: World) -> Blueprint:
     """The OAuth and OIDC routes of one world."""
     routes = Blueprint("oauth", __name__)
-    key = signing_key()
     _add_consent(routes, world)
-    _add_tokens(routes, world, key)
-    _add_identity(routes, world, key)
+    _add_tokens(routes, world)
+    identity.add_routes(routes, world)
 
     @routes.errorhandler(OAuthError)
     def refused(error: OAuthError) -> Any:
@@ -74,8 +62,9 @@ def _add_consent(routes: Blueprint, world: World) -> None:
     """The pages on which a person chooses an account and what to permit."""
 
     @routes.get("/o/oauth2/v2/auth")
+    @routes.get("/o/oauth2/auth")
     def authorize() -> Any:
-        values = request.args.to_dict()
+        values = _asked_in(request.args.to_dict())
         client, problem = _client_of(world, values)
         if client is None:
             return _page(f"<h1>Access blocked: Authorisation Error</h1><p>Error 400: {problem}</p>"), 400
@@ -86,7 +75,7 @@ def _add_consent(routes: Blueprint, world: World) -> None:
 
     @routes.post("/o/oauth2/consent")
     def consent() -> Any:
-        values = request.form.to_dict()
+        values = _asked_in(request.form.to_dict())
         client, problem = _client_of(world, values)
         if client is None:
             return _page(f"<h1>Access blocked</h1><p>Error 400: {problem}</p>"), 400
@@ -96,66 +85,51 @@ def _add_consent(routes: Blueprint, world: World) -> None:
         return _decide(world, values, values["authuser"], granted)
 
 
-def _add_tokens(routes: Blueprint, world: World, key: jwk.RSAKey) -> None:
+def _add_tokens(routes: Blueprint, world: World) -> None:
     """Codes and refresh tokens redeemed, grants revoked."""
 
     @routes.post("/token")
+    @routes.post("/o/oauth2/token")
+    @routes.post("/oauth2/v3/token")
+    @routes.post("/oauth2/v4/token")
     def token() -> Any:
-        values = request.form.to_dict()
-        client = _authenticated(world, values)
+        values = _sent()
         grant = values.get("grant_type")
+        if grant == robots.GRANT:
+            return _assert(world, values.get("assertion", ""))
+        client = _authenticated(world, values)
         if grant == "authorization_code":
-            return _redeem(world, client, values, key)
+            return _redeem(world, client, values)
         if grant == "refresh_token":
-            return _refresh(world, client, values, key)
+            return _refresh(world, client, values)
         raise OAuthError(400, "unsupported_grant_type", "Invalid grant_type")
 
-    @routes.post("/revoke")
+    @routes.route("/revoke", methods=["GET", "POST"])
+    @routes.route("/o/oauth2/revoke", methods=["GET", "POST"])
     def revoke() -> Any:
-        value = request.form.get("token") or request.args.get("token") or ""
+        value = request.values.get("token") or ""
         held = world.tokens.get(value) or world.refresh_tokens.get(value)
         if held is None or held.email not in world.accounts:
             raise OAuthError(400, world.behaviours.revoke_unknown, "Token expired or revoked")
-        revoke_grant(world, held.email, world.clients[held.client_id].project)
+        client = world.clients.get(held.client_id)
+        revoke_grant(world, held.email, client.project if client else "")
         return "", 200
 
 
-def _add_identity(routes: Blueprint, world: World, key: jwk.RSAKey) -> None:
-    """Who signed in, the keys of id tokens, and where everything is."""
-
-    @routes.get("/v1/userinfo")
-    def userinfo() -> Any:
-        held = world.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        if held is None or held.expires_at <= world.clock.now_s():
-            raise OAuthError(401, "invalid_request", "Invalid Credentials")
-        account = world.accounts[held.email]
-        return jsonify(sub=account.sub, name=account.name, email=account.email, email_verified=True)
-
-    @routes.get("/oauth2/v3/certs")
-    def certs() -> Any:
-        return jsonify(keys=[key.as_dict(private=False)])
-
-    @routes.get("/.well-known/openid-configuration")
-    def configuration() -> Any:
-        origin = request.host_url.rstrip("/")
-        return jsonify(
-            issuer="https://accounts.google.com",
-            authorization_endpoint=f"{origin}/o/oauth2/v2/auth",
-            token_endpoint=f"{origin}/token",
-            revocation_endpoint=f"{origin}/revoke",
-            userinfo_endpoint=f"{origin}/v1/userinfo",
-            jwks_uri=f"{origin}/oauth2/v3/certs",
-            response_types_supported=["code"],
-            subject_types_supported=["public"],
-            id_token_signing_alg_values_supported=["RS256"],
-            code_challenge_methods_supported=["plain", "S256"],
-        )
+def _sent() -> dict[str, str]:
+    """The fields of a token request, sent as a form or as JSON."""
+    if request.is_json:
+        body = request.get_json(silent=True)
+        return {str(name): str(value) for name, value in body.items()} if isinstance(body, dict) else {}
+    return request.form.to_dict() or request.args.to_dict()
 
 
-@cache
-def signing_key() -> jwk.RSAKey:
-    """The key of this process's id tokens."""
-    return jwk.RSAKey.generate_key(2048, parameters={"use": "sig", "alg": "RS256", "kid": "emulator-1"})
+def _asked_in(values: dict[str, str]) -> dict[str, str]:
+    """An authorisation request in today's words: `approval_prompt=force` is the older form of `prompt=consent`."""
+    if values.get("approval_prompt") == "force" and not values.get("prompt"):
+        values["prompt"] = "consent"
+    values.setdefault("response_type", "code")
+    return values
 
 
 def issue(world: World, email: str, client_id: str, scopes: set[str], with_refresh: bool) -> dict[str, Any]:
@@ -196,7 +170,7 @@ def _client_of(world: World, values: dict[str, str]) -> tuple[Client | None, str
     client = world.clients.get(values.get("client_id", ""))
     if client is None:
         return None, "invalid_client"
-    if values.get("response_type") != "code" or not values.get("scope"):
+    if set(values["response_type"].split()) - {"code", "token", "id_token"} or not values.get("scope"):
         return None, "invalid_request"
     uri = values.get("redirect_uri", "")
     host = urlsplit(uri).hostname
@@ -223,7 +197,7 @@ def _interactive(world: World, client: Client, values: dict[str, str]) -> Any:
         return _decide(world, values, email, asked | identity)
     if "none" in prompt:
         return _return(values, {"error": "consent_required"})
-    scopes = [(scope, _LABELS.get(scope.removeprefix(PREFIX), scope)) for scope in sorted(asked)]
+    scopes = [(scope, discovery.SCOPE_TEXTS.get(scope.removeprefix(PREFIX), scope)) for scope in sorted(asked)]
     return _page(
         render_template_string(_CONSENT, client=client.id, email=email, query=query, scopes=scopes, preticked=False)
     )
@@ -266,6 +240,9 @@ def _decide(world: World, values: dict[str, str], email: str, granted: set[str] 
         return _return(values, {"error": "access_denied"})
     if values.get("include_granted_scopes") == "true":
         granted = granted | world.grants.get((email, values["client_id"]), set())
+    kinds = set(values["response_type"].split())
+    if kinds - {"code"}:
+        return _answer_page(world, values, email, granted, kinds)
     is_first = (email, values["client_id"]) not in world.grants
     wants_refresh = is_first or "consent" in values.get("prompt", "").split()
     code = Code(
@@ -282,16 +259,26 @@ def _decide(world: World, values: dict[str, str], email: str, granted: set[str] 
     )
     world.codes[code.value] = code
     world.grants.setdefault((email, values["client_id"]), set()).update(granted)
-    return _return(
-        values, {"code": code.value, "scope": " ".join(sorted(granted)), "authuser": "0", "prompt": "consent"}
-    )
+    answer = {"code": code.value, "scope": " ".join(sorted(granted)), "authuser": "0", "prompt": "consent"}
+    return _return(values, answer | ({"hd": domain} if (domain := identity.domain_of(email)) else {}))
+
+
+def _answer_page(world: World, values: dict[str, str], email: str, granted: set[str], kinds: set[str]) -> Any:
+    """The implicit flow of pages without a server: tokens at once, behind the `#` of the redirect."""
+    answer = issue(world, email, values["client_id"], granted, with_refresh=False)
+    held = world.tokens[answer["access_token"]]
+    found = answer if "token" in kinds else {}
+    if "id_token" in kinds:
+        found = found | {"id_token": identity.id_token(world, held, values.get("nonce", ""))}
+    return _return(values, {name: str(value) for name, value in found.items()} | {"authuser": "0"})
 
 
 def _return(values: dict[str, str], answer: dict[str, str]) -> Any:
     if values.get("state"):
         answer["state"] = values["state"]
     uri = values["redirect_uri"]
-    return redirect(f"{uri}{'&' if '?' in uri else '?'}{urlencode(answer)}")
+    mark = "#" if set(values["response_type"].split()) - {"code"} else "&" if "?" in uri else "?"
+    return redirect(f"{uri}{mark}{urlencode(answer)}")
 
 
 def _authenticated(world: World, values: dict[str, str]) -> Client:
@@ -306,7 +293,7 @@ def _authenticated(world: World, values: dict[str, str]) -> Client:
     return client
 
 
-def _redeem(world: World, client: Client, values: dict[str, str], key: jwk.RSAKey) -> Response:
+def _redeem(world: World, client: Client, values: dict[str, str]) -> Response:
     code = world.codes.get(values.get("code", ""))
     if code is None:
         raise OAuthError(400, "invalid_grant", "Malformed auth code.")
@@ -323,14 +310,14 @@ def _redeem(world: World, client: Client, values: dict[str, str], key: jwk.RSAKe
             raise OAuthError(400, "invalid_grant", "Invalid code verifier.")
     code.is_redeemed = True
     if g.effect.get("scopes") == "fewer":
-        code.scopes = code.scopes - set(sorted(code.scopes & set(map(PREFIX.__add__, _LABELS)))[:1])
+        code.scopes = code.scopes - set(sorted(code.scopes & set(map(PREFIX.__add__, discovery.SCOPE_TEXTS)))[:1])
     answer = issue(world, code.email, client.id, set(code.scopes), code.is_offline)
     if IDENTITY["openid"] in code.scopes:
-        answer["id_token"] = _id_token(world, code.email, client.id, answer["access_token"], code.nonce, key)
+        answer["id_token"] = identity.id_token(world, world.tokens[answer["access_token"]], code.nonce)
     return jsonify(answer)
 
 
-def _refresh(world: World, client: Client, values: dict[str, str], key: jwk.RSAKey) -> Response:
+def _refresh(world: World, client: Client, values: dict[str, str]) -> Response:
     held = world.refresh_tokens.get(values.get("refresh_token", ""))
     if held is None:
         raise OAuthError(400, "invalid_grant", "Token has been expired or revoked.")
@@ -344,27 +331,16 @@ def _refresh(world: World, client: Client, values: dict[str, str], key: jwk.RSAK
     held.used_at = now
     answer = issue(world, held.email, client.id, set(held.scopes), with_refresh=False)
     if IDENTITY["openid"] in held.scopes:
-        answer["id_token"] = _id_token(world, held.email, client.id, answer["access_token"], "", key)
+        answer["id_token"] = identity.id_token(world, world.tokens[answer["access_token"]])
     world.tokens[answer["access_token"]].refresh = held.value
     return jsonify(answer)
 
 
-def _id_token(world: World, email: str, client_id: str, access_token: str, nonce: str, key: jwk.RSAKey) -> str:
-    account = world.accounts[email]
-    half = hashlib.sha256(access_token.encode()).digest()[:16]
-    now = int(world.clock.now_s() if world.clock.is_manual else time.time())
-    claims: dict[str, Any] = {
-        "iss": "https://accounts.google.com",
-        "aud": client_id,
-        "azp": client_id,
-        "at_hash": base64.urlsafe_b64encode(half).decode().rstrip("="),
-        "sub": account.sub,
-        "email": account.email,
-        "email_verified": True,
-        "name": account.name,
-        "iat": now,
-        "exp": now + 3600,
-    }
-    if nonce:
-        claims["nonce"] = nonce
-    return str(jwt.encode({"alg": "RS256", "kid": "emulator-1"}, claims, key))
+def _assert(world: World, assertion: str) -> Response:
+    """A service account's signed assertion for an access token, or for an id token when it names an audience."""
+    robot, subject, scopes, audience = robots.accepted(world, assertion)
+    if audience and not scopes:
+        held = Token("", subject, robot.client_id, frozenset({*IDENTITY.values()}), 0.0)
+        return jsonify(id_token=identity.id_token(world, held, audience=audience))
+    answer = issue(world, subject, robot.client_id, scopes, with_refresh=False)
+    return jsonify({n: v for n, v in answer.items() if n != "scope"})

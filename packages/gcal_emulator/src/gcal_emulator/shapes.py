@@ -1,85 +1,56 @@
 """What the members of a request's body have to be; null and unknown members are let through, as Google does."""
 
+import re
 from typing import Any
 
-from gcal_emulator import errors
+from gcal_emulator import errors, moments, resources
 
-Shape = type | tuple[type, ...] | dict[str, Any] | list[Any]
-
-_WHEN: Shape = {"date": str, "dateTime": str, "timeZone": str}
-_NUMBER: Shape = (int, str)
-_PERSON: Shape = {"email": str, "displayName": str, "id": str, "self": bool}
-_REMINDER: Shape = {"method": str, "minutes": _NUMBER}
-
-EVENT: Shape = {
-    **dict.fromkeys(
-        ("id", "iCalUID", "summary", "description", "location", "colorId", "eventLabelId", "status", "visibility"), str
-    ),
-    **dict.fromkeys(("transparency", "eventType", "hangoutLink", "recurringEventId"), str),
-    **dict.fromkeys(("guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests"), bool),
-    **dict.fromkeys(("anyoneCanAddSelf", "attendeesOmitted", "endTimeUnspecified"), bool),
-    "sequence": _NUMBER,
-    "start": _WHEN,
-    "end": _WHEN,
-    "originalStartTime": _WHEN,
-    "recurrence": [str],
-    "organizer": _PERSON,
-    "attendees": [
-        {
-            **dict.fromkeys(("email", "displayName", "comment", "responseStatus", "id"), str),
-            **dict.fromkeys(("optional", "resource", "organizer", "self"), bool),
-            "additionalGuests": _NUMBER,
-        }
-    ],
-    "attachments": [{"fileUrl": str, "title": str, "mimeType": str, "iconLink": str, "fileId": str}],
-    "extendedProperties": {"private": dict, "shared": dict},
-    "reminders": {"useDefault": bool, "overrides": [_REMINDER]},
-    "conferenceData": {
-        "createRequest": {"requestId": str, "conferenceSolutionKey": {"type": str}},
-        "entryPoints": [dict],
-        "conferenceSolution": dict,
-        "conferenceId": str,
-        "notes": str,
-    },
-    "source": {"title": str, "url": str},
-    **dict.fromkeys(("birthdayProperties", "focusTimeProperties"), dict),
-    **dict.fromkeys(("outOfOfficeProperties", "workingLocationProperties"), dict),
-}
-CALENDAR: Shape = dict.fromkeys(("summary", "description", "location", "timeZone"), str)
-ENTRY: Shape = {
-    **dict.fromkeys(("id", "colorId", "summaryOverride", "backgroundColor", "foregroundColor"), str),
-    **dict.fromkeys(("selected", "hidden"), bool),
-    "defaultReminders": [_REMINDER],
-}
-CHANNEL: Shape = {
-    **dict.fromkeys(("id", "type", "address", "token", "resourceId"), str),
-    "expiration": _NUMBER,
-    "params": dict,
-}
-RULE: Shape = {"role": str, "scope": {"type": str, "value": str}}
-FREE_BUSY: Shape = {
-    **dict.fromkeys(("timeMin", "timeMax", "timeZone"), str),
-    **dict.fromkeys(("groupExpansionMax", "calendarExpansionMax"), _NUMBER),
-    "items": [{"id": str}],
-}
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,20}", re.ASCII)
+_LIMITS = {"int": 2**31, "int64": 2**63}
 
 
-def check(shape: Shape, value: Any, name: str = "") -> None:
-    """Refuses a member of the wrong kind. Raises GoogleError 400."""
-    if value is None:
+def check(resource: str, value: dict[str, Any]) -> None:
+    """Refuses a member of the wrong kind or with a value that the reference does not know. Raises GoogleError 400."""
+    _check(resource, value, resource, "")
+
+
+def _check(kind: str, value: Any, place: str, name: str) -> None:
+    if value is None or kind == "any":
         return
-    if isinstance(shape, dict):
-        _is(isinstance(value, dict), name)
-        for member, inner in shape.items():
-            check(inner, value.get(member), f"{name}.{member}" if name else member)
-    elif isinstance(shape, list):
+    if kind.startswith("["):
         _is(isinstance(value, list) and None not in value, name)
         for item in value:
-            check(shape[0], item, name)
-    elif shape == _NUMBER:
-        _is(not isinstance(value, bool) and str(value).lstrip("-").isdecimal(), name)
+            _check(kind[1:-1], item, place, name)
+    elif kind.startswith("<"):
+        _is(isinstance(value, dict) and not any(isinstance(item, dict | list) for item in value.values()), name)
+    elif kind in resources.FIELDS:
+        _is(isinstance(value, dict), name)
+        for member, inner in resources.members(kind).items():
+            if member in value:
+                _check(inner, value[member], f"{kind}.{member}", f"{name}.{member}" if name else member)
+    elif kind in _LIMITS:
+        _check_number(value, _LIMITS[kind], name)
+    elif kind == "bool":
+        _is(isinstance(value, bool), name)
     else:
-        _is(isinstance(value, shape), name)
+        _is(isinstance(value, str), name)
+        _check_text(value, place, name)
+
+
+def _check_number(value: Any, limit: int, name: str) -> None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    _is(is_number or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None), name)
+    _is(-limit <= int(value) < limit, name)
+
+
+def _check_text(value: str, place: str, name: str) -> None:
+    if place in resources.VALUES and value and value not in resources.VALUES[place]:
+        raise errors.invalid(f"Invalid value for: {value} is not a valid value", name)
+    if place in resources.ZONES and value and moments.zone_or_none(value) is None:
+        raise errors.invalid("Invalid time zone definition.", name)
+    if place in resources.COLORS and value and not _COLOR.fullmatch(value):
+        raise errors.invalid(f"Invalid value for: {value} is not a valid color", name)
 
 
 def _is(fits: bool, name: str) -> None:

@@ -4,13 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import calls, errors, listing, push, shapes
+from gcal_emulator import calls, errors, listing, push
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, World
 
-_ACL = ("calendar", "calendar.acls")
-_ACL_READ = (*_ACL, "calendar.acls.readonly")
-_SETTINGS = ("calendar", "calendar.readonly", "calendar.settings", "calendar.settings.readonly")
 _TYPES = ("user", "group", "domain", "default")
 
 
@@ -19,12 +16,12 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
 
     @api.get("/calendars/<path:calendar_id>/acl")
     def list_acl(calendar_id: str) -> Response:
-        calls.allow("Acl.List", _ACL_READ)
+        calls.allow("acl.list")
         return calls.answer(_rules(world, calls.calendar_of(world, calendar_id, "writer"), g.token.email))
 
     @api.get("/calendars/<path:calendar_id>/acl/<rule_id>")
     def get_acl(calendar_id: str, rule_id: str) -> Response:
-        calls.allow("Acl.Get", _ACL_READ)
+        calls.allow("acl.get")
         calendar, name = calls.calendar_of(world, calendar_id, "writer"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
@@ -32,8 +29,8 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/acl")
     def add_acl(calendar_id: str) -> Response:
-        calls.allow("Acl.Insert", _ACL)
-        calendar, body = calls.calendar_of(world, calendar_id, "owner"), calls.body(shapes.RULE)
+        calls.allow("acl.insert")
+        calendar, body = calls.calendar_of(world, calendar_id, "owner"), calls.body("AclRule")
         scope = body.get("scope") or {}
         if scope.get("type") not in _TYPES:
             raise errors.required("Missing scope type.")
@@ -44,15 +41,15 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
 
     @api.route("/calendars/<path:calendar_id>/acl/<rule_id>", methods=["PATCH", "PUT"])
     def change_acl(calendar_id: str, rule_id: str) -> Response:
-        calls.allow("Acl.Patch" if request.method == "PATCH" else "Acl.Update", _ACL)
+        calls.allow("acl.patch" if request.method == "PATCH" else "acl.update")
         calendar, name = calls.calendar_of(world, calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
-        return calls.answer(_share(world, calendar, name, calls.body(shapes.RULE).get("role") or calendar.acl[name]))
+        return calls.answer(_share(world, calendar, name, calls.body("AclRule").get("role") or calendar.acl[name]))
 
     @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
     def remove_acl(calendar_id: str, rule_id: str) -> Response:
-        calls.allow("Acl.Delete", _ACL)
+        calls.allow("acl.delete")
         calendar, name = calls.calendar_of(world, calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
@@ -61,13 +58,11 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/calendars/<path:calendar_id>/acl/watch")
     def watch_acl(calendar_id: str) -> Response:
-        calls.allow("Acl.Watch", _ACL_READ)
+        calls.allow("acl.watch")
         calendar = calls.calendar_of(world, calendar_id, "writer")
         uri = f"https://www.googleapis.com/calendar/v3/calendars/{calendar_id}/acl?alt=json"
         return calls.answer(
-            push.watch(
-                world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, calls.body(shapes.CHANNEL), True
-            )
+            push.watch(world, g.token.email, g.token.client_id, f"acl:{calendar.id}", uri, calls.body("Channel"), True)
         )
 
 
@@ -76,7 +71,7 @@ def add_settings_routes(api: Blueprint, world: World) -> None:
 
     @api.get("/users/me/settings")
     def list_settings() -> Response:
-        calls.allow("Settings.List", _SETTINGS)
+        calls.allow("settings.list")
         rows = [_setting(name, value) for name, value in world.settings_of(g.token.email).items()]
         since = list_token(world, request.args.get("syncToken"), g.token.email)
         items = [] if since is not None and since >= world.settings_seq.get(g.token.email, 0) else rows
@@ -85,7 +80,7 @@ def add_settings_routes(api: Blueprint, world: World) -> None:
 
     @api.get("/users/me/settings/<name>")
     def get_setting(name: str) -> Response:
-        calls.allow("Settings.Get", _SETTINGS)
+        calls.allow("settings.get")
         known = world.settings_of(g.token.email)
         if name not in known:
             raise errors.not_found()
@@ -93,12 +88,10 @@ def add_settings_routes(api: Blueprint, world: World) -> None:
 
     @api.post("/users/me/settings/watch")
     def watch_settings() -> Response:
-        calls.allow("Settings.Watch", _SETTINGS)
+        calls.allow("settings.watch")
         uri = "https://www.googleapis.com/calendar/v3/users/me/settings?alt=json"
         name = f"settings:{g.token.email}"
-        return calls.answer(
-            push.watch(world, g.token.email, g.token.client_id, name, uri, calls.body(shapes.CHANNEL), True)
-        )
+        return calls.answer(push.watch(world, g.token.email, g.token.client_id, name, uri, calls.body("Channel"), True))
 
 
 def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:

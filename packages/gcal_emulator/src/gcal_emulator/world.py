@@ -35,6 +35,18 @@ class Client:
 
 
 @dataclass
+class Robot:
+    """A service account with its key (PEM), and for whom it may act with which scopes (`*` for all)."""
+
+    email: str
+    private_key: str
+    key_id: str
+    client_id: str
+    subjects: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Token:
     value: str
     email: str
@@ -104,6 +116,8 @@ class Calendar:
     description: str = ""
     location: str = ""
     push_supported: bool = True
+    made_by: str = ""
+    """The project of the app that made it, for `calendar.app.created`."""
     acl: dict[str, str] = field(default_factory=dict)
     acl_deleted: dict[str, int] = field(default_factory=dict)
     acl_changes: dict[str, int] = field(default_factory=dict)
@@ -213,6 +227,7 @@ class World:
         self.behaviours = Behaviours()
         self.accounts: dict[str, Account] = {}
         self.clients: dict[str, Client] = {"demo-client": Client("demo-client", "demo-secret")}
+        self.robots: dict[str, Robot] = {}
         self.calendars: dict[str, Calendar] = {}
         self.lists: dict[str, dict[str, ListEntry]] = {}
         self.tokens: dict[str, Token] = {}
