@@ -2,7 +2,19 @@
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import calendars, calls, errors, events, finding, listing, push, quick_add, sharing
+from gcal_emulator import (
+    calendars,
+    calls,
+    errors,
+    events,
+    finding,
+    free_busy,
+    listing,
+    push,
+    queries,
+    quick_add,
+    sharing,
+)
 from gcal_emulator.world import World
 
 
@@ -34,7 +46,7 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
     @api.get("/calendars/<path:calendar_id>/events")
     def list_events(calendar_id: str) -> Response:
         calls.allow("events.list")
-        query = listing.Query(request.args.to_dict(flat=False))
+        query = queries.Query(request.args.to_dict(flat=False))
         calendar = calls.calendar_of(world, calendar_id)
         return calls.raw(listing.listed(world, calendar, g.token.email, query, g.effect))
 
@@ -47,7 +59,7 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
     @api.get("/calendars/<path:calendar_id>/events/<event_id>/instances")
     def list_instances(calendar_id: str, event_id: str) -> Response:
         calls.allow("events.instances")
-        query = listing.Query(request.args.to_dict(flat=False))
+        query = queries.Query(request.args.to_dict(flat=False))
         return calls.raw(
             listing.instances(world, calls.calendar_of(world, calendar_id), g.token.email, event_id, query)
         )
@@ -69,9 +81,9 @@ def _add_event_reads(api: Blueprint, world: World) -> None:
         return calls.answer(answer)
 
     @api.post("/freeBusy")
-    def free_busy() -> Response:
+    def query_free_busy() -> Response:
         calls.allow("freebusy.query")
-        return calls.answer(listing.free_busy(world, g.token.email, calls.body("FreeBusyRequest")))
+        return calls.answer(free_busy.answer(world, g.token.email, calls.body("FreeBusyRequest")))
 
 
 def _add_event_inserts(api: Blueprint, world: World) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import calls, errors, listing, push
+from gcal_emulator import calls, errors, push, queries
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, World
 
@@ -111,7 +111,7 @@ def _rules(world: World, calendar: Calendar, email: str) -> dict[str, Any]:
     ]
     if since is not None or request.args.get("showDeleted") == "true":
         found += [rule(calendar, name, "none") for name, seq in calendar.acl_deleted.items() if seq > (since or -1)]
-    query = listing.Query({name: [request.args.get(name, "")] for name in ("maxResults", "pageToken")})
+    query = queries.Query({name: [request.args.get(name, "")] for name in ("maxResults", "pageToken")})
     size = min(query.number("maxResults", 100), 250)
     at = query.number("pageToken", 0)
     body: dict[str, Any] = {"kind": "calendar#acl", "etag": f'"p{world.seq:x}"', "items": found[at : at + size]}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from gcal_emulator import bodies, calendars, control, events, finding, listing, moments, oauth
+from gcal_emulator import bodies, calendars, control, events, finding, moments, oauth, occurrences
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.faults import CODES, MESSAGES, Fault
 from gcal_emulator.world import ROLES, Calendar, Event, World
@@ -287,7 +287,7 @@ def _tiles(world: World, email: str, zone: str, since: date, until: date) -> dic
             is_known = stored.is_exception and stored.data["recurringEventId"] in calendar.events
             if is_known or (stored.is_cancelled and not stored.is_master):
                 continue
-            rows = listing.expanded(world, calendar, stored, begin, end) if stored.is_master else [stored]
+            rows = occurrences.expanded(world, calendar, stored, begin, end) if stored.is_master else [stored]
             for event in rows:
                 at = moments.instant(event.data["start"], zone)
                 if event.is_cancelled or not begin <= at < end:

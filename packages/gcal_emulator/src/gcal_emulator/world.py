@@ -12,6 +12,7 @@ from gcal_emulator.behaviours import Behaviours
 from gcal_emulator.clock import Clock
 from gcal_emulator.faults import Fault
 
+_FORMERS_MAX = 50
 ROLES = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
@@ -89,6 +90,9 @@ class Event:
     private_of: dict[str, Any] = field(default_factory=dict)
     is_stub: bool = False
     conference_due: float | None = None
+    formers: list[tuple[int, tuple[dict[str, Any], tuple[str, ...]]]] = field(default_factory=list)
+    """Earlier starts and rules, and the sequence numbers of the changes that ended them; the latest few."""
+    shape: tuple[dict[str, Any], tuple[str, ...]] | None = None
     dropped: list["Event"] = field(default_factory=list)
     """Of a deleted series: the changed occurrences that went with it."""
     encoded: dict[tuple[str, ...], bytes] = field(default_factory=dict)
@@ -364,6 +368,11 @@ class World:
     def _sequence(self, calendar: Calendar, event: Event) -> None:
         event.seq = self.next_seq()
         event.encoded.clear()
+        if not event.is_exception:
+            shape = (event.data["start"], tuple(event.data.get("recurrence") or ()))
+            if event.shape is not None and event.shape != shape:
+                event.formers = [*event.formers[1 - _FORMERS_MAX :], (event.seq, event.shape)]
+            event.shape = shape
         calendar.changes.pop(event.id, None)
         calendar.changes[event.id] = None
         calendar.updated_us = event.stamp_us
