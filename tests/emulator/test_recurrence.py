@@ -212,6 +212,37 @@ def test_47_this_and_following_as_googles_page_makes_it(emulator: Emulator, ana:
     assert made["extendedProperties"] == tagged["extendedProperties"] and _starts(ana, fresh) == ["2026-12-05T11:00"]
 
 
+def test_47_the_head_ends_with_the_local_day_before_and_keeps_its_sequence(emulator: Emulator, ana: Caller) -> None:
+    """As recorded: the last second of the local day before, both halves with the head's sequence, the continuation's
+    link under the name of the base."""
+    import base64
+
+    series = ana.ok("POST", EVENTS, DAILY | {"recurrence": ["RRULE:FREQ=DAILY"]})["id"]
+    times = {
+        side: {"dateTime": f"2026-12-01T10:{minute}:00", "timeZone": ZONE}
+        for side, minute in (("start", "00"), ("end", "15"))
+    }
+    assert ana.ok("PATCH", f"{EVENTS}/{series}", times)["sequence"] == 1
+    tail = ana.ok("GET", f"{EVENTS}/{_split(emulator, series, '2026-12-10T15:00:00+00:00', summary='Later')}")
+    head = ana.ok("GET", f"{EVENTS}/{series}")
+    assert head["recurrence"] == ["RRULE:FREQ=DAILY;UNTIL=20261210T045959Z"]
+    assert (head["sequence"], tail["sequence"]) == (1, 1)
+    eid = tail["htmlLink"].partition("eid=")[2]
+    assert base64.urlsafe_b64decode(eid + "==").decode() == f"{series}_20261210T150000Z {ANA}"
+
+
+def test_47_a_series_of_several_times_a_day_loses_none_before_the_cut(emulator: Emulator, ana: Caller) -> None:
+    twice = DAILY | {"recurrence": ["RRULE:FREQ=DAILY;BYHOUR=9,15"]}
+    series = ana.ok("POST", EVENTS, twice)["id"]
+    _split(emulator, series, "2026-12-03T20:00:00+00:00")
+    assert _starts(ana, series)[-1] == "2026-12-03T09:00"
+
+
+def test_42_a_change_of_the_rule_alone_does_not_raise_the_sequence(ana: Caller) -> None:
+    series = ana.ok("POST", EVENTS, DAILY)["id"]
+    assert ana.ok("PATCH", f"{EVENTS}/{series}", {"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})["sequence"] == 0
+
+
 def test_48_all_events_on_googles_page_overwrites_what_exceptions_say(emulator: Emulator, ana: Caller) -> None:
     series = ana.ok("POST", EVENTS, DAILY)["id"]
     special = f"{series}_20261202T140000Z"

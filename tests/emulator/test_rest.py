@@ -138,7 +138,7 @@ def test_91_free_busy(emulator: Emulator, ana: Caller) -> None:
     make("16:00", "18:00")
     asked = {"timeMin": "2026-12-01T08:30:00Z", "timeMax": "2026-12-01T17:00:00Z"}
     answer = ben.ok("POST", "freeBusy", asked | {"items": [{"id": ANA}, {"id": "nobody@acme.example"}]})
-    assert answer["kind"] == "calendar#freeBusy" and answer["timeMin"] == "2026-12-01T08:30:00Z"
+    assert answer["kind"] == "calendar#freeBusy" and answer["timeMin"] == "2026-12-01T08:30:00.000Z"
     assert answer["calendars"][ANA] == {
         "busy": [
             {"start": "2026-12-01T08:30:00Z", "end": "2026-12-01T10:00:00Z"},

@@ -236,7 +236,12 @@ def test_76_a_service_account_invites_nobody(emulator: Emulator) -> None:
         ("Lunch with Ben tomorrow 12:30pm-1:15pm", "Lunch with Ben", "2027-01-05T12:30:00Z", 45),
         ("Review on 2027-02-03 at 15:00", "Review", "2027-02-03T15:00:00Z", 60),
         ("Dentist Friday 9am for 2 hours", "Dentist", "2027-01-08T09:00:00Z", 120),
-        ("Call Ana", "Call Ana", "2027-01-04T10:00:00Z", 60),
+        ("Appointment at Somewhere on June 3rd 10am-10:25am", "Appointment at Somewhere", "2027-06-03T10:00:00Z", 25),
+        ("5pm 10/31 Trick or Treat", "Trick or Treat", "2027-10-31T17:00:00Z", 60),
+        ("Dinner with Eric 12/3 7pm", "Dinner with Eric", "2027-12-03T19:00:00Z", 60),
+        ("Lunch at noon", "Lunch", "2027-01-04T12:00:00Z", 60),
+        ("Party tonight", "Party", "2027-01-04T19:00:00Z", 60),
+        ("Call Bob in 2 hours", "Call Bob", "2027-01-04T11:20:00Z", 60),
     ],
 )
 def test_77_quick_add_reads_a_day_and_a_time(
@@ -250,3 +255,30 @@ def test_77_quick_add_reads_a_day_and_a_time(
     length = datetime.fromisoformat(event["end"]["dateTime"]) - datetime.fromisoformat(event["start"]["dateTime"])
     assert (event["summary"], event["start"]["dateTime"], length.seconds // 60) == (summary, start, minutes)
     assert emulator.caller().refused("POST", f"{EVENTS}/quickAdd") == (400, "required")
+
+
+def _quickly(ana: Caller, text: str) -> dict[str, Any]:
+    from urllib.parse import quote
+
+    return dict(ana.ok("POST", f"{EVENTS}/quickAdd?text={quote(text)}"))
+
+
+def test_77_what_names_no_time_is_an_all_day_event_and_never_at_a_guessed_hour(emulator: Emulator) -> None:
+    emulator.control("clock", {"now": "2027-01-04T09:20:00Z"})
+    ana = emulator.caller()
+    days = _quickly(ana, "Conference Dec 3-5")
+    assert (days["summary"], days["start"], days["end"]) == (
+        "Conference",
+        {"date": "2027-12-03"},
+        {"date": "2027-12-06"},
+    )
+    assert _quickly(ana, "Call Ana")["start"] == {"date": "2027-01-04"}
+
+
+def test_77_quick_add_reads_a_repeat_and_a_place(emulator: Emulator) -> None:
+    emulator.control("clock", {"now": "2027-01-04T09:20:00Z"})
+    ana = emulator.caller()
+    yoga = _quickly(ana, "Yoga every Tuesday at 6pm")
+    assert (yoga["summary"], yoga["recurrence"]) == ("Yoga", ["RRULE:FREQ=WEEKLY;BYDAY=TU"])
+    assert yoga["start"]["dateTime"] == "2027-01-05T18:00:00Z"
+    assert _quickly(ana, "Coffee at Blue Bottle tomorrow 9am")["location"] == "Blue Bottle"

@@ -79,6 +79,9 @@ class Behaviours:
     """Whether a change of colour or label alone alters the etag and is listed (open question 3)."""
     deleted_copy: str = "stays"
     """A guest's copy that the guest deleted, when its organizer changes the event: stays deleted, or returns."""
+    shared_is_listed: bool = False
+    """Whether `acl.insert` puts the calendar on the other user's list; Google's sharing guide says that it no longer
+    does and that they have to add it."""
     many_guests: str = "accept"
     """More than 200 guests: accept them, or refuse with 400 (open question 9)."""
     revoke_unknown: str = "invalid_token"

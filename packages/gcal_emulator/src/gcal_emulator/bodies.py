@@ -1,5 +1,6 @@
 """What a caller sends of an event: its parameters, and its body checked and brought to the stored form."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from gcal_emulator import errors, moments
 from gcal_emulator.world import Calendar, Event, World
 
 Body = dict[str, Any]
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 SHARED = (
     "summary",
@@ -95,7 +97,7 @@ def checked(
     if recurrence:
         data["recurrence"] = list(recurrence)
     data["status"] = body.get("status") or "confirmed"
-    _check_enums(data)
+    _check_lengths(data)
     data["attendees"] = [_attendee(guest, known, calendar) for guest in body.get("attendees") or []]
     if len(data["attendees"]) > 200 and world.behaviours.many_guests == "refuse":
         raise errors.invalid("Too many attendees.")
@@ -116,22 +118,27 @@ def checked(
     check_reminders(body.get("reminders"))
     data.pop("sequence", None)
     if known is not None:
-        data["sequence"] = max(known.data.get("sequence", 0), body.get("sequence") or 0)
+        data["sequence"] = _sequence(body, known)
     return data
 
 
-def _check_enums(data: Body) -> None:
-    allowed = {
-        "status": {"confirmed", "tentative", "cancelled"},
-        "transparency": {"opaque", "transparent"},
-        "visibility": {"default", "public", "private", "confidential"},
-    }
-    for name, values in allowed.items():
-        if name in data and data[name] not in values:
-            raise errors.invalid("Invalid Value")
+def _check_lengths(data: Body) -> None:
     for name, limit in (("summary", 1024), ("location", 1024), ("description", 8192)):
-        if isinstance(data.get(name), str) and len(data[name]) > limit:
-            raise errors.invalid("Invalid Value")
+        if len(data.get(name) or "") > limit:
+            raise errors.invalid("Invalid Value", name)
+
+
+def _sequence(body: Body, known: Event) -> int:
+    """The sequence after a write that moves nothing. Raises GoogleError on one that was overtaken."""
+    current = int(known.data.get("sequence", 0))
+    sent = current if body.get("sequence") is None else int(body["sequence"])
+    if sent < current:
+        raise errors.invalid(
+            "Invalid sequence value. The specified sequence number is below the current sequence number of the "
+            "resource. Re-fetch the resource and use its sequence number on the following request.",
+            "sequence",
+        )
+    return sent
 
 
 def _check_type(kind: str, data: Body, calendar: Calendar, known: Event | None) -> None:
@@ -168,15 +175,25 @@ def _is_yearly(data: Body) -> bool:
 def check_reminders(reminders: Body | None) -> None:
     if not reminders:
         return
-    overrides = reminders.get("overrides") or []
+    overrides = sent_overrides(reminders)
     if overrides and reminders.get("useDefault"):
         raise errors.GoogleError(
             400, "cannotUseDefaultRemindersAndSpecifyOverride", "Cannot specify both default and overrides."
         )
+    check_overrides(overrides)
+
+
+def sent_overrides(reminders: Body) -> list[Body]:
+    """The reminders that count; those by text message are ignored since 2019."""
+    return [row for row in reminders.get("overrides") or [] if row.get("method") != "sms"]
+
+
+def check_overrides(overrides: list[Body]) -> None:
+    """Refuses more reminders than five, and others than mails and pop-ups within four weeks."""
     if len(overrides) > 5:
         raise errors.invalid("Too many override reminders.")
     for override in overrides:
-        if "minutes" not in override:
+        if override.get("minutes") is None:
             raise errors.required("Missing override reminder minutes")
         if not 0 <= int(override["minutes"]) <= 40320 or override.get("method") not in {"email", "popup"}:
             raise errors.invalid("Invalid Value")
@@ -186,10 +203,12 @@ def _attendee(guest: Body, known: Event | None, calendar: Calendar) -> Body:
     email = guest.get("email")
     if not email:
         raise errors.required("Missing attendee email.")
-    if "@" not in email:
+    if not _ADDRESS.fullmatch(email):
         raise errors.invalid("Invalid attendee email.")
     was = next((row for row in (known.data.get("attendees") or []) if row["email"] == email), None) if known else None
-    row = {n: guest[n] for n in ("displayName", "optional", "resource", "comment", "additionalGuests") if guest.get(n)}
+    row = {n: guest[n] for n in ("displayName", "optional", "resource", "comment") if guest.get(n)}
+    if more := int(guest.get("additionalGuests") or 0):
+        row["additionalGuests"] = more
     response = guest.get("responseStatus") or "needsAction"
     if known is not None and known.data.get("privateCopy") and email != calendar.id and was:
         response = was.get("responseStatus", "needsAction")

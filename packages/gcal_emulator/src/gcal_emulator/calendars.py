@@ -8,6 +8,17 @@ from gcal_emulator import bodies, calls, errors, events, push, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, World
 
+_MORE = ("autoAcceptInvitations", "labelProperties", "workingHours")
+"""Members of a calendar that are kept as they are sent."""
+_CLEARED: dict[str, Any] = {
+    "summaryOverride": "",
+    "selected": False,
+    "hidden": False,
+    "defaultReminders": [],
+    "notificationSettings": {},
+}
+"""What a PUT of a list entry makes of members that it leaves out."""
+
 EVENT_COLORS = dict(
     zip(
         map(str, range(1, 12)),
@@ -61,16 +72,17 @@ def add_list_routes(api: Blueprint, world: World) -> None:
     def get_list_entry(calendar_id: str) -> Response:
         calls.allow("calendarList.get")
         calendar = calls.calendar_of(world, calendar_id)
-        entry = world.lists[g.token.email].get(calendar.id)
-        if entry is None or entry.is_deleted:
-            raise errors.not_found()
-        return calls.answer(list_entry(world, g.token.email, entry))
+        return calls.answer(list_entry(world, g.token.email, _listed(world, calendar)))
 
     @api.post("/users/me/calendarList")
     def subscribe() -> Response:
         calls.allow("calendarList.insert")
-        calendar = calls.calendar_of(world, calls.body("CalendarListEntry").get("id") or "")
+        body = calls.body("CalendarListEntry")
+        if not body.get("id"):
+            raise errors.required("Required")
+        calendar = calls.calendar_of(world, body["id"])
         entry = world.subscribe(g.token.email, calendar.id)
+        _change_entry(entry, body, world.next_seq())
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(list_entry(world, g.token.email, entry))
 
@@ -78,8 +90,12 @@ def add_list_routes(api: Blueprint, world: World) -> None:
     def change_list_entry(calendar_id: str) -> Response:
         calls.allow("calendarList.patch" if request.method == "PATCH" else "calendarList.update")
         calendar = calls.calendar_of(world, calendar_id)
-        entry = world.lists[g.token.email][calendar.id]
-        _change_entry(entry, calls.body("CalendarListEntry"), world.next_seq())
+        entry = _listed(world, calendar)
+        calls.check_match(list_entry(world, g.token.email, entry)["etag"])
+        body = calls.body("CalendarListEntry")
+        if request.method == "PUT":
+            body = _CLEARED | {name: value for name, value in body.items() if value is not None}
+        _change_entry(entry, body, world.next_seq())
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(list_entry(world, g.token.email, entry))
 
@@ -89,7 +105,8 @@ def add_list_routes(api: Blueprint, world: World) -> None:
         calendar = calls.calendar_of(world, calendar_id)
         if calendar.owner == g.token.email:
             raise GoogleError(403, "cannotUnsubscribeFromOwnedCalendar", "Cannot unsubscribe from an owned calendar.")
-        entry = world.lists[g.token.email][calendar.id]
+        entry = _listed(world, calendar)
+        calls.check_match(list_entry(world, g.token.email, entry)["etag"])
         entry.is_deleted, entry.seq = True, world.next_seq()
         push.changed(world, f"calendarList:{g.token.email}")
         return Response(status=204)
@@ -116,7 +133,7 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
         calendar = world.add_calendar(calendar_id, body["summary"], g.token.email, zone)
         client = world.clients.get(g.token.client_id)
         calendar.made_by = client.project if client else ""
-        calendar.description = body.get("description") or ""
+        _change(world, calendar, body)
         push.changed(world, f"calendarList:{g.token.email}")
         return calls.answer(_calendar(calendar))
 
@@ -130,9 +147,12 @@ def add_calendar_routes(api: Blueprint, world: World) -> None:
         calls.allow("calendars.patch" if request.method == "PATCH" else "calendars.update")
         calendar = calls.calendar_of(world, calendar_id, "owner")
         body = calls.body("Calendar")
-        calendar.summary = body.get("summary") or calendar.summary
-        calendar.time_zone = body.get("timeZone") or calendar.time_zone
-        calendar.description = body.get("description") or calendar.description
+        calls.check_match(_calendar(calendar)["etag"])
+        if request.method == "PUT":
+            if not body.get("summary"):
+                raise errors.required("Missing title.")
+            body = dict.fromkeys(("description", "location", *_MORE)) | body
+        _change(world, calendar, body)
         return calls.answer(_calendar(calendar))
 
     @api.post("/calendars/<path:calendar_id>/transferOwnership")
@@ -208,6 +228,7 @@ def list_entry(world: World, email: str, entry: ListEntry) -> dict[str, Any]:
         "description": calendar.description,
         "location": calendar.location,
         "summaryOverride": entry.summary_override,
+        "notificationSettings": {"notifications": entry.notifications} if entry.notifications else None,
         "selected": entry.is_selected,
         "hidden": entry.is_hidden,
         "primary": calendar.id == email,
@@ -258,17 +279,52 @@ def _calendar_list(world: World, email: str) -> dict[str, Any]:
     return body
 
 
+def _listed(world: World, calendar: Calendar) -> ListEntry:
+    """The caller's list entry of a calendar. Raises 404 when it is not on the list."""
+    entry = world.lists.get(g.token.email, {}).get(calendar.id)
+    if entry is None or entry.is_deleted:
+        raise errors.not_found()
+    return entry
+
+
+def _change(world: World, calendar: Calendar, body: dict[str, Any]) -> None:
+    """Takes over what a body says of a calendar; null clears."""
+    calendar.summary = body.get("summary") or calendar.summary
+    calendar.time_zone = body.get("timeZone") or calendar.time_zone
+    calendar.description = (body.get("description", calendar.description)) or ""
+    calendar.location = (body.get("location", calendar.location)) or ""
+    for name in _MORE:
+        if name in body:
+            calendar.more[name] = body[name]
+    calendar.more = {name: value for name, value in calendar.more.items() if value}
+    calendar.updated_us = world.clock.stamp_us()
+    calendar.listed = None
+
+
 def _change_entry(entry: ListEntry, body: dict[str, Any], seq: int) -> None:
+    """Takes over what a body says of a list entry; null clears."""
+    reminders = body.get("defaultReminders", entry.default_reminders) or []
+    kept = [row for row in reminders if row.get("method") != "sms"]
+    bodies.check_overrides(kept)
+    entry.default_reminders = [{"method": row["method"], "minutes": int(row["minutes"])} for row in kept]
     entry.color_id = body.get("colorId") or entry.color_id
-    entry.summary_override = body.get("summaryOverride", entry.summary_override)
-    entry.is_selected = body.get("selected", entry.is_selected)
-    entry.is_hidden = body.get("hidden", entry.is_hidden)
-    entry.default_reminders = body.get("defaultReminders", entry.default_reminders)
+    entry.summary_override = body.get("summaryOverride", entry.summary_override) or ""
+    entry.is_selected = bool(body.get("selected", entry.is_selected))
+    entry.is_hidden = bool(body.get("hidden", entry.is_hidden))
+    if "notificationSettings" in body:
+        entry.notifications = _notifications(body["notificationSettings"] or {})
     if request.args.get("colorRgbFormat") == "true":
-        entry.background = body.get("backgroundColor", entry.background)
-        entry.foreground = body.get("foregroundColor", entry.foreground)
+        entry.background = body.get("backgroundColor", entry.background) or ""
+        entry.foreground = body.get("foregroundColor", entry.foreground) or ""
         entry.color_id = _nearest_color(entry.background) if entry.background else entry.color_id
     entry.seq = seq
+
+
+def _notifications(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = settings.get("notifications") or []
+    if not all(row.get("type") and row.get("method") for row in rows):
+        raise errors.required("Missing notification type or method.")
+    return [{"type": row["type"], "method": row["method"]} for row in rows if row["method"] != "sms"]
 
 
 def _nearest_color(background: str) -> str:
@@ -290,4 +346,7 @@ def _calendar(calendar: Calendar) -> dict[str, Any]:
         "timeZone": calendar.time_zone,
         "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
     }
-    return body | ({"description": calendar.description} if calendar.description else {})
+    optional = {"description": calendar.description, "location": calendar.location} | calendar.more
+    if not calendar.is_primary:
+        optional["dataOwner"] = calendar.owner
+    return body | {name: value for name, value in optional.items() if value}

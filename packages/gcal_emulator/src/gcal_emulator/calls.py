@@ -11,6 +11,7 @@ from gcal_emulator import (
     errors,
     parameters,
     render,
+    selection,
     shapes,
 )
 from gcal_emulator.errors import GoogleError
@@ -29,6 +30,8 @@ def allow(method: str) -> None:
     if not _reaching():
         raise errors.scope_insufficient(_titled(method))
     parameters.check(method, request.args.lists())
+    if g.fields and (answered := discovery.answer_of(method)):
+        selection.check(g.fields, answered)
 
 
 def calendar_of(world: World, calendar_id: str, least: str = "freeBusyReader") -> Calendar:
@@ -79,6 +82,13 @@ def params() -> bodies.Params:
     return bodies.Params(request.args.to_dict(), request.headers.get("If-Match", ""))
 
 
+def check_match(etag: str) -> None:
+    """Refuses a write whose `If-Match` names another version. Raises GoogleError 412."""
+    wanted = request.headers.get("If-Match", "")
+    if wanted and wanted != "*" and wanted != etag:
+        raise GoogleError(412, "conditionNotMet", "Precondition Failed", location="If-Match", location_type="header")
+
+
 def shown(world: World, calendar: Calendar, event: Any) -> Response:
     """An event as its reader sees it, with its etag."""
     zone = request.args.get("timeZone") or calendar.time_zone
@@ -119,8 +129,8 @@ def _whole(value: Any) -> Any:
 
 def number(name: str, default: int) -> int:
     text = request.args.get(name) or ""
-    if text and not (text.isdigit() and len(text) < 10):
-        raise GoogleError(400, "invalidParameter", f"Invalid value for {name}", location=name)
+    if text and not (text.isascii() and text.isdigit() and len(text) < 11):
+        raise GoogleError(400, "invalidParameter", f"Invalid integer value: '{text}'.", location=name)
     return int(text or default)
 
 

@@ -7,8 +7,12 @@ from gcal_emulator.world import Event, World
 
 def apply(world: World, event: Event, body: Body, params: Params, before: Body) -> None:
     """Asks for a link; a request with an id that the event had `before` is the same request."""
-    request = (body.get("conferenceData") or {}).get("createRequest") if params.conference_version else None
+    given = body.get("conferenceData") if params.conference_version else None
+    if not given:
+        return
+    request = given.get("createRequest")
     if not request:
+        _copy(event, given, before)
         return
     kind = (request.get("conferenceSolutionKey") or {}).get("type", "hangoutsMeet")
     if kind != "hangoutsMeet" or not request.get("requestId"):
@@ -29,6 +33,28 @@ def apply(world: World, event: Event, body: Body, params: Params, before: Body) 
     elif delay > 0:
         event.conference_due = world.clock.now_s() + delay
         world.pending_conferences.add((event.data["organizer"]["email"], event.id))
+
+
+def is_ready(given: Body) -> bool:
+    """Whether conference data names a place to meet at, rather than asking for one."""
+    return bool(given.get("entryPoints") and given.get("conferenceSolution")) and not given.get("createRequest")
+
+
+def _copy(event: Event, given: Body, before: Body) -> None:
+    """Keeps the data of a conference that exists already, as from another event or another service."""
+    if not is_ready(given):
+        if not before.get("conferenceData"):
+            raise errors.invalid("Invalid conference data.", "conferenceData")
+        return
+    kind = (given["conferenceSolution"].get("key") or {}).get("type")
+    if not kind or not all(entry.get("entryPointType") and entry.get("uri") for entry in given["entryPoints"]):
+        raise errors.invalid("Invalid conference data.", "conferenceData")
+    names = ("conferenceId", "conferenceSolution", "entryPoints", "notes", "parameters", "signature")
+    event.data["conferenceData"] = {name: given[name] for name in names if given.get(name)}
+    video = next((entry["uri"] for entry in given["entryPoints"] if entry["entryPointType"] == "video"), "")
+    event.data.pop("hangoutLink", None)
+    if kind == "hangoutsMeet" and video:
+        event.data["hangoutLink"] = video
 
 
 def settle(world: World) -> None:

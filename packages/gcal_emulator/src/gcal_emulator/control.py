@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -285,11 +286,12 @@ def split_series(world: World, calendar_id: str, event_id: str, original_start: 
     is_retimed = "start" in changes
     tail["recurrence"] = [_remaining(line, master, original) for line in master.data["recurrence"]]
     tail |= changes
-    until = until_before(original)
+    until = until_before(master.data["start"], master.data["recurrence"], original)
     lines = [trimmed(line, until) for line in master.data["recurrence"]]
     params = bodies.Params()
     events.patch(world, calendar, calendar.owner, event_id, {"recurrence": lines}, params)
     created = events.insert(world, calendar, calendar.owner, tail, params)
+    created.data["sequence"] = master.data.get("sequence", 0)
     name = f"{event_id}_R{moments.suffix(original).rstrip('Z')}"
     if not is_retimed and name not in calendar.events:
         _rename(world, calendar, created.id, name, event_id)
@@ -398,11 +400,16 @@ def _remaining(line: str, master: Any, original: moments.When) -> str:
     return ";".join(kept)
 
 
-def until_before(original: moments.When) -> str:
-    last = moments.instant(original) - timedelta(
-        days=1 if "date" in original else 0, seconds=0 if "date" in original else 1
-    )
-    return last.strftime("%Y%m%d" if "date" in original else "%Y%m%dT%H%M%SZ")
+def until_before(start: moments.When, lines: list[str], original: moments.When) -> str:
+    """The UNTIL with which Google's page ends a series before an occurrence: the last second of the local day before,
+    or of the second before where the series has more of that day."""
+    at = moments.instant(original)
+    if "date" in original:
+        return (at - timedelta(days=1)).strftime("%Y%m%d")
+    local = at.astimezone(ZoneInfo(start["zone"] or "UTC"))
+    midnight = local.replace(hour=0, minute=0, second=0).astimezone(UTC)
+    is_busy = any(True for _ in moments.expand(start, lines, midnight, at))
+    return ((at if is_busy else midnight) - timedelta(seconds=1)).strftime("%Y%m%dT%H%M%SZ")
 
 
 def trimmed(line: str, until: str) -> str:

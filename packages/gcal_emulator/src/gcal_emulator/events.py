@@ -54,7 +54,14 @@ def import_event(world: World, calendar: Calendar, actor: str, body: Body) -> Ev
     known = calendar.uids.get(uid)
     if known and calendar.events[known].is_cancelled and world.behaviours.import_deleted == "refuse":
         raise errors.GoogleError(409, "duplicate", "The requested identifier already exists.")
-    if known:
+    occurrence = _imported_occurrence(world, calendar, body, known)
+    if occurrence is not None:
+        event = occurrence
+        event.data = data | {name: event.data[name] for name in ("recurringEventId", "originalStartTime")}
+        event.data.pop("recurrence", None)
+        event.overridden |= set(bodies.WRITABLE)
+        calendar.store(event)
+    elif known:
         event = calendar.events[known]
         event.data = data
     else:
@@ -67,6 +74,18 @@ def import_event(world: World, calendar: Calendar, actor: str, body: Body) -> Ev
     return event
 
 
+def _imported_occurrence(world: World, calendar: Calendar, body: Body, known: str | None) -> Event | None:
+    """The occurrence that an import names by its original start, of the series with the same iCalUID."""
+    series = calendar.events.get(known or "")
+    if series is None or not series.is_master or series.is_cancelled or not body.get("originalStartTime"):
+        return None
+    original = moments.parse(body["originalStartTime"], "original start")
+    try:
+        return finding.find(world, calendar, f"{series.id}_{moments.suffix(original)}")
+    except errors.GoogleError:
+        raise errors.invalid("Invalid original start time.") from None
+
+
 def update(world: World, calendar: Calendar, actor: str, event_id: str, body: Body, params: Params) -> Event:
     """PUT: the whole resource; what is absent is cleared."""
     event = _writable(world, calendar, actor, event_id, params)
@@ -76,7 +95,7 @@ def update(world: World, calendar: Calendar, actor: str, event_id: str, body: Bo
     kept_names = set(event.data) - set(bodies.WRITABLE)
     kept = {name: event.data[name] for name in kept_names}
     kept["sequence"] = event.data.get("sequence", 0)
-    is_echoed = bool(body.get("conferenceData"))
+    is_echoed = bool(body.get("conferenceData")) and not conferences.is_ready(body["conferenceData"])
     if params.conference_version == 0 or is_echoed or world.behaviours.put_conference == "keep":
         kept |= {n: event.data[n] for n in ("conferenceData", "hangoutLink") if n in event.data}
     if not params.supports_attachments and "attachments" in event.data:
@@ -232,13 +251,13 @@ def _write(
     if data.get("status") == "cancelled" and before.get("status") != "cancelled" and not event.is_exception:
         delete(world, calendar, actor, event.id, params)
         return event
-    is_timing = any(data.get(name) != before.get(name) for name in ("start", "end", "recurrence"))
+    is_moved = any(data.get(name) != before.get(name) for name in ("start", "end"))
     shared_change = {name for name in bodies.WRITABLE if data.get(name) != before.get(name)}
     allowed = bodies.EDITABLE.get(data.get("eventType", "default"))
     if allowed is not None and shared_change - allowed:
         raise errors.GoogleError(400, "eventTypeRestriction", "This cannot be changed on events of this type.")
-    if is_timing:
-        data["sequence"] = before.get("sequence", 0) + 1
+    if is_moved:
+        data["sequence"] = max(data["sequence"], before.get("sequence", 0) + 1)
     event.data = data
     event.overridden |= shared_change
     reminders_changed = _store_private(world, event, actor, body)
@@ -265,8 +284,8 @@ def _store_private(world: World, event: Event, actor: str, body: Body) -> bool:
         return False
     given = body["reminders"] or {"useDefault": True}
     kept: Body = {"useDefault": bool(given.get("useDefault"))}
-    if given.get("overrides"):
-        kept["overrides"] = [{"method": o["method"], "minutes": int(o["minutes"])} for o in given["overrides"]]
+    if overrides := bodies.sent_overrides(given):
+        kept["overrides"] = [{"method": o["method"], "minutes": int(o["minutes"])} for o in overrides]
     is_changed = event.reminders.get(actor) != kept
     event.reminders[actor] = kept
     return is_changed

@@ -37,11 +37,16 @@ def _masters_named(world: World, calendar: Calendar, name: str) -> list[Event]:
     return [m for m in (master, *calendar.family_of(master)) if m.is_master and not m.is_cancelled]
 
 
+def base_of(event_id: str) -> str:
+    """The id of the series that one named `<base>_R…` continues; any other id as it is."""
+    return re.sub(r"_R\d{8}(T\d{6})?$", "", event_id)
+
+
 def instance(world: World, master: Event, original: moments.When) -> Event:
     """One occurrence of a series as an event of its own."""
     name = master.id
     if world.behaviours.split_instance_ids == "base":
-        name = re.sub(r"_R\d{8}(T\d{6})?$", "", master.id)
+        name = base_of(master.id)
     length = moments.instant(master.data["end"]) - moments.instant(master.data["start"])
     data = {name: value for name, value in master.data.items() if name != "recurrence"}
     data |= {

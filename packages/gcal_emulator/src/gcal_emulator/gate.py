@@ -220,7 +220,7 @@ def _email_of_form(world: World) -> str:
 def _record(world: World, response: Response, outcome: str) -> None:
     try:
         body = json.loads(request.data) if request.data else None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     world.journal.append(
         {

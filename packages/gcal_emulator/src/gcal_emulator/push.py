@@ -218,10 +218,13 @@ def _expiry(world: World, body: dict[str, Any]) -> float:
     now = world.clock.now_s()
     longest_s = world.behaviours.channel_lifetime_days * 86400
     asked = longest_s + now
+    ttl = str((body.get("params") or {}).get("ttl") or "")
     if body.get("expiration"):
         asked = int(body["expiration"]) / 1000
-    elif (body.get("params") or {}).get("ttl"):
-        asked = now + int(body["params"]["ttl"])
+    elif ttl:
+        if not (ttl.isascii() and ttl.isdigit() and len(ttl) < 16):
+            raise errors.invalid("Invalid ttl value", "params.ttl")
+        asked = now + int(ttl)
     if asked <= now:
         raise errors.invalid("Invalid ttl value")
     return min(asked, now + longest_s)

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from gcal_emulator import moments
+from gcal_emulator import finding, moments
 from gcal_emulator.world import Calendar, Event, World, text_of_us
 
 _PLAIN = (
@@ -143,7 +143,9 @@ def _frame(calendar: Calendar, event: Event, zone: str) -> dict[str, Any]:
 
 def html_link(calendar: Calendar, event: Event) -> str:
     email = calendar.id.replace("@gmail.com", "@m")
-    name = event.id if not event.is_master else f"{event.id}_{moments.suffix(event.data['start'])}"
+    name = event.id
+    if event.is_master:  # a series is shown at its first occurrence, a continuation under the name of its base
+        name = f"{finding.base_of(event.id)}_{moments.suffix(event.data['start'])}"
     eid = base64.urlsafe_b64encode(f"{name} {email}".encode()).decode().rstrip("=")
     return f"https://www.google.com/calendar/event?eid={eid}"
 

@@ -3,170 +3,11 @@
 import re
 from typing import Any
 
+from gcal_emulator import resources
 from gcal_emulator.errors import GoogleError
 
 Tree = dict[str, "Tree"]
 
-_KNOWN = frozenset(
-    [
-        "accessRole",
-        "accessLevel",
-        "acl",
-        "additionalGuests",
-        "address",
-        "allowedConferenceSolutionTypes",
-        "alternateLink",
-        "anyoneCanAddSelf",
-        "attachments",
-        "attendees",
-        "attendeesOmitted",
-        "autoAcceptInvitations",
-        "autoDeclineMode",
-        "background",
-        "backgroundColor",
-        "birthdayProperties",
-        "buildingId",
-        "busy",
-        "calendar",
-        "calendarExpansionMax",
-        "calendars",
-        "chatStatus",
-        "code",
-        "colorId",
-        "comment",
-        "conferenceData",
-        "conferenceId",
-        "conferenceProperties",
-        "conferenceSolution",
-        "conferenceSolutionKey",
-        "contact",
-        "createRequest",
-        "created",
-        "creator",
-        "customLocation",
-        "dataOwner",
-        "date",
-        "dateTime",
-        "declineMessage",
-        "default",
-        "defaultReminders",
-        "deleted",
-        "description",
-        "deskId",
-        "display",
-        "displayName",
-        "domain",
-        "email",
-        "end",
-        "endTimeUnspecified",
-        "entryPointType",
-        "entryPoints",
-        "error",
-        "errors",
-        "etag",
-        "event",
-        "eventLabelId",
-        "eventLabels",
-        "eventType",
-        "expiration",
-        "extendedProperties",
-        "fileId",
-        "fileUrl",
-        "floorId",
-        "floorSectionId",
-        "focusTimeProperties",
-        "foreground",
-        "foregroundColor",
-        "gadget",
-        "groupExpansionMax",
-        "groups",
-        "guestsCanInviteOthers",
-        "guestsCanModify",
-        "guestsCanSeeOtherGuests",
-        "hangoutLink",
-        "height",
-        "hidden",
-        "homeOffice",
-        "htmlLink",
-        "iCalUID",
-        "iconLink",
-        "iconUri",
-        "id",
-        "items",
-        "key",
-        "kind",
-        "label",
-        "labelProperties",
-        "link",
-        "location",
-        "locked",
-        "meetingCode",
-        "message",
-        "method",
-        "minutes",
-        "name",
-        "nextPageToken",
-        "nextSyncToken",
-        "notes",
-        "notificationSettings",
-        "notifications",
-        "officeLocation",
-        "optional",
-        "organizer",
-        "originalStartTime",
-        "outOfOfficeProperties",
-        "overrides",
-        "parameters",
-        "params",
-        "passcode",
-        "password",
-        "payload",
-        "pin",
-        "preferences",
-        "primary",
-        "private",
-        "privateCopy",
-        "reason",
-        "recurrence",
-        "recurringEventId",
-        "regionCode",
-        "reminders",
-        "requestId",
-        "resource",
-        "resourceId",
-        "resourceUri",
-        "responseStatus",
-        "role",
-        "scope",
-        "selected",
-        "self",
-        "sequence",
-        "shared",
-        "signature",
-        "source",
-        "start",
-        "status",
-        "statusCode",
-        "summary",
-        "summaryOverride",
-        "timeMax",
-        "timeMin",
-        "timeZone",
-        "title",
-        "token",
-        "transparency",
-        "type",
-        "updated",
-        "uri",
-        "url",
-        "useDefault",
-        "value",
-        "visibility",
-        "width",
-        "workingHours",
-        "workingLocationProperties",
-    ]
-)
 _TOKEN = re.compile(r"[^,/()]+|[,/()]")
 
 
@@ -196,6 +37,23 @@ def apply(value: Any, tree: Tree) -> Any:
     return found
 
 
+def check(tree: Tree, kind: str) -> None:
+    """Refuses names that an answer of this kind cannot have. Raises GoogleError."""
+    if kind.startswith("["):
+        check(tree, kind[1:-1])
+        return
+    if kind == "any":
+        return
+    known = resources.members(kind) if kind in resources.FIELDS else None
+    for name, inner in tree.items():
+        if kind.startswith("<"):
+            check(inner, kind[1:-1])
+        elif known is None or (name != "*" and name not in known):
+            raise _invalid(name)
+        elif name != "*":
+            check(inner, known[name])
+
+
 def _list(tokens: list[str], at: int, text: str) -> tuple[Tree, int]:
     tree: Tree = {}
     while True:
@@ -209,8 +67,6 @@ def _path(tokens: list[str], at: int, tree: Tree, text: str) -> int:
     if at >= len(tokens) or tokens[at] in ",/()":
         raise _invalid(text)
     name = tokens[at]
-    if name != "*" and name not in _KNOWN:
-        raise _invalid(name)
     inner: Tree = {}
     at += 1
     if at < len(tokens) and tokens[at] == "/":

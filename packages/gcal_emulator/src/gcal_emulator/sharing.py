@@ -6,9 +6,7 @@ from flask import Blueprint, Response, g, request
 
 from gcal_emulator import calls, errors, push, queries
 from gcal_emulator.errors import GoogleError
-from gcal_emulator.world import ROLES, Calendar, World
-
-_TYPES = ("user", "group", "domain", "default")
+from gcal_emulator.world import Calendar, World
 
 
 def add_acl_routes(api: Blueprint, world: World) -> None:
@@ -32,11 +30,14 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
         calls.allow("acl.insert")
         calendar, body = calls.calendar_of(world, calendar_id, "owner"), calls.body("AclRule")
         scope = body.get("scope") or {}
-        if scope.get("type") not in _TYPES:
+        kind = scope.get("type")
+        if not kind:
             raise errors.required("Missing scope type.")
-        name = "default" if scope["type"] == "default" else scope.get("value") or ""
-        if not name:
-            raise errors.invalid("Invalid scope value.")
+        name = "default" if kind == "default" else scope.get("value") or ""
+        if kind == "domain" or (kind != "default" and "@" not in name):
+            raise errors.invalid("Invalid scope value.")  # there are no domains here that could be given access
+        if kind == "group":
+            calendar.acl_kinds[name] = kind
         return calls.answer(_share(world, calendar, name, body.get("role")))
 
     @api.route("/calendars/<path:calendar_id>/acl/<rule_id>", methods=["PATCH", "PUT"])
@@ -45,6 +46,7 @@ def add_acl_routes(api: Blueprint, world: World) -> None:
         calendar, name = calls.calendar_of(world, calendar_id, "owner"), _name_of(rule_id)
         if name not in calendar.acl:
             raise errors.not_found()
+        calls.check_match(str(rule(calendar, name)["etag"]))
         return calls.answer(_share(world, calendar, name, calls.body("AclRule").get("role") or calendar.acl[name]))
 
     @api.delete("/calendars/<path:calendar_id>/acl/<rule_id>")
@@ -96,7 +98,7 @@ def add_settings_routes(api: Blueprint, world: World) -> None:
 
 def rule(calendar: Calendar, name: str, role: str = "") -> dict[str, Any]:
     """An ACL rule as the API shows it; its id is `type:value`, or `default`."""
-    kind = "default" if name == "default" else "user" if "@" in name else "domain"
+    kind = "default" if name == "default" else calendar.acl_kinds.get(name, "user")
     scope = {"type": kind} if kind == "default" else {"type": kind, "value": name}
     rule_id = kind if kind == "default" else f"{kind}:{name}"
     etag = f'"{calendar.acl_changes.get(name, 0):020d}"'
@@ -121,11 +123,11 @@ def _rules(world: World, calendar: Calendar, email: str) -> dict[str, Any]:
 
 
 def _share(world: World, calendar: Calendar, name: str, role: str | None) -> dict[str, Any]:
-    if role not in ROLES:
-        raise errors.invalid("Invalid value for role.")
+    if not role:
+        raise errors.required("Missing role.")
     if name == calendar.owner and role != "owner":
         raise GoogleError(403, "cannotChangeOwnerAcl", "Cannot change the owner's access.")
-    world.share(calendar, name, role)
+    world.share(calendar, name, role, is_listed=world.behaviours.shared_is_listed)
     push.changed(world, f"acl:{calendar.id}")
     if name in world.accounts:
         push.changed(world, f"calendarList:{name}")

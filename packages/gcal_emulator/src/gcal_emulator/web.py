@@ -225,7 +225,7 @@ def _delete(
             is_after = member.is_exception and moments.instant(member.data["originalStartTime"]) >= cut
             if is_after and member.data["recurringEventId"] == master_id and not member.is_cancelled:
                 events.delete(world, calendar, email, member.id, params)
-        until = control.until_before(event.data["originalStartTime"])
+        until = control.until_before(master.data["start"], master.data["recurrence"], event.data["originalStartTime"])
         lines = [control.trimmed(line, until) for line in master.data["recurrence"]]
         events.patch(world, calendar, email, master_id, {"recurrence": lines}, params)
     else:

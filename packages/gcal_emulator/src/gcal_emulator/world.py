@@ -122,7 +122,11 @@ class Calendar:
     push_supported: bool = True
     made_by: str = ""
     """The project of the app that made it, for `calendar.app.created`."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further members of the resource, as they were sent."""
     acl: dict[str, str] = field(default_factory=dict)
+    acl_kinds: dict[str, str] = field(default_factory=dict)
+    """What a name of the ACL is, where it is no user."""
     acl_deleted: dict[str, int] = field(default_factory=dict)
     acl_changes: dict[str, int] = field(default_factory=dict)
     """The sequence number of each rule's latest change."""
@@ -180,6 +184,7 @@ class ListEntry:
     default_reminders: list[dict[str, Any]] = field(default_factory=list)
     background: str = ""
     foreground: str = ""
+    notifications: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -316,14 +321,18 @@ class World:
             colors = ["7", "16", "18", "21", "8", "9", "14", "23", "4", "12"]
             reminders = [{"method": "popup", "minutes": 10}] if calendar_id == email else []
             entry = ListEntry(calendar_id, color_id=colors[len(entries) % len(colors)], default_reminders=reminders)
+            if calendar_id == email:
+                kinds = ("eventCreation", "eventChange", "eventCancellation", "eventResponse")
+                entry.notifications = [{"type": kind, "method": "email"} for kind in kinds]
             entries[calendar_id] = entry
             entry.seq = self.next_seq()
         if entry.is_deleted:
             entry.is_deleted, entry.seq = False, self.next_seq()
         return entry
 
-    def share(self, calendar: Calendar, email: str, role: str) -> None:
-        """Sets a user's role; sync tokens of the calendar expire, as Google does on ACL changes."""
+    def share(self, calendar: Calendar, email: str, role: str, *, is_listed: bool = True) -> None:
+        """Sets a user's role; sync tokens of the calendar expire, as Google does on ACL changes. `is_listed` puts the
+        calendar on the user's list too, as accepting the invitation does."""
         if role == "none":
             calendar.acl.pop(email, None)
             calendar.acl_deleted[email] = self.next_seq()
@@ -333,7 +342,7 @@ class World:
             calendar.acl[email] = role
             calendar.acl_changes[email] = self.next_seq()
             calendar.acl_deleted.pop(email, None)
-            if email in self.accounts:
+            if email in self.accounts and is_listed:
                 self.subscribe(email, calendar.id)
         calendar.token_floor = self.seq + 1
         self.next_seq()
