@@ -45,7 +45,7 @@ class Emulator:
         self.world = World()
         self.delivered: list[tuple[str, dict[str, str]]] = []
         self.answer_push = 200
-        self.app = create_app(self.world, deliver=self._deliver)
+        self.app = create_app(self.world, deliver=self._deliver, is_prompt=False)
         self.client = self.app.test_client()
 
     def caller(self, email: str = ANA, *scopes: str) -> Caller:

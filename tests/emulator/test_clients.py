@@ -12,6 +12,7 @@ import aiohttp
 import httplib2
 import pytest
 import urllib3
+from gcal_emulator.proxy import intercepting
 from gcal_sync.api import GoogleCalendarService, ListEventsRequest, SyncEventsRequest
 from gcal_sync.auth import AbstractAuth
 from gcal_sync.model import DateOrDatetime, Event
@@ -23,7 +24,6 @@ from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from tests.emulator.proxy import intercepting
 from tests.support.emulator import Hook, Served, listening, served
 from tests.support.processes import until
 from tools.build_frontend import with_node
@@ -194,7 +194,9 @@ def _event(summary: str) -> Event:
 
 def test_a_client_without_any_host_setting_through_a_proxy(emulator: Served, tmp_path: Path) -> None:
     """google-api-python-client as it comes, with Google's own addresses; only the proxy and its authority are set."""
-    with intercepting(emulator.origin, tmp_path) as (port, authority):
+    authority = tmp_path / "authority.pem"
+    with intercepting(emulator.origin, authority) as server:
+        port = server.server_address[1]
         proxy = httplib2.ProxyInfo(httplib2.socks.PROXY_TYPE_HTTP, "127.0.0.1", port)
         held = emulator.token(ANA)
         credentials = Credentials(

@@ -49,7 +49,7 @@ class Google:
 
     def __init__(self) -> None:
         self.world = World()
-        self.app = create_app(self.world, deliver=self.deliver)
+        self.app = create_app(self.world, deliver=self.deliver, is_prompt=False)
         self.is_deaf = False
         """Whether nobody answers notifications, as while a new version is put in place."""
         self.client = self.app.test_client()
@@ -80,7 +80,7 @@ class Google:
         return entries
 
     def mark(self) -> int:
-        return len(self.world.journal)
+        return self.world.journal_seq
 
     def writes(self, after: int = 0) -> list[dict[str, Any]]:
         """Requests of the product that change events, since a mark."""

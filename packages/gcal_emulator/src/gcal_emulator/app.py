@@ -9,8 +9,12 @@ from gcal_emulator import api, batch, control, discovery, gate, oauth, push, tra
 from gcal_emulator.world import World
 
 
-def create_app(world: World | None = None, deliver: push.Deliver = push.post) -> Flask:
-    """An app over `world`. In process, `deliver` replaces HTTP delivery of notifications."""
+def create_app(
+    world: World | None = None, deliver: push.Deliver = push.post, *, is_prompt: bool | None = None
+) -> Flask:
+    """An app over `world`. In process, `deliver` replaces HTTP delivery of notifications. With `is_prompt` (the default
+    beside a `deliver`) they are delivered right after the call that caused them, else when the clock is moved or they
+    are flushed."""
     world = world or World()
     app = Flask("gcal_emulator")
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -23,7 +27,8 @@ def create_app(world: World | None = None, deliver: push.Deliver = push.post) ->
     app.register_blueprint(_documents())
     app.register_blueprint(control.blueprint(world, deliver))
     app.register_blueprint(web.blueprint(world))
-    serialised = Serialised(app.wsgi_app, world, deliver)
+    is_prompt = deliver is not push.post if is_prompt is None else is_prompt
+    serialised = Serialised(app.wsgi_app, world, deliver, is_prompt=is_prompt)
     app.extensions["deliver_late"] = serialised.deliver_late
     app.wsgi_app = transport.FrontEnd(serialised)  # type: ignore[method-assign]
     return app
@@ -63,7 +68,8 @@ def _apis() -> str:
 class Serialised:
     """Runs one request at a time, except that injected delays and deliveries wait outside the lock."""
 
-    def __init__(self, inner: Any, world: World, deliver: push.Deliver) -> None:
+    def __init__(self, inner: Any, world: World, deliver: push.Deliver, *, is_prompt: bool = False) -> None:
+        self.is_prompt = is_prompt
         self.inner = inner
         self.world = world
         self.deliver = deliver
@@ -80,7 +86,7 @@ class Serialised:
         with self.world.lock:
             answer = list(self.inner(environ, start_response))
         self.deliver_late()
-        if self.world.has_early_sync:
+        if self.world.has_early_sync or (self.is_prompt and self.world.notifications):
             self.world.has_early_sync = False
             push.deliver_due(self.world, self.deliver)
         return answer

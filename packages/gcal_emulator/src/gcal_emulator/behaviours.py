@@ -6,6 +6,8 @@ The numbers name the open questions and checklist lines of the reference that ea
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from gcal_emulator.misspelt import BadOrder, unknown
+
 
 @dataclass
 class Behaviours:
@@ -29,7 +31,10 @@ class Behaviours:
     page: str = "full"
     """Shape of list pages: full, short (half of the asked size) or empty_first (checklist 51)."""
     push_http: str = "loopback"
-    """Plain-http push addresses: loopback (allowed on loopback only) or never (real Google)."""
+    """Plain-http push addresses: loopback (allowed on loopback only), any (as containers need it) or never (real
+    Google)."""
+    push_verify: bool = True
+    """Whether the certificate of an https push address has to be good, as real Google wants it."""
     push_sync_first: bool = False
     """Whether the `sync` message is delivered before the answer to watch, rather than soon after (checklist 79)."""
     stop_trickle_s: float = 0.0
@@ -92,12 +97,40 @@ class Behaviours:
     """Every watch answers pushNotSupportedForRequestedResource."""
 
     def update(self, values: dict[str, Any]) -> None:
-        """Sets switches by name. Raises KeyError on an unknown one."""
-        known = {item.name for item in fields(self)}
+        """Sets switches by name, all or none. Raises BadOrder on an unknown name or value."""
+        known = {item.name: getattr(Behaviours, item.name) for item in fields(self)}
         for name, value in values.items():
             if name not in known:
-                raise KeyError(name)
+                raise unknown("behaviour", name, known)
+            if name in VALUES and value not in VALUES[name]:
+                raise unknown(f"value of {name}:", value, VALUES[name])
+            if _kind(value) != _kind(known[name]) or (_kind(value) == "number" and abs(value) > 1e9):
+                raise BadOrder(f"{name} is {known[name]!r} by default and cannot be {value!r}")
+        for name, value in values.items():
             setattr(self, name, value)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "truth"
+    return "number" if isinstance(value, int | float) else "text" if isinstance(value, str) else "other"
+
+
+VALUES: dict[str, tuple[object, ...]] = {
+    "master_move": ("keep", "drop", "shift"),
+    "master_edit": ("flow", "keep", "overwrite"),
+    "restore_deleted": ("allow", "refuse"),
+    "restored_series": ("plain", "whole"),
+    "page": ("full", "short", "empty_first"),
+    "push_http": ("loopback", "any", "never"),
+    "orphan_master_status": (404, 403),
+    "deleted_copy": ("stays", "returns"),
+    "many_guests": ("accept", "refuse"),
+    "revoke_unknown": ("invalid_token", "invalid_request"),
+    "split_instance_ids": ("own", "base"),
+    "skipped_hour": ("before", "after", "left_out"),
+}
+"""Switches that know some words only."""

@@ -1,9 +1,8 @@
-"""`gcal-emulator serve`: the emulator on a port of its own."""
+"""`gcal-emulator serve`: the emulator on a port of its own; `gcal-emulator proxy`: the same under Google's names."""
 
 import argparse
 import gc
 import json
-import pickle
 import signal
 import sys
 import time
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from waitress.server import create_server
 
-from gcal_emulator import control, events
+from gcal_emulator import behaviours, events, proxy, state, worlds
 from gcal_emulator.app import create_app
 from gcal_emulator.clock import Clock
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.push import Courier
-from gcal_emulator.world import World
+from gcal_emulator.world import Client, Given, World
 
 _SAVE_EVERY_S = 15.0
 
@@ -28,26 +27,64 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gcal-emulator", description="A local Google Calendar.")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the emulator over HTTP")
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     serve.add_argument("--port", type=int, default=8085, help="0 picks a free one")
     serve.add_argument("--world", type=Path, help="a JSON file with accounts, calendars and events")
     serve.add_argument("--clock", choices=["real", "manual"], default="real")
     serve.add_argument("--state", type=Path, help="keep the whole state here between runs; wins over --world")
+    serve.add_argument(
+        "--client",
+        type=_client,
+        action="append",
+        default=[],
+        metavar="ID:SECRET:REDIRECT",
+        help="register an OAuth client with its redirect address; several times for several",
+    )
+    serve.add_argument(
+        "--push-http",
+        choices=behaviours.VALUES["push_http"],
+        default="loopback",
+        help="which push addresses may be plain http",
+    )
+    between = commands.add_parser("proxy", help="answer for Google's own addresses, over HTTPS")
+    between.add_argument("--ca-out", type=Path, required=True, help="where to write the authority that clients trust")
+    between.add_argument("--host", default="127.0.0.1")
+    between.add_argument("--port", type=int, default=8086, help="0 picks a free one")
+    between.add_argument("--to", default="http://127.0.0.1:8085", help="where the emulator is")
     options = parser.parse_args(argv)
-    return _serve(options)
+    return _serve(options) if options.command == "serve" else _proxy(options)
+
+
+def _client(text: str) -> Client:
+    """`id:secret:redirect` as a client; the redirect may hold colons itself, and may be left out."""
+    name, _, rest = text.partition(":")
+    secret, _, redirect = rest.partition(":")
+    if not name or not secret:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID:SECRET:REDIRECT")
+    return Client(name, secret, [redirect] if redirect else [])
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    try:
+        with proxy.intercepting(options.to, options.ca_out, options.host, options.port) as server:
+            port = server.server_address[1]
+            print(f"gcal-emulator proxy ready http://{options.host}:{port} trusts {options.ca_out}", flush=True)
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            while True:
+                time.sleep(3600)
+    except OSError as error:
+        print(f"gcal-emulator: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, SystemExit):
+        return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
-    world = World(Clock(is_manual=options.clock == "manual", now=datetime.now(UTC)))
-    if options.state and options.state.exists():
-        world.restore(pickle.loads(options.state.read_bytes()))
-        world.notifications.clear()
-    elif options.world and options.world.exists():
-        try:
-            control.load(world, json.loads(options.world.read_text()))
-        except (ValueError, KeyError, GoogleError) as error:
-            print(f"gcal-emulator: {options.world} is not a world file: {error}", file=sys.stderr)
-            return 2
+    given = Given(options.client, {"push_http": options.push_http})
+    world = World(Clock(is_manual=options.clock == "manual", now=datetime.now(UTC)), given=given)
+    if problem := _begin(world, options):
+        print(f"gcal-emulator: {problem}", file=sys.stderr)
+        return 2
     try:
         app = create_app(world)
         gc.set_threshold(100_000, 50, 50)  # a world is large and lives long; looking through it all the time is waste
@@ -71,10 +108,28 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _begin(world: World, options: argparse.Namespace) -> str:
+    """Fills a world from the files that were named; answers what was wrong with them."""
+    if options.state and options.state.exists():
+        try:
+            state.restored(world, json.loads(options.state.read_bytes()))
+        except ValueError as error:
+            return f"{options.state} cannot be taken up ({error}); move it away to begin anew"
+        world.notifications.clear()
+        world.clients |= {client.id: client for client in options.client}
+    elif options.world and options.world.exists():
+        try:
+            worlds.load(world, json.loads(options.world.read_text()))
+        except (ValueError, KeyError, TypeError, AttributeError, GoogleError) as error:
+            return f"{options.world} is not a world file: {error}"
+    return ""
+
+
 def _save(world: World, path: Path) -> None:
     draft = path.with_suffix(".new")
     with world.lock:
-        draft.write_bytes(pickle.dumps(world.snapshot()))
+        text = json.dumps(state.saved(world), separators=(",", ":"))
+    draft.write_text(text)
     draft.replace(path)
 
 

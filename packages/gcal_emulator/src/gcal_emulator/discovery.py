@@ -3,6 +3,7 @@
 Written from the public reference of Calendar API v3: method, path, parameters, scopes.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -310,6 +311,22 @@ def _answer(name: str) -> str:
 def parameters_of(method: str) -> set[str]:
     """The names that the query of a method may hold."""
     return {*METHODS[method][2].split(), *_GENERAL.split()}
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str], str]]:
+    found = []
+    for name, (verb, path, _query, _body) in METHODS.items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+        found.append((verb, re.compile(rf"/calendar/v3/{pattern}"), name))
+    return found
+
+
+def method_of(verb: str, path: str) -> str:
+    """The id of the method behind a path as it was sent; empty for what is no call of the API."""
+    if not path.startswith("/calendar/v3/"):
+        return ""
+    return next((name for known, pattern, name in _patterns() if known == verb and pattern.fullmatch(path)), "")
 
 
 def answer_of(method: str) -> str:

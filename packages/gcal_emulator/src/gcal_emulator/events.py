@@ -10,12 +10,15 @@ from gcal_emulator.world import Calendar, Event, World
 _WRITER_ROLES = ("writer", "owner", "writerWithoutPrivateAccess")
 
 
-def insert(world: World, calendar: Calendar, actor: str, body: Body, params: Params) -> Event:
-    """Creates an event as the API does. Raises GoogleError (400, 403, 409)."""
+def insert(
+    world: World, calendar: Calendar, actor: str, body: Body, params: Params, *, is_trusted: bool = False
+) -> Event:
+    """Creates an event as the API does; a trusted body may name an id that only Google gives. Raises GoogleError (400,
+    403, 409)."""
     needs_writer(world, calendar, actor)
     bodies.refuse_guests_of_robots(actor, body)
     event_id = body.get("id") or world.new_id(26)
-    if body.get("id") and not re.fullmatch(r"[a-v0-9]{5,1024}", event_id):
+    if body.get("id") and not is_trusted and not re.fullmatch(r"[a-v0-9]{5,1024}", event_id):
         raise errors.invalid("Invalid resource id value.")
     uid = body.get("iCalUID") or f"{event_id}@google.com"
     if event_id in calendar.events or (body.get("iCalUID") and uid in calendar.uids):

@@ -64,6 +64,41 @@ has, with a forged token, before the answer to watch, a second late, to an addre
 state, after the channel was stopped."""
 
 
+TEXTS: dict[str, tuple[str, str, str]] = {
+    "accessNotConfigured": (
+        "Access Not Configured. Calendar API has not been used in project before or it is disabled.",
+        "",
+        "",
+    ),
+    "authError": ("Invalid Credentials", "Authorization", "header"),
+    "backendError": ("Backend Error", "", ""),
+    "badRequest": ("Bad Request", "", ""),
+    "conditionNotMet": ("Precondition Failed", "If-Match", "header"),
+    "conflict": ("Conflict", "", ""),
+    "deleted": ("Resource has been deleted", "", ""),
+    "duplicate": ("The requested identifier already exists.", "", ""),
+    "forbidden": ("Forbidden", "", ""),
+    "forbiddenForNonOrganizer": (
+        "Shared properties can only be changed by the organizer of the event.",
+        "",
+        "",
+    ),
+    "fullSyncRequired": ("Sync token is no longer valid, a full sync is required.", "syncToken", "parameter"),
+    "invalid": ("Invalid Value", "", ""),
+    "notFound": ("Not Found", "", ""),
+    "pushNotSupportedForRequestedResource": ("Push notifications are not supported by this resource.", "", ""),
+    "quotaExceeded": ("Calendar usage limits exceeded.", "", ""),
+    "rateLimitExceeded": ("Rate Limit Exceeded", "", ""),
+    "updatedMinTooLongAgo": (
+        "The requested minimum modification time lies too far in the past.",
+        "updatedMin",
+        "parameter",
+    ),
+    "userRateLimitExceeded": ("User Rate Limit Exceeded", "", ""),
+}
+"""Reason → Google's message, the location that it names, and the type of that."""
+
+
 @dataclass
 class Fault:
     """One injected fault. `times` counts down; `probability` is drawn from its own seeded dice."""
@@ -75,21 +110,24 @@ class Fault:
     probability: float = 1.0
     seed: int = 0
     seen: int = 0
+    struck: int = 0
     dice: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
 
-    def hits(self, email: str, method: str, path: str) -> bool:
+    def hits(self, email: str, method: str, path: str, operation: str) -> bool:
         """Whether this request is struck; counts it when it matches."""
         wanted = self.match
         if self.times is not None and self.times <= 0:
             return False
         if wanted.get("email") not in (None, email) or wanted.get("method") not in (None, method):
             return False
-        if "path" in wanted and not fnmatch.fnmatch(path, wanted["path"]):
+        if wanted.get("path") and not fnmatch.fnmatch(path, wanted["path"]):
             return False
-        if "calendar" in wanted and _calendar_of(path, email) != wanted["calendar"]:
+        if wanted.get("operation") and not fnmatch.fnmatch(operation, wanted["operation"]):
+            return False
+        if wanted.get("calendar") and _calendar_of(path, email) != wanted["calendar"]:
             return False
         return not self.is_of_messages and self._falls()
 
@@ -109,13 +147,19 @@ class Fault:
     def _falls(self) -> bool:
         wanted = self.match
         self.seen += 1
-        if "nth" in wanted and self.seen != wanted["nth"]:
+        if wanted.get("nth") is not None and self.seen != wanted["nth"]:
             return False
         if self.dice.random() >= self.probability:
             return False
         if self.times is not None:
             self.times -= 1
+        self.struck += 1
         return True
+
+    def told(self) -> dict[str, Any]:
+        """What a tester wants to know: what it waits for, how many calls matched, and how many it struck."""
+        names = ("id", "match", "effect", "times", "probability", "seed", "seen", "struck")
+        return {name: getattr(self, name) for name in names}
 
     def resolved(self) -> dict[str, Any]:
         """The effect with a catalogue code spelled out; explicit members win."""

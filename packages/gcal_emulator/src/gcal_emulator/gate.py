@@ -10,8 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from gcal_emulator import (
     calls,
+    discovery,
     errors,
     events,
+    faults,
     schemas,
     selection,
 )
@@ -118,8 +120,9 @@ def _charge(world: World, token: Token) -> None:
 
 
 def _strike(world: World, email: str) -> dict[str, Any]:
+    operation = discovery.method_of(request.method, _raw_path())
     for fault in list(world.faults.values()):
-        if fault.hits(email, request.method, request.path):
+        if fault.hits(email, request.method, request.path, operation):
             return fault.resolved()
     return {}
 
@@ -173,11 +176,15 @@ def _injected(effect: dict[str, Any]) -> Response:
         return calls.answer(
             {"error": effect["oauth"], "error_description": "Token has been expired or revoked."}, effect["status"]
         )
+    reason = effect.get("reason", "backendError")
+    message, location, location_type = faults.TEXTS.get(reason, ("Injected fault", "", ""))
     error = GoogleError(
         int(effect["status"]),
-        effect.get("reason", "backendError"),
-        effect.get("message", "Injected fault"),
+        reason,
+        effect.get("message", message),
         domain=effect.get("domain", "global"),
+        location=effect.get("location", location),
+        location_type=location_type or "parameter",
     )
     g.reason = error.reason
     return calls.answer(error.body(), error.status)
@@ -222,14 +229,14 @@ def _record(world: World, response: Response, outcome: str) -> None:
         body = json.loads(request.data) if request.data else None
     except (ValueError, RecursionError):
         body = None
-    world.journal.append(
+    world.note(
         {
-            "seq": len(world.journal) + 1,
             "time": world.now_text(),
             "at_s": world.clock.now_s(),
             "email": g.email,
             "method": request.method,
             "path": request.path,
+            "operation": g.get("method") or discovery.method_of(request.method, _raw_path()),
             "query": request.args.to_dict(),
             "request_body": body,
             "if_match": request.headers.get("If-Match"),

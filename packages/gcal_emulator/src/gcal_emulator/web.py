@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
-from gcal_emulator import bodies, calendars, control, events, finding, moments, oauth, occurrences
+from gcal_emulator import bodies, calendars, deeds, events, finding, moments, oauth, occurrences
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.faults import CODES, MESSAGES, Fault
 from gcal_emulator.world import ROLES, Calendar, Event, World
@@ -179,6 +179,8 @@ def _strike(world: World, values: dict[str, str]) -> None:
         return
     match = {"email": values["email"]} if values.get("email") else {}
     times = int(values["times"]) if values.get("times", "").isdigit() else None
+    if values.get("code", "").strip() not in CODES | MESSAGES:
+        return
     fault = Fault(world.new_id(8), match, {"code": values.get("code", "").strip()}, times)
     world.faults[fault.id] = fault
 
@@ -197,7 +199,7 @@ def _apply(world: World, calendar: Calendar, email: str, event: Event, values: d
         _change_following(world, calendar, event, master_id, _body_of(values))
     elif scope == "all" and event.is_exception:
         changes = {n: v for n, v in _body_of(values).items() if n not in {"start", "end", "recurrence"}}
-        control.edit_all(world, calendar.id, master_id, changes, params)
+        deeds.edit_all(world, calendar.id, master_id, changes, params)
     else:
         body = _body_of(values)
         if event.is_exception:
@@ -212,7 +214,7 @@ def _change_following(world: World, calendar: Calendar, event: Event, master_id:
     changes = {n: v for n, v in body.items() if n != "recurrence" and v != known.get(n)}
     if "start" in changes or "end" in changes:
         changes |= {side: body[side] for side in ("start", "end")}
-    control.split_series(world, calendar.id, master_id, original.get("dateTime") or original["date"], changes)
+    deeds.split_series(world, calendar.id, master_id, original.get("dateTime") or original["date"], changes)
 
 
 def _delete(
@@ -225,8 +227,8 @@ def _delete(
             is_after = member.is_exception and moments.instant(member.data["originalStartTime"]) >= cut
             if is_after and member.data["recurringEventId"] == master_id and not member.is_cancelled:
                 events.delete(world, calendar, email, member.id, params)
-        until = control.until_before(master.data["start"], master.data["recurrence"], event.data["originalStartTime"])
-        lines = [control.trimmed(line, until) for line in master.data["recurrence"]]
+        until = deeds.until_before(master.data["start"], master.data["recurrence"], event.data["originalStartTime"])
+        lines = [deeds.trimmed(line, until) for line in master.data["recurrence"]]
         events.patch(world, calendar, email, master_id, {"recurrence": lines}, params)
     else:
         events.delete(world, calendar, email, master_id if scope == "all" else event.id, params)

@@ -1,6 +1,5 @@
 """Everything that the emulator remembers: accounts, grants, calendars, events, channels, journal, mails, faults."""
 
-import copy
 import hashlib
 import random
 import threading
@@ -13,6 +12,7 @@ from gcal_emulator.clock import Clock
 from gcal_emulator.faults import Fault
 
 _FORMERS_MAX = 50
+_JOURNAL_MAX = 20_000
 ROLES = ("none", "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
@@ -221,21 +221,35 @@ class Notification:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Given:
+    """What a world has from its start on, also after a reset: further clients, and switches."""
+
+    clients: list[Client] = field(default_factory=list)
+    behaviours: dict[str, Any] = field(default_factory=dict)
+
+
 class World:
     """The whole state, guarded by one lock. `seed` makes ids, numbers and drop decisions repeatable."""
 
-    def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
+    def __init__(self, clock: Clock | None = None, seed: int = 0, given: "Given | None" = None) -> None:
         self.clock = clock or Clock()
         self.lock = threading.RLock()
         self.seed = seed
+        self.given = given or Given()
+        self.journal_max = _JOURNAL_MAX
+        self.snapshots_of_worlds: dict[str, dict[str, Any]] = {}
         self.reset()
 
     def reset(self) -> None:
+        """An empty world with the clients and switches that it was started with; its snapshots stay."""
         self.dice = random.Random(self.seed)
         self.seq = 0
         self.behaviours = Behaviours()
+        self.behaviours.update(self.given.behaviours)
         self.accounts: dict[str, Account] = {}
         self.clients: dict[str, Client] = {"demo-client": Client("demo-client", "demo-secret")}
+        self.clients |= {client.id: Client(**vars(client)) for client in self.given.clients}
         self.robots: dict[str, Robot] = {}
         self.calendars: dict[str, Calendar] = {}
         self.lists: dict[str, dict[str, ListEntry]] = {}
@@ -250,6 +264,7 @@ class World:
         self.notifications: list[Notification] = []
         self.notification_mode: dict[str, Any] = {"mode": "deliver"}
         self.journal: list[dict[str, Any]] = []
+        self.journal_seq = 0
         self.mails: list[dict[str, Any]] = []
         self.faults: dict[str, Fault] = {}
         self.snapshots: dict[str, Any] = {}
@@ -259,20 +274,16 @@ class World:
         self.late: list[tuple[float, dict[str, Any]]] = []
         """Requests that the network delivers later: when, and how to make them again."""
         self.has_early_sync = False
-        self.snapshots_of_worlds: dict[str, dict[str, Any]] = {}
         self.travelling: list[tuple[float, str, str, Any]] = []
         """Changes on their way to guests' copies or back: when, calendar id, event id, and the guests of before, or
         `(guest, answer)`."""
 
-    def snapshot(self) -> dict[str, Any]:
-        """A deep copy of the state, for `restore`."""
-        for calendar in self.calendars.values():
-            calendar.listed = None
-        kept = {n: value for n, value in vars(self).items() if n not in {"lock", "clock", "snapshots_of_worlds"}}
-        return copy.deepcopy(kept)
-
-    def restore(self, state: dict[str, Any]) -> None:
-        vars(self).update(copy.deepcopy(state))
+    def note(self, entry: dict[str, Any]) -> None:
+        """Writes one request into the journal, which forgets its oldest entries beyond a bound."""
+        self.journal_seq += 1
+        self.journal.append({"seq": self.journal_seq} | entry)
+        if len(self.journal) > self.journal_max:
+            del self.journal[: max(1, self.journal_max // 10)]
 
     def next_seq(self) -> int:
         self.seq += 1

@@ -1,9 +1,14 @@
-"""An HTTPS proxy that answers for Google's addresses with certificates of its own authority. For tests only."""
+"""An HTTPS proxy that answers for Google's addresses with certificates of its own authority.
+
+For programs whose addresses cannot be changed: they are given the proxy and the authority's file, nothing else. What is
+no address of Google's is refused, so that nothing leaves the machine by mistake.
+"""
 
 import select
 import socket
 import socketserver
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,39 +21,50 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-GOOGLE = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com", "calendar.googleapis.com")
+from gcal_emulator.transport import GOOGLE_HOSTS
+
+_HEAD_MAX = 64 * 1024
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
 
 
 @contextmanager
-def intercepting(origin: str, folder: Path) -> Iterator[tuple[int, Path]]:
-    """A proxy before the emulator at `origin`: its port, and the file of the authority that clients have to trust."""
-    authority = folder / "authority.pem"
-    context = _context(folder, authority)
+def intercepting(
+    origin: str, authority: Path, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[socketserver.ThreadingTCPServer]:
+    """A running proxy before the emulator at `origin`; writes the authority that clients have to trust."""
+    context = _context(authority)
     target = urlsplit(origin)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             head = b""
-            while b"\r\n\r\n" not in head:
+            while b"\r\n\r\n" not in head and len(head) < _HEAD_MAX:
                 chunk = self.request.recv(4096)
                 if not chunk:
                     return
                 head += chunk
-            host = head.split()[1].decode().partition(":")[0]
-            if not head.startswith(b"CONNECT") or host not in GOOGLE:
+            words = head.split(maxsplit=2)
+            name = words[1].decode("latin-1").partition(":")[0].lower() if len(words) > 1 else ""
+            if not head.startswith(b"CONNECT ") or name not in GOOGLE_HOSTS:
                 self.request.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
                 return
             self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            with (
-                context.wrap_socket(self.request, server_side=True) as outer,
-                socket.create_connection((target.hostname, target.port)) as inner,
-            ):
-                _pass_on(outer, inner)
+            try:
+                with (
+                    context.wrap_socket(self.request, server_side=True) as outer,
+                    socket.create_connection((target.hostname or "127.0.0.1", target.port or 80)) as inner,
+                ):
+                    _pass_on(outer, inner)
+            except OSError:
+                return  # a client that does not trust the authority, or no emulator behind
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _Server((host, port), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1], authority
+        yield server
         server.shutdown()
 
 
@@ -66,20 +82,21 @@ def _pass_on(outer: ssl.SSLSocket, inner: socket.socket) -> None:
         return
 
 
-def _context(folder: Path, authority: Path) -> ssl.SSLContext:
+def _context(authority: Path) -> ssl.SSLContext:
     """A server's side of TLS for all of Google's names, signed by a fresh authority."""
-    own_key, own_name = ec.generate_private_key(ec.SECP256R1()), _name("gcal-emulator tests")
+    own_key, own_name = ec.generate_private_key(ec.SECP256R1()), _name("gcal-emulator")
     own = _certificate(own_name, own_name, own_key, own_key, is_authority=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _certificate(_name(GOOGLE[0]), own_name, key, own_key, is_authority=False)
+    leaf = _certificate(_name(GOOGLE_HOSTS[0]), own_name, key, own_key, is_authority=False)
     authority.write_bytes(own.public_bytes(serialization.Encoding.PEM))
-    chain = folder / "chain.pem"
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + secret)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
+    with tempfile.TemporaryDirectory() as folder:
+        chain = Path(folder) / "chain.pem"
+        chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + secret)
+        context.load_cert_chain(chain)
     return context
 
 
@@ -96,7 +113,7 @@ def _certificate(
     is_authority: bool,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName(name) for name in GOOGLE])
+    names = x509.SubjectAlternativeName([x509.DNSName(name) for name in GOOGLE_HOSTS])
     signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
@@ -105,7 +122,7 @@ def _certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(signed_by, critical=False)
