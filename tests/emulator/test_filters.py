@@ -123,12 +123,12 @@ def test_a_long_running_series_is_found_in_an_open_window(ana: Caller, long_seri
     assert [item["start"]["dateTime"][:10] for item in later] == ["2032-01-01", "2032-01-02"]
 
 
-def test_the_instances_of_a_long_running_series_reach_beyond_today(ana: Caller, long_series: str) -> None:
+def test_the_instances_of_a_long_running_series_begin_where_the_window_does(ana: Caller, long_series: str) -> None:
     path = f"{EVENTS}/{long_series}/instances"
     first = ana.ok("GET", f"{path}?timeMin=2026-11-28T00:00:00Z&maxResults=1")["items"]
     assert first[0]["start"]["dateTime"][:10] == "2026-11-28"
     every = ana.ok("GET", f"{path}?maxResults=2500")["items"]
-    assert every[0]["start"]["dateTime"][:4] == "2023" and every[-1]["start"]["dateTime"][:4] == "2028"
+    assert every[0]["start"]["dateTime"][:4] == "2023" and len(every) == 1000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask, abort, request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from gcal_emulator import api, batch, control, discovery, gate, oauth, push, transport, web
+from gcal_emulator import api, batch, control, discovery, events, gate, oauth, push, transport, web
 from gcal_emulator.world import World
 
 
@@ -30,6 +30,7 @@ def create_app(
     is_prompt = deliver is not push.post if is_prompt is None else is_prompt
     serialised = Serialised(app.wsgi_app, world, deliver, is_prompt=is_prompt)
     app.extensions["deliver_late"] = serialised.deliver_late
+    app.extensions["tick"] = serialised.tick
     app.wsgi_app = transport.FrontEnd(serialised)  # type: ignore[method-assign]
     return app
 
@@ -90,6 +91,13 @@ class Serialised:
             self.world.has_early_sync = False
             push.deliver_due(self.world, self.deliver)
         return answer
+
+    def tick(self) -> None:
+        """What happens by itself while a real clock runs: pending conferences and late requests."""
+        if not self.world.clock.is_manual:
+            with self.world.lock:
+                events.settle(self.world)
+            self.deliver_late()
 
     def deliver_late(self) -> None:
         """Carries out the requests whose delivery was delayed until now; nobody waits for their answers."""

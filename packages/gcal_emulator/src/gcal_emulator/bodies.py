@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from gcal_emulator import errors, moments
+from gcal_emulator import errors, moments, shapes
 from gcal_emulator.world import Calendar, Event, World
 
 Body = dict[str, Any]
@@ -86,7 +86,8 @@ def checked(
     world: World, calendar: Calendar, body: Body, params: Params, known: Event | None = None, is_merged: bool = False
 ) -> Body:
     """The body's writable fields in stored form, or the refusal that Google would give."""
-    data = {name: body[name] for name in WRITABLE if body.get(name) not in (None, [], {}) or body.get(name) is False}
+    given = shapes.without_nulls({name: body[name] for name in WRITABLE if name in body})
+    data = {name: value for name, value in given.items() if value not in ([], {}) or value is False}
     recurrence = body.get("recurrence") or []
     if known is not None and known.is_exception and recurrence:
         recurrence = []

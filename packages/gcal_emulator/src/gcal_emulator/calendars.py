@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from gcal_emulator import bodies, calls, errors, events, push, sharing
+from gcal_emulator import bodies, calls, errors, events, push, shapes, sharing
 from gcal_emulator.errors import GoogleError
 from gcal_emulator.world import ROLES, Calendar, ListEntry, World
 
@@ -295,7 +295,7 @@ def _change(world: World, calendar: Calendar, body: dict[str, Any]) -> None:
     calendar.location = (body.get("location", calendar.location)) or ""
     for name in _MORE:
         if name in body:
-            calendar.more[name] = body[name]
+            calendar.more[name] = shapes.without_nulls(body[name])
     calendar.more = {name: value for name, value in calendar.more.items() if value}
     calendar.updated_us = world.clock.stamp_us()
     calendar.listed = None

@@ -111,7 +111,7 @@ def body(resource: str) -> dict[str, Any]:
     if b"\\ud" in request.data.lower():
         body = {_whole(name): _whole(value) for name, value in body.items()}
     shapes.check(resource, body)
-    return body
+    return dict(shapes.listed(resource, body))
 
 
 def _no_number(name: str) -> None:

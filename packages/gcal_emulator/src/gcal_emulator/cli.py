@@ -12,7 +12,7 @@ from pathlib import Path
 
 from waitress.server import create_server
 
-from gcal_emulator import behaviours, events, proxy, state, worlds
+from gcal_emulator import behaviours, proxy, state, worlds
 from gcal_emulator.app import create_app
 from gcal_emulator.clock import Clock
 from gcal_emulator.errors import GoogleError
@@ -92,7 +92,7 @@ def _serve(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"gcal-emulator: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
         return 2
-    courier = Courier(world, _Ticker(world, options.state, app.extensions["deliver_late"]))
+    courier = Courier(world, _Ticker(world, options.state, app.extensions["tick"]))
     courier.start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port = server.effective_port
@@ -136,18 +136,15 @@ def _save(world: World, path: Path) -> None:
 class _Ticker:
     """Finishes pending conferences, and keeps the state file fresh so that a killed emulator loses little."""
 
-    def __init__(self, world: World, state: Path | None, deliver_late: Callable[[], None]) -> None:
+    def __init__(self, world: World, state: Path | None, tick: Callable[[], None]) -> None:
         self.world = world
-        self.deliver_late = deliver_late
+        self.tick = tick
         self.state = state
         self.saved_seq = world.seq
         self.saved_at = time.monotonic()
 
     def __call__(self) -> None:
-        if not self.world.clock.is_manual:
-            with self.world.lock:
-                events.settle(self.world)
-            self.deliver_late()
+        self.tick()
         is_due = self.world.seq != self.saved_seq and time.monotonic() - self.saved_at > _SAVE_EVERY_S
         if self.state and is_due:
             self.saved_seq, self.saved_at = self.world.seq, time.monotonic()

@@ -1,6 +1,6 @@
 """Meet links: asked for, pending, made or failed."""
 
-from gcal_emulator import copies, errors, push
+from gcal_emulator import copies, errors, push, shapes
 from gcal_emulator.bodies import Body, Params
 from gcal_emulator.world import Event, World
 
@@ -50,7 +50,7 @@ def _copy(event: Event, given: Body, before: Body) -> None:
     if not kind or not all(entry.get("entryPointType") and entry.get("uri") for entry in given["entryPoints"]):
         raise errors.invalid("Invalid conference data.", "conferenceData")
     names = ("conferenceId", "conferenceSolution", "entryPoints", "notes", "parameters", "signature")
-    event.data["conferenceData"] = {name: given[name] for name in names if given.get(name)}
+    event.data["conferenceData"] = shapes.without_nulls({name: given[name] for name in names if given.get(name)})
     video = next((entry["uri"] for entry in given["entryPoints"] if entry["entryPointType"] == "video"), "")
     event.data.pop("hangoutLink", None)
     if kind == "hangoutsMeet" and video:

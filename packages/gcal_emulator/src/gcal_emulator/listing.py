@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from gcal_emulator import errors, finding, moments, occurrences, queries, render
@@ -107,7 +108,9 @@ class _Reader:
         self.is_single = query.is_single or self.is_free_busy
         self.tells_deletions = since is not None or query.updated_min is not None or query.show_deleted
         self.begin = since.time_min if since else query.time_min
-        self.end = (since.time_max if since else query.time_max) or occurrences.horizon(world, self.begin)
+        asked = since.time_max if since else query.time_max
+        self.end = asked or occurrences.horizon(world, self.begin)
+        self.most = None if asked else moments.OPEN_MAX
 
     def items(self, event: Event) -> list[bytes]:
         if self.query.types and event.data.get("eventType", "default") not in self.query.types:
@@ -158,7 +161,7 @@ class _Reader:
     def _rows(self, event: Event) -> list[Event]:
         if not event.is_master:
             return [event]
-        return list(occurrences.expanded(self.world, self.calendar, event, self.begin, self.end))
+        return list(islice(occurrences.expanded(self.world, self.calendar, event, self.begin, self.end), self.most))
 
     def _vanished(self, event: Event, living: set[str]) -> Iterator[bytes]:
         """Tombstones of what this event showed when the token was minted and shows no more."""
@@ -174,7 +177,7 @@ class _Reader:
                 )
             return
         skipped = self.world.behaviours.skipped_hour
-        for original in moments.expand(start, list(lines), self.begin, self.end, skipped):
+        for original in islice(moments.expand(start, list(lines), self.begin, self.end, skipped), self.most):
             gone = finding.instance(self.world, event, original)
             if gone.id not in living and gone.id not in self.calendar.events:
                 gone.data = gone.data | {"status": "cancelled"}

@@ -14,6 +14,8 @@ from gcal_emulator import errors, rules
 When = dict[str, Any]
 INSTANCES_MAX = 730
 """How many occurrences of an endless series an open window shows at least."""
+OPEN_MAX = 1000
+"""How many it shows at most."""
 FIRST_YEAR, LAST_YEAR = 1000, 9000
 """Times outside are refused: no zone, no arithmetic and no client's date type is sure of them."""
 _LONGEST_REPEATED = timedelta(days=5 * 366)
@@ -163,8 +165,8 @@ def expand(
     skipped: str = "before",
     horizon: datetime | None = None,
 ) -> Iterator[When]:
-    """Original starts of a series whose instants lie in [since, until), in order. When `until` is open, all before
-    `horizon` and at least `INSTANCES_MAX`. Rules run in the civil time of the start's zone; `skipped` says what becomes
+    """Original starts of a series whose instants lie in [since, until), in order. When `until` is open, those before
+    `horizon`, but at least `INSTANCES_MAX` and at most `OPEN_MAX`. Rules run in the civil time of the start's zone; `skipped` says what becomes
     of hours that its clock leaves out (`Behaviours.skipped_hour`)."""
     naive, tz, is_date = _civil_start(start)
     found, known = 0, _parsed(tuple(lines), naive, tz, is_date)
@@ -176,7 +178,8 @@ def expand(
         else:
             value = _stored(at, start, tz, is_date)
         when = instant(value)
-        is_enough = until is None and found >= INSTANCES_MAX and (horizon is None or when >= horizon)
+        is_beyond = horizon is None or when >= horizon or found >= OPEN_MAX
+        is_enough = until is None and found >= INSTANCES_MAX and is_beyond
         if (until is not None and when >= until) or is_enough:
             return
         if since is None or when >= since:

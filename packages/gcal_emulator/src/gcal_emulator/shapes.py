@@ -15,6 +15,26 @@ def check(resource: str, value: dict[str, Any]) -> None:
     _check(resource, value, resource, "")
 
 
+def listed(kind: str, value: Any) -> Any:
+    """The same value without members that the resource does not list, which Google ignores, and with numbers as
+    numbers, which may be sent as texts."""
+    if kind == "int" and value is not None:
+        return int(value)
+    if isinstance(value, list) and kind.startswith("["):
+        return [listed(kind[1:-1], item) for item in value]
+    if not isinstance(value, dict) or kind not in resources.FIELDS:
+        return value
+    known = resources.members(kind)
+    return {name: listed(known[name], item) for name, item in value.items() if name in known}
+
+
+def without_nulls(value: Any) -> Any:
+    """The same value without members that are null: what is stored has no nulls."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def _check(kind: str, value: Any, place: str, name: str) -> None:
     if value is None or kind == "any":
         return
