@@ -9,7 +9,7 @@ from conversa_calendar.api.auth import ApiRequest, Caller, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import changes
 from conversa_calendar.webhooks import reading
-from conversa_calendar.webhooks.reading import Item, Reader
+from conversa_calendar.webhooks.reading import Reader
 
 router = Router(tags=["changes"])
 Payload = dict[str, Any]
@@ -36,14 +36,8 @@ def list_changes(
         )
         raise Problem(410, "cursor_expired", words, cursor=str(reading.begin(reader))) from None
     cursor = str(page.cursor)
-    items = [shown(item) for item in page.items]
+    items = [item.shown() for item in page.items]
     return {"items": items, "cursor": cursor, "next_cursor": cursor, "has_more": page.has_more}
-
-
-def shown(item: Item) -> Payload:
-    """A change as the API and webhooks show it."""
-    frame = {"kind": item.kind, "id": item.id, "calendar": item.calendar, "what": item.what, "by": item.by}
-    return frame | {"at": item.at} | item.facts
 
 
 def _reader(caller: Caller) -> Reader:

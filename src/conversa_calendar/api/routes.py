@@ -16,6 +16,7 @@ from conversa_calendar.api import (
     format_routes,
     grant_routes,
     problems,
+    webhook_routes,
 )
 from conversa_calendar.api.auth import Bearer
 from conversa_calendar.api.contract.document import Document
@@ -59,3 +60,4 @@ api.add_router("", change_routes.router)
 api.add_router("", connection_routes.router)
 api.add_router("", booking_routes.router)
 api.add_router("", format_routes.router)
+api.add_router("", webhook_routes.router)

@@ -38,6 +38,7 @@ class Environment:
     google_units_a_minute: int
     google_units_a_user_minute: int
     metrics_token: str
+    webhook_hosts: tuple[str, ...]
     is_debug: bool
 
 
@@ -69,6 +70,7 @@ def read() -> Environment:
         google_units_a_minute=_number("GOOGLE_UNITS_A_MINUTE", 8000),
         google_units_a_user_minute=_number("GOOGLE_UNITS_A_USER_MINUTE", 480),
         metrics_token=os.environ.get("METRICS_TOKEN", ""),
+        webhook_hosts=_named_ports("WEBHOOK_HOSTS"),
         is_debug=_is_debug(public_url),
     )
 
@@ -101,6 +103,16 @@ def _hosts(public_url: str) -> tuple[str, ...]:
     named = tuple(host for host in os.environ.get("ALLOWED_HOSTS", "").split(",") if host)
     own = (urlsplit(public_url).hostname or "",) if public_url else ()
     return (*named, *own, "127.0.0.1", "localhost", "[::1]")
+
+
+def _named_ports(name: str) -> tuple[str, ...]:
+    """`host:port` pairs separated by commas."""
+    found = tuple(text.strip().lower() for text in os.environ.get(name, "").split(",") if text.strip())
+    for text in found:
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdecimal():
+            raise SettingsError(f"{name} must hold host:port pairs separated by commas, not “{text}”.")
+    return found
 
 
 def _email_url(data_dir: Path) -> str:

@@ -59,6 +59,7 @@ GOOGLE_ENDPOINTS = Endpoints.at(ENV.google_base_url) if ENV.google_base_url else
 GOOGLE_PAGE_SIZE = ENV.google_page_size
 GOOGLE_UNITS_A_MINUTE = ENV.google_units_a_minute
 GOOGLE_UNITS_A_USER_MINUTE = ENV.google_units_a_user_minute
+WEBHOOK_HOSTS = ENV.webhook_hosts
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -15,6 +15,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.connections import sealing
 from conversa_calendar.connections.models import Connection, KeyProof
+from conversa_calendar.connections.signals import key_forgotten
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def forget(key_id: str) -> int:
             )
             for row in rows:
                 tokens.mark_dead(account_id, row.pk, tokens.KEY_LOST)
+            key_forgotten.send(sender=Connection, key_id=key_id)
             if rows:
                 history.refresh_pages("connections")
         count += len(rows)

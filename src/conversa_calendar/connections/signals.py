@@ -10,3 +10,10 @@ connection_died = Signal()
 
 calendars_listed = Signal()
 """`connection`: its calendar list was read in this transaction."""
+
+resealing = Signal()
+"""Sent inside a tenant scope when everything that is sealed is sealed anew with the active key. A receiver answers how many
+secrets of its own it sealed."""
+
+key_forgotten = Signal()
+"""Sent inside a tenant scope when a lost key is given up: `key_id`."""

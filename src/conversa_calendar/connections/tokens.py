@@ -5,6 +5,7 @@ version keeps an old answer from overwriting a newer token.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import DateTimeField, Func, Q
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from conversa_calendar.calendars import history
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.connections import gateway, keyring, sealing
 from conversa_calendar.connections.models import ACTIVE, RECONNECT_NEEDED, Connection
-from conversa_calendar.connections.signals import connection_died
+from conversa_calendar.connections.signals import connection_died, resealing
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import Tokens
@@ -213,4 +214,10 @@ def reseal_all(account_id: int) -> int:
             connection.sealed_access_token = sealing.seal(connection.access_token, connection.place("access_token"))
             connection.save(update_fields=["sealed_refresh_token", "sealed_access_token"])
             changed += 1
+        changed += _resealed_elsewhere()
     return changed
+
+
+def _resealed_elsewhere() -> int:
+    answers: list[tuple[Any, Any]] = resealing.send(sender=Connection)
+    return sum(int(found or 0) for _receiver, found in answers)

@@ -6,4 +6,4 @@ class WebhooksConfig(AppConfig):
     label = "webhooks"
 
     def ready(self) -> None:
-        from conversa_calendar.webhooks import tasks  # noqa: F401
+        from conversa_calendar.webhooks import listeners, tasks  # noqa: F401

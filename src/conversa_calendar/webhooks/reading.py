@@ -32,7 +32,7 @@ class Reader(msgspec.Struct, frozen=True):
         return self.viewer.only_calendars is not None
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One change as a reader is told of it. `key` stays the same however often it is read."""
 
     kind: str
@@ -42,7 +42,14 @@ class Item(msgspec.Struct, frozen=True):
     key: str
     by: str = ""
     calendar: str | None = None
+    transaction: int = 0
+    row: int = 0
     facts: dict[str, Any] = {}
+
+    def shown(self) -> dict[str, Any]:
+        """As the API and webhooks show it."""
+        frame = {"kind": self.kind, "id": self.id, "calendar": self.calendar, "what": self.what, "by": self.by}
+        return frame | {"at": self.at} | self.facts
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -71,7 +78,10 @@ def _of_calendars(reader: Reader, told: dict[str, str], name: str, cursor: Curso
     if "calendar" not in reader.kinds:
         return []
     at, key = clock.now(), f"{cursor.transaction}.{cursor.row}.{name}"
-    return [Item("calendar", uuid, what, at, f"{key}.{uuid}", "platform", uuid) for uuid, what in sorted(told.items())]
+    return [
+        Item(kind="calendar", id=uuid, what=what, at=at, key=f"{key}.{uuid}", by="platform", calendar=uuid)
+        for uuid, what in sorted(told.items())
+    ]
 
 
 def _of_news(reader: Reader, news: list[News], seen: Seen, told: dict[str, str], had_sight: bool) -> list[Item]:
@@ -94,16 +104,17 @@ def _of_news(reader: Reader, news: list[News], seen: Seen, told: dict[str, str],
 
 def _item(one: News, what: str = "", calendar: UUID | None = None, **facts: Any) -> Item:
     place = calendar or one.calendar
-    key = f"{one.transaction}.{one.kind}.{one.uuid}"
     return Item(
-        one.kind,
-        str(one.uuid),
-        what or one.what,
-        one.at,
-        key,
-        one.by,
-        str(place) if place else None,
-        facts or one.facts,
+        kind=one.kind,
+        id=str(one.uuid),
+        what=what or one.what,
+        at=one.at,
+        key=f"{one.transaction}.{one.kind}.{one.uuid}",
+        by=one.by,
+        calendar=str(place) if place else None,
+        transaction=one.transaction,
+        row=one.row,
+        facts=facts or one.facts,
     )
 
 

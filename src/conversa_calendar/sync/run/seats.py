@@ -86,10 +86,10 @@ class Lane:
         return max(1, int(self.threads * (share.small if takes_long else share.usual)))
 
 
-RUNS, UPKEEP, BACKFILLS = Lane("runs", 16), Lane("upkeep", 4), Lane("backfill", 2)
+RUNS, UPKEEP, BACKFILLS, WEBHOOKS = Lane("runs", 16), Lane("upkeep", 4), Lane("backfill", 2), Lane("webhooks", 4)
 """Runs that somebody may wait for; the dispatcher, mails and disconnects; long listings, which never take the place of
-the others."""
-LANES = (RUNS, UPKEEP, BACKFILLS)
+the others; messages to other people's servers."""
+LANES = (RUNS, UPKEEP, BACKFILLS, WEBHOOKS)
 
 
 class Waiting(NamedTuple):
