@@ -16,7 +16,7 @@ from typing import Any
 
 import urllib3
 
-from benchmarks import calendar_page, emulator, ics_feed, slow_account, staleness
+from benchmarks import calendar_page, emulator, ics_feed, slow_account, staleness, webhooks
 from benchmarks.installation import ANA, ROOT, counted, seconds, started
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "50000"))
@@ -38,6 +38,7 @@ def main() -> int:
             ics_feed.run(scene)
             _slots(scene)
             _bookings(scene)
+            webhooks.run(scene["account"], scene["member"])
     _memory_growth()
     emulator.run()
     calendar_page.run()

@@ -110,6 +110,7 @@ PAGES = {
     "settings/imports": MEMBER,
     "settings/imports/<uuid:uuid>": MEMBER,
     "calendars/<str:uuid>/export": MEMBER,
+    "settings/webhooks": ACCOUNT,
     "settings/members/<uuid:uuid>/suspend": ACCOUNT,
     "settings/live": MEMBER,
     "settings/account/<slug:what>": ACCOUNT,

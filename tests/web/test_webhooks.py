@@ -2,19 +2,23 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import services as calendars
 from conversa_calendar.calendars.models import Calendar, OutgoingMail
+from conversa_calendar.connections import keyring, tokens
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.run import seats
-from conversa_calendar.webhooks import delivering, leases, tasks
+from conversa_calendar.webhooks import delivering, leases, signing, tasks
 from conversa_calendar.webhooks.models import Delivery, Endpoint, EndpointRun
+from conversa_calendar.webhooks.reading import KINDS
 from tests.bookings.test_bookings import VISITOR, make_page, soon, text
 from tests.support.cast import Actor, Cast
 from tests.support.following import Follower
@@ -22,6 +26,7 @@ from tests.support.receiver import Receiver, deliver_all, endpoint_of, forget_pa
 from tests.support.worker import working_lane
 from tests.sync.conftest import Scene, scene  # noqa: F401
 from tests.web.test_changes import START, own_calendar, share
+from tests.web.test_people import confirmed
 from tests.web.test_tokens import minted
 
 
@@ -377,3 +382,103 @@ def test_a_quiet_endpoint_costs_nothing(cast: Cast, receiver: Receiver) -> None:
     made = hook(cast.alice, receiver)
     deliver_all(cast.account.pk, made["id"])
     assert leases.due() == []
+
+
+# ── the page
+
+
+def test_an_administrator_sets_up_tests_rotates_and_removes_a_webhook_on_its_page(
+    cast: Cast, receiver: Receiver
+) -> None:
+    address = "/settings/webhooks"
+    assert cast.alice.browser().post(address, {"do": "create"})["Location"].startswith("/password/again")
+    browser = confirmed(cast.alice)
+    form = {"do": "create", "url": receiver.url, "kinds": ["event"], "description": "Desk <b>"}
+    page = browser.post(address, form, follow=True).content.decode()
+    secret = page.split('<code class="break-all">')[1].split("<")[0]
+    assert secret.startswith("whsec_") and "Desk &lt;b&gt;" in page
+    assert secret not in browser.get(address).content.decode(), "it is shown once"
+    [made] = cast.alice.get("webhooks")["items"]
+    browser.post(address, {"do": "test", "webhook": made["id"]})
+    deliver_all(cast.account.pk, made["id"])
+    assert receiver.types(secret) == ["webhook.test"]
+    assert "webhook.test" in browser.get(address).content.decode()
+    browser.post(address, {"do": "off", "webhook": made["id"]})
+    assert "is off" in browser.get("/settings").content.decode()
+    browser.post(address, {"do": "on", "webhook": made["id"]})
+    page = browser.post(address, {"do": "rotate", "webhook": made["id"]}, follow=True).content.decode()
+    assert "whsec_" in page and "former secret signs as well" in page
+    browser.post(address, {"do": "remove", "webhook": made["id"]})
+    assert cast.alice.get("webhooks")["items"] == []
+
+
+def test_the_page_says_why_a_webhook_is_off_and_refuses_a_bad_address(cast: Cast, receiver: Receiver) -> None:
+    browser, address = confirmed(cast.alice), "/settings/webhooks"
+    page = browser.post(address, {"do": "create", "url": "http://x.example", "kinds": ["event"]}, follow=True)
+    assert "https://" in page.content.decode() and cast.alice.get("webhooks")["items"] == []
+    made = hook(cast.alice, receiver, kinds=["event"])
+    receiver.answers = lambda _number: 410
+    event(cast.alice)
+    deliver_all(cast.account.pk, made["id"])
+    page = browser.get(address)
+    assert "gone for good" in page.content.decode() and "Turn on" in page.content.decode()
+
+
+def test_another_accounts_webhook_cannot_be_touched_on_the_page(cast: Cast, receiver: Receiver) -> None:
+    made = hook(cast.alice, receiver)
+    browser = confirmed(cast.charlie)
+    for act in ("off", "rotate", "test", "remove"):
+        assert browser.post("/settings/webhooks", {"do": act, "webhook": made["id"]}).status_code == 404
+    assert cast.bob.browser().get("/settings/webhooks").status_code == 403
+    assert cast.alice.get(f"webhooks/{made['id']}")["on"]
+
+
+def test_keys_are_rotated_with_the_secrets_of_webhooks(cast: Cast, receiver: Receiver, monkeypatch: Any) -> None:
+    made = hook(cast.alice, receiver, kinds=["event"])
+    cast.alice.post(f"webhooks/{made['id']}/rotate")
+    old = settings.ENCRYPTION_KEYS
+    monkeypatch.setattr(settings, "ENCRYPTION_KEYS", (("fresh", b"k" * 32), *old))
+    assert tokens.reseal_all(cast.account.pk) == 1
+    monkeypatch.setattr(settings, "ENCRYPTION_KEYS", (("fresh", b"k" * 32),))
+    event(cast.alice)
+    deliver_all(cast.account.pk, made["id"])
+    assert receiver.types(made["secret"]) == ["event.created"]
+    monkeypatch.setattr(settings, "ENCRYPTION_KEYS", old)
+    event(cast.alice)
+    delivering.deliver(endpoint_of(cast.account.pk, made["id"]).pk)
+    assert len(receiver.came) == 1, "it waits for its key"
+    keyring.forget("fresh")
+    shown = cast.alice.get(f"webhooks/{made['id']}")
+    assert not shown["on"] and "secret" in shown["off_reason"]
+    fresh = cast.alice.post(f"webhooks/{made['id']}/rotate")["secret"]
+    cast.alice.patch(f"webhooks/{made['id']}", {"on": True})
+    deliver_all(cast.account.pk, made["id"])
+    headers, body = receiver.taken[-1]
+    assert Webhook(fresh).verify(body, headers)["type"] == "event.created"
+
+
+# ── what the guide says
+
+
+def test_the_guides_example_tells_genuine_messages_from_others(cast: Cast, receiver: Receiver) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    scope: dict[str, Any] = {}
+    exec(guide.split("```python")[1].split("```")[0], scope)
+    made = hook(cast.alice, receiver, kinds=["event"])
+    fresh = cast.alice.post(f"webhooks/{made['id']}/rotate")
+    event(cast.alice)
+    deliver_all(cast.account.pk, made["id"])
+    headers, body = receiver.taken[0]
+    for secret in (made["secret"], fresh["secret"]):
+        assert scope["is_genuine"](secret, headers, body)
+        assert not scope["is_genuine"](secret, headers, body + b" ")
+        assert not scope["is_genuine"](secret, headers | {"webhook-timestamp": "1"}, body)
+    assert not scope["is_genuine"](signing.new_secret(), headers, body)
+
+
+def test_the_guide_names_every_kind_and_every_pause() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    for kind in KINDS:
+        assert f"| `{kind}` |" in guide
+    hours = [int(pause // 3600) for pause in delivering.PAUSES_S[5:]]
+    assert ", ".join(map(str, hours[:-1])) + f" and {hours[-1]} hours" in guide

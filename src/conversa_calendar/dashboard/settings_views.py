@@ -29,6 +29,7 @@ from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, v
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Mirror
+from conversa_calendar.webhooks import presenting as webhooks
 
 ACCOUNT = Permission.ACCOUNT
 HIDEABLE = ("workingLocation", "focusTime", "birthday")
@@ -46,6 +47,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "languages": settings.LANGUAGES,
         "preference": preferences.preference_of(member),
         "is_manager": is_manager,
+        "webhooks_off": webhooks.count_off() if is_manager else 0,
         "members": selectors.members() if is_manager else [],
         "roles": selectors.roles(),
         "role_names": {permissions.ADMINISTRATOR: _("Administrator"), permissions.AGENT: _("Agent")},

@@ -23,6 +23,7 @@ from conversa_calendar.dashboard import (
     settings_views,
     setup_views,
     team_views,
+    webhook_views,
 )
 from conversa_calendar.dashboard.guards import limited
 
@@ -47,6 +48,7 @@ urlpatterns = [
     path("calendar/feed", calendar_views.feed_json, name="feed"),
     path("calendar/rings", calendar_views.rings, name="rings"),
     path("calendar/search", calendar_views.search, name="search"),
+    path("settings/webhooks", webhook_views.webhooks_page, name="webhooks"),
     path("settings/feeds", feed_views.feeds_page, name="feeds"),
     path("settings/imports", file_views.imports, name="imports"),
     path("settings/imports/<uuid:uuid>", file_views.one_import, name="import"),

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import uuid5
 
 import msgspec
+from django.db import connection as database
 from django.db.models import Min
 
 from conversa_calendar.accounts.models import Account
@@ -228,9 +229,27 @@ def _settle(lease: Lease, answers: dict[int, Answer]) -> None:
     rows = list(Delivery.objects.filter(pk__in=answers, state=WAITING))
     for row in rows:
         _note(row, answers[row.pk], now)
-    fields = ["state", "attempts", "first_attempt_at", "next_attempt_at", "ended_at", "status", "error"]
-    Delivery.objects.bulk_update(rows, fields, batch_size=BATCH)
+    _keep(rows)
     _rest(found, rows, now)
+
+
+_KEEP = """
+    UPDATE webhooks_delivery d SET state = n.state, attempts = n.attempts, first_attempt_at = n.first_at,
+        next_attempt_at = n.next_at, ended_at = n.ended_at, status = n.status, error = n.error
+    FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[],
+        %s::text[]) AS n(id, state, attempts, first_at, next_at, ended_at, status, error)
+    WHERE d.id = n.id
+"""
+
+
+def _keep(rows: list[Delivery]) -> None:
+    """Stores what became of a batch in one statement."""
+    noted = [
+        (r.pk, r.state, r.attempts, r.first_attempt_at, r.next_attempt_at, r.ended_at, r.status, r.error) for r in rows
+    ]
+    if noted:
+        with database.cursor() as cursor:
+            cursor.execute(_KEEP, [list(column) for column in zip(*noted, strict=True)])
 
 
 def _note(row: Delivery, answer: Answer, now: datetime) -> None:

@@ -43,3 +43,8 @@ def delivery(shown: Delivery) -> dict[str, Any]:
         "next_attempt_at": shown.next_attempt_at,
         "ended_at": shown.ended_at,
     }
+
+
+def count_off() -> int:
+    """How many endpoints of the account hear of nothing."""
+    return Endpoint.objects.filter(is_on=False).count()
