@@ -24,7 +24,7 @@ SOON = timedelta(minutes=1)
 def deliver(account_id: int, endpoint_id: int) -> None:
     """Delivers what is due to an endpoint; a job that finds another at work returns."""
     claims: seats.Claims = {("account", account_id): seats.OF_ACCOUNT}
-    since_s = seats.WEBHOOKS.sit(claims)
+    since_s = seats.WEBHOOKS.take_seat(claims)
     if since_s is None:
         again = deliver.configure(schedule_at=clock.now() + timedelta(seconds=ids.jitter(NO_SEAT_S)))
         again.defer(account_id=account_id, endpoint_id=endpoint_id)
@@ -32,7 +32,7 @@ def deliver(account_id: int, endpoint_id: int) -> None:
     try:
         again_at = delivering.deliver(endpoint_id)
     finally:
-        seats.WEBHOOKS.stand_up(claims, since_s)
+        seats.WEBHOOKS.free_seat(claims, since_s)
         database.close_if_unusable_or_obsolete()
     calendars.send_mail(account_id)
     if again_at is not None and again_at < clock.now() + SOON:
