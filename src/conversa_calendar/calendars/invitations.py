@@ -1,7 +1,9 @@
-"""Telling the guests of native events from here: an .ics and answer links by mail, Reply-To the member (promise 18).
+"""Telling the guests of an event, by exactly one side (promise 18). Of native events and of bookings they hear from here: an
+.ics and answer links by mail, Reply-To the member.
 
-Guests of mirrored events are told by Google, when the person chose so; this module is silent for them, for rooms, and for
-whoever hears of the event in another way, as visitors do of their bookings.
+Guests of other mirrored events are told by Google, when the person chose so; what Google mails counts in the account's
+budget as what is mailed from here. Rooms hear nothing, nor from here whoever hears of the event in another way, as visitors
+do of their bookings.
 """
 
 from typing import Any
@@ -20,6 +22,7 @@ from conversa_calendar.calendars.signals import tellers_asked
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain import names
 from conversa_calendar.domain.event import Attendee, Content
+from conversa_calendar.kit import ids
 
 SALT = "guest-answer"
 ANSWER_LINK_DAYS = 400
@@ -34,16 +37,23 @@ def tell(
     notify: str,
     actor: Member | None,
 ) -> None:
-    """Owes mail to the guests that the person chose to tell; nothing for mirrored calendars or `none`."""
-    if calendar.is_mirrored or notify == "none":
+    """Owes mail to the guests that the person chose to tell, unless the provider is asked to (`event.notify`). Raises
+    Invalid when so many may not be mailed today."""
+    if notify == "none":
         return
+    is_told_there = calendar.is_mirrored and event.notify != "none"
+    if is_told_there and not event.facts.is_own_copy and not event.content.guests_can.modify:
+        return  # of a guest's own copy Google tells nobody but its organiser
     was, now = _people(before), _people(after)
     silent = _told_otherwise(event) | (_members() if notify == "external" else set())
     silent |= {actor.user.email.lower()} if actor is not None else set()
+    told = sorted(email for email in (now.keys() | was.keys()) - silent if outbox.reaches(email))
+    if is_told_there:
+        outgoing.spend(told)
+        return
+    outgoing.afford(told)
     scheduling.raise_event(event, is_cancelled=after is None)
     facts: dict[str, Any] = {"actor": actor.pk if actor else None, "language": translation.get_language()}
-    told = sorted(email for email in (now.keys() | was.keys()) - silent if outbox.reaches(email))
-    outgoing.afford(told)
     for email in told:
         known = domain.encode(before) if before is not None and email in was else ""
         outbox.owe(TOPIC, event.uuid, email, {"content": known}, is_out=email not in now, **facts)
@@ -65,7 +75,7 @@ def write(mail: OutgoingMail) -> Letter | None:
     more of the event than they knew."""
     facts = mail.facts or {}
     assert mail.about is not None
-    event = Event.objects.select_related("author__user", "series").filter(uuid=mail.about).first()
+    event = Event.objects.select_related("author__user", "series", "calendar").filter(uuid=mail.about).first()
     if event is None:
         return None
     known = facts["told"]["content"]
@@ -94,7 +104,7 @@ def _letter(
         body="\n".join(lines),
         reply_to=actor.user.email if actor else "",
         ics=scheduling.entry(
-            uid=event.uid,
+            uid=_uid(event),
             content=_with(content, email),
             organizer=_organizer(event, actor),
             sequence=event.sequence,
@@ -105,6 +115,14 @@ def _letter(
         ),
         method=method,
     )
+
+
+def _uid(event: Event) -> str:
+    """The UID under which the event stands, or will stand once the provider has it."""
+    whole = event.series or event
+    if whole.ical_uid or not event.calendar.is_mirrored:
+        return event.uid
+    return f"{ids.remote_event_id(whole.uuid, 0)}@google.com"
 
 
 def _changed_occurrences(event: Event) -> list[tuple[str, Content]]:

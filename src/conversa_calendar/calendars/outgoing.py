@@ -75,6 +75,15 @@ def afford(addresses: Iterable[str]) -> None:
         raise Invalid("notify", words % {"wanted": wanted, "left": now.left})
 
 
+def spend(addresses: Iterable[str]) -> None:
+    """Counts mails that a provider sends to these people at a member's wish. Raises Invalid when today's budget does not
+    suffice."""
+    found = strangers(addresses)
+    afford(found)
+    if found:
+        _limit().hit(current_account(), cost=len(found))
+
+
 def strangers(addresses: Iterable[str]) -> set[str]:
     """Those addresses that belong to nobody who has come into the scope's account."""
     wanted = {address.strip().lower() for address in addresses}
