@@ -378,6 +378,8 @@ def _cards(reader: access.Viewer) -> list[dict[str, Any]]:
             }
             for mirror in mirrors.order_by("id")
         ]
+        for row in rows:
+            row["differences"] = presenting.differences(row["report"], reader) if row["report"] else []
         proven = [row["mirror"].last_proven_at for row in rows]
         cards.append(
             {

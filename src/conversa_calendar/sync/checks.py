@@ -29,12 +29,15 @@ from conversa_calendar.providers import protocol
 from conversa_calendar.sync import running
 from conversa_calendar.sync.links import linking
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.pull import comparing
 from conversa_calendar.sync.run import halting, jobs, triggers
 
 EVERY_S = 7 * 24 * 3600.0
 REPORTS_KEPT = timedelta(days=90)
 CHANNELS_KEPT = timedelta(days=14)
 RUNS_MAX = 10
+GOES_ON_S = 600.0
+"""So soon a comparison goes on that stopped in the middle."""
 
 
 def deep_check(mirror_id: int) -> DeepCheck | None:
@@ -46,10 +49,21 @@ def deep_check(mirror_id: int) -> DeepCheck | None:
     report = in_tenant(neutral.account_id, lambda: _begin(mirror_id, started_at, is_active=neutral.is_active))
     if report is None:
         return None
+    _settle(mirror_id)
+    is_compared = comparing.compare(neutral.account_id, mirror_id, report.pk, lambda: _settle_soon(mirror_id))
+    return in_tenant(neutral.account_id, lambda: _conclude(mirror_id, report.pk, is_compared=is_compared))
+
+
+def _settle(mirror_id: int) -> None:
     for _round in range(RUNS_MAX):
         if not running.run(mirror_id):
             break
-    return in_tenant(neutral.account_id, lambda: _conclude(mirror_id, report.pk))
+
+
+def _settle_soon(mirror_id: int) -> None:
+    """Brings in what changed at the provider meanwhile."""
+    triggers.wake([mirror_id], is_pull=True)
+    _settle(mirror_id)
 
 
 def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepCheck | None:
@@ -57,19 +71,25 @@ def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepChec
     mirror = Mirror.objects.select_related("calendar").get(pk=mirror_id)
     if mirror.first_synced_at is None or not is_active:
         return None
+    stopped = comparing.resumable(mirror)
     report = DeepCheck(mirror=mirror, started_at=started_at)
+    if stopped is not None:  # it goes on where it was
+        report.compared_until, report.compared = stopped.compared_until, stopped.compared
+        report.differing, report.differences = stopped.differing, stopped.differences
     report.save()
     Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
     triggers.request_runs([mirror_id], is_pull=True)
     return report
 
 
-def _conclude(mirror_id: int, report_id: int) -> DeepCheck:
-    """The report, with what was found."""
+def _conclude(mirror_id: int, report_id: int, *, is_compared: bool) -> DeepCheck:
+    """The report, with what was found. Both sides are proven equal when nothing waits and people see the same on both for
+    a year; a comparison that stopped in the middle goes on soon."""
     mirror, report = Mirror.objects.select_related("calendar").get(pk=mirror_id), DeepCheck.objects.get(pk=report_id)
     _report(mirror, report)
-    values: dict[str, object] = {"next_deep_at": clock.now() + timedelta(seconds=ids.jitter(EVERY_S))}
-    if mirror.cursor != "" and report.waiting == 0:
+    pause_s = ids.jitter(EVERY_S) if is_compared else GOES_ON_S
+    values: dict[str, object] = {"next_deep_at": clock.now() + timedelta(seconds=pause_s)}
+    if mirror.cursor != "" and report.waiting == 0 and is_compared and report.differing == 0:
         values["last_proven_at"] = report.started_at
     Mirror.objects.filter(pk=mirror_id).update(**values)
     history.refresh_pages("connections")

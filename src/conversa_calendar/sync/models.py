@@ -197,3 +197,9 @@ class DeepCheck(TenantModel):
     repaired = models.JSONField(default=list)
     waiting = models.IntegerField(default=0)
     refused = models.IntegerField(default=0)
+    compared = models.IntegerField(default=0, db_default=0)
+    """So many occurrences of the coming year were compared with the provider's own expansion."""
+    compared_until = models.DateTimeField(null=True)
+    differing = models.IntegerField(default=0, db_default=0)
+    differences = models.JSONField(default=list, db_default=[])
+    """What differs and could not be repaired: [{"event", "google_event_id", "occurrence", "what"}]."""

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from conversa_calendar.calendars import access
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
@@ -121,6 +123,30 @@ def channel(shown: Mirror) -> dict[str, Any]:
     return {"state": "none", "expires_at": None, "reason": reason}
 
 
+def differences(shown: DeepCheck, viewer: Viewer, most: int = 5) -> list[dict[str, str]]:
+    """The first differences that a report names, with titles as far as the viewer may read them."""
+    rows = shown.differences[:most]
+    uuids = {row["event"] for row in rows if row["event"]}
+    known = {str(event.uuid): event for event in Event.objects.filter(uuid__in=uuids).select_related("calendar")}
+    levels, words = access.levels(viewer), _what_differs()
+    found = []
+    for row in rows:
+        event = known.get(row["event"])
+        level = levels.get(event.calendar_id, "busy") if event is not None else ""
+        is_masked = event is None or access.is_masked(event, event.calendar, viewer, level)
+        title = _("Busy") if is_masked or event is None else event.summary or _("(No title)")
+        found.append({"summary": title, "occurrence": row["occurrence"], "what": words.get(row["what"], row["what"])})
+    return found
+
+
+def _what_differs() -> dict[str, str]:
+    return {
+        "missing here": _("only at Google"),
+        "extra here": _("only here"),
+        "another time": _("at another time at Google"),
+    }
+
+
 def report(shown: DeepCheck) -> dict[str, Any]:
     return {
         "checked": shown.checked,
@@ -128,4 +154,8 @@ def report(shown: DeepCheck) -> dict[str, Any]:
         "repaired": shown.repaired,
         "waiting": shown.waiting,
         "refused": shown.refused,
+        "occurrences": shown.compared,
+        "compared_until": shown.compared_until,
+        "differing": shown.differing,
+        "differences": shown.differences,
     }

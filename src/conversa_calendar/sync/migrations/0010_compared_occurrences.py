@@ -1,0 +1,13 @@
+"""The deep check compares what people see over the coming year."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("sync", "0009_passed_over")]
+    operations = [
+        migrations.AddField("deepcheck", "compared", models.IntegerField(db_default=0, default=0)),
+        migrations.AddField("deepcheck", "compared_until", models.DateTimeField(null=True)),
+        migrations.AddField("deepcheck", "differing", models.IntegerField(db_default=0, default=0)),
+        migrations.AddField("deepcheck", "differences", models.JSONField(db_default=[], default=list)),
+    ]
