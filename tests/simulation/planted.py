@@ -157,7 +157,7 @@ BUGS = (
     Bug("whole days go through UTC", mutations.days_through_utc, draw=_drawn(kinds=EDITS), seed=2),
     Bug(
         "channels are renewed once they ended",
-        lambda: [(channels, "_renewed_at", lambda c: c.expires_at)],
+        lambda: [(channels, "renewed_at", lambda c: c.expires_at)],
         "long",
         seed=1,
     ),

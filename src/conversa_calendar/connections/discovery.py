@@ -16,13 +16,16 @@ def refresh(account_id: int, connection_id: int) -> None:
     with tenant(account_id):
         connection = Connection.objects.get(pk=connection_id)
         known = {row.remote_id: row for row in DiscoveredCalendar.objects.filter(connection=connection)}
+        recoloured: dict[str, tuple[str, str]] = {}
         for entry in listed:
             row = known.pop(entry.id, None) or DiscoveredCalendar(connection=connection, remote_id=entry.id)
+            if row.pk is not None and row.color != entry.color[:9]:
+                recoloured[entry.id] = (row.color, entry.color[:9])
             row.name, row.color, row.access, row.time_zone = entry.name, entry.color[:9], entry.access, entry.time_zone
             row.is_primary, row.is_hidden, row.missing_since = entry.is_primary, entry.is_hidden, None
             row.save()
         gone = [row.pk for row in known.values()]
         DiscoveredCalendar.objects.filter(pk__in=gone, missing_since=None).update(missing_since=clock.now())
         Connection.objects.filter(pk=connection_id).update(listed_at=clock.now(), used_at=clock.now())
-        calendars_listed.send(sender=Connection, connection=connection)
+        calendars_listed.send(sender=Connection, connection=connection, recoloured=recoloured)
         history.refresh_pages("connections")

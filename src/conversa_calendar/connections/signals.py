@@ -9,7 +9,7 @@ connection_died = Signal()
 """`connection`: its grant is dead, found in this transaction."""
 
 calendars_listed = Signal()
-"""`connection`: its calendar list was read in this transaction."""
+"""`connection`: its calendar list was read in this transaction. `recoloured`: {remote id: (colour before, colour now)}."""
 
 resealing = Signal()
 """Sent inside a tenant scope when everything that is sealed is sealed anew with the active key. A receiver answers how many

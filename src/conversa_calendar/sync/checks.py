@@ -62,7 +62,7 @@ def _settle(mirror_id: int) -> None:
 
 def _settle_soon(mirror_id: int) -> None:
     """Brings in what changed at the provider meanwhile."""
-    triggers.wake([mirror_id], is_pull=True)
+    triggers.request_runs([mirror_id], is_pull=True)
     _settle(mirror_id)
 
 
@@ -77,7 +77,8 @@ def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepChec
         report.compared_until, report.compared = stopped.compared_until, stopped.compared
         report.differing, report.differences = stopped.differing, stopped.differences
     report.save()
-    Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
+    if stopped is None:
+        Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
     triggers.request_runs([mirror_id], is_pull=True)
     return report
 
@@ -92,6 +93,8 @@ def _conclude(mirror_id: int, report_id: int, *, is_compared: bool) -> DeepCheck
     if mirror.cursor != "" and report.waiting == 0 and is_compared and report.differing == 0:
         values["last_proven_at"] = report.started_at
     Mirror.objects.filter(pk=mirror_id).update(**values)
+    if not is_compared:
+        jobs.enqueue_deep_check(mirror_id, after_s=GOES_ON_S)
     history.refresh_pages("connections")
     return report
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.dispatch import receiver
 
@@ -29,7 +30,7 @@ from conversa_calendar.sync.links import moving, removing, stranding
 from conversa_calendar.sync.mirrors import asking, retrying, selection
 from conversa_calendar.sync.mirrors.notices import STALE_AFTER
 from conversa_calendar.sync.models import Mirror, MirrorRun
-from conversa_calendar.sync.run import triggers
+from conversa_calendar.sync.run import jobs, triggers
 
 UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
 
@@ -111,6 +112,38 @@ def follow_names(sender: type[Connection], connection: Connection, **kwargs: Any
         calendar.name = name if calendar.name == calendar.remote_name else calendar.name
         calendar.remote_name = name
         calendar.save(update_fields=["name", "remote_name"])
+
+
+@receiver(calendars_listed)
+def follow_colours(
+    sender: type[Connection], connection: Connection, recoloured: dict[str, tuple[str, str]], **kwargs: Any
+) -> None:
+    """A calendar recoloured at Google takes its new colour here, unless somebody gave it one of its own."""
+    for mirror in Mirror.objects.filter(connection=connection, remote_id__in=recoloured).select_related("calendar"):
+        before, now = recoloured[mirror.remote_id]
+        calendar = mirror.calendar
+        if calendar.color.lower() == before.lower() and len(now) == len("#123456"):
+            calendar.color = now
+            calendar.save(update_fields=["color"])
+
+
+@receiver(calendars_listed)
+def look_at_what_was_shared_otherwise(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+    """A calendar that the list shows no more, or with other access, is asked for itself at once."""
+    rows = {row.remote_id: row for row in connection.discovered.all()}
+    mirrors = Mirror.objects.filter(connection=connection, is_selected=True, is_paused=False)
+    found = []
+    for mirror in mirrors.exclude(state__in=stranding.LOST):
+        row = rows.get(mirror.remote_id)
+        if row is not None and (row.missing_since is not None or row.access != mirror.access):
+            found.append(mirror.pk)
+    triggers.request_runs(found, is_pull=True)
+
+
+@receiver(calendars_listed)
+def watch_list(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+    if settings.PUBLIC_URL:
+        jobs.enqueue_watch_list(connection.account_id, connection.uuid)
 
 
 @receiver(connection_died)

@@ -167,6 +167,10 @@ class Link(TenantModel):
         return [self.moving_from, *(self.intent or {}).get("places", ())] if self.moving_from else []
 
 
+NO_MIRROR = 0
+"""What a channel has for a mirror that is about a connection's calendar list."""
+
+
 class PushChannel(models.Model):
     """A notification channel at Google; account-neutral, found by the id that Google sends. Its token is stored hashed."""
 

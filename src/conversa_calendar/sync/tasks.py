@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
@@ -12,8 +13,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.kit import clock, ids
+from conversa_calendar.providers import protocol
 from conversa_calendar.sync import checks, running
-from conversa_calendar.sync.mirrors import channels, disconnecting, notices
+from conversa_calendar.sync.mirrors import channels, disconnecting, lists, notices
 from conversa_calendar.sync.run import budget, jobs, leases, seats
 from conversa_calendar.sync.run.budget import Rank
 from conversa_calendar.sync.run.jobs import Job
@@ -110,6 +112,21 @@ def close_channels(mirror_id: int) -> None:
     channels.close(mirror_id)
 
 
+@app.task(queue=UPKEEP_QUEUE, name=Job.WATCH_LIST)
+def watch_list(account_id: int, connection: str) -> None:
+    """Opens or renews the channel of a connection's calendar list."""
+    lists.ensure_open(account_id, UUID(connection))
+
+
+@app.task(queue=UPKEEP_QUEUE, name=Job.REREAD_LIST)
+def reread_list(account_id: int, connection: str, heard_at: str) -> None:
+    """Reads a calendar list that Google says has changed; the daily reading is there for one that could not be read."""
+    try:
+        lists.reread(account_id, UUID(connection), datetime.fromisoformat(heard_at))
+    except protocol.ProviderError as error:
+        log.info("connection %s: its list could not be read: %s", connection, error.reason)
+
+
 @app.task(queue=BACKFILL_QUEUE, name=Job.DEEP_CHECK)
 def deep_check(mirror_id: int) -> None:
     with _seat(seats.BACKFILLS, mirror_id) as is_seated:
@@ -132,6 +149,8 @@ def dispatch(timestamp: int) -> None:
         close_channels.defer(mirror_id=mirror_id)
     for mirror_id in channels.renewable(clock.now()):
         jobs.enqueue_run(mirror_id, Rank.TIMER)
+    for account_id, connection_uuid in lists.renewable(clock.now()):
+        jobs.enqueue_watch_list(account_id, connection_uuid)
     for account_id in Account.objects.order_by("pk").values_list("pk", flat=True):
         send_mail.defer(account_id=account_id)
 

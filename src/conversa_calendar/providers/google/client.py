@@ -178,8 +178,14 @@ class GoogleCalendar:
         return [Busy(datetime.fromisoformat(s.start), datetime.fromisoformat(s.end)) for s in found.busy]
 
     def watch(self, calendar_id: str, channel_id: str, token: str, address: str) -> Watch:
+        return self._watch(f"/calendars/{_part(calendar_id)}/events/watch", channel_id, token, address)
+
+    def watch_list(self, channel_id: str, token: str, address: str) -> Watch:
+        """Has every change of the person's calendar list notified."""
+        return self._watch("/users/me/calendarList/watch", channel_id, token, address)
+
+    def _watch(self, path: str, channel_id: str, token: str, address: str) -> Watch:
         sent = {"id": channel_id, "type": "web_hook", "address": address, "token": token}
-        path = f"/calendars/{_part(calendar_id)}/events/watch"
         channel = _decoded(self._call("POST", path, {}, msgspec.json.encode(sent)), wire.Channel, is_write=True)
         ends_at = datetime.fromtimestamp(int(channel.expiration) / 1000, UTC) if channel.expiration else None
         return Watch(channel.resource_id, ends_at or clock.now() + WATCHED_AT_LEAST)

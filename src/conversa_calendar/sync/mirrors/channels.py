@@ -22,8 +22,8 @@ from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.mirrors import notices
-from conversa_calendar.sync.models import Mirror, MirrorRun, PushChannel
-from conversa_calendar.sync.run import halting, leases, triggers
+from conversa_calendar.sync.models import NO_MIRROR, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.run import halting, jobs, leases, triggers
 from conversa_calendar.sync.run.budget import Rank
 
 PATH = "/push/google"
@@ -32,6 +32,8 @@ NOT_STOPPED = ("live", "closing")
 RENEW_BEFORE = timedelta(hours=24)
 REFUSED_FOR = timedelta(days=1)
 OPENING_FOR = timedelta(minutes=10)
+LIST_AFTER_S = 1.0
+"""So long after a message a calendar list is read, as several come together."""
 SILENT_FOR = timedelta(hours=1)
 """A channel that stays silent is replaced when it is older than this."""
 HEARD_WITHIN_S = 120.0
@@ -98,6 +100,9 @@ def accept_notification(channel_id: str, token: str, resource_id: str, expires: 
     if found.state == "opening" and resource_id and (expires_at := _http_date(expires)) is not None:
         opened = PushChannel.objects.filter(pk=found.pk, state="opening")
         opened.update(state="live", resource_id=resource_id, expires_at=expires_at)
+    if found.mirror_id == NO_MIRROR:
+        jobs.enqueue_reread_list(found.account_id, found.connection_uuid, clock.now(), LIST_AFTER_S)
+        return True
     if not MirrorRun.objects.filter(mirror_id=found.mirror_id, is_active=True).exists():
         return True
     triggers.request_runs([found.mirror_id], is_pull=True, is_flood=True)
@@ -151,9 +156,10 @@ def _tell_late(mirror_id: int, account_id: int) -> None:
 def renewable(now: datetime) -> list[int]:
     """Mirrors whose last channel is about to end."""
     latest: dict[int, PushChannel] = {}
-    for channel in PushChannel.objects.filter(state="live").exclude(expires_at=None).order_by("expires_at", "pk"):
+    rows = PushChannel.objects.filter(state="live").exclude(expires_at=None).exclude(mirror_id=NO_MIRROR)
+    for channel in rows.order_by("expires_at", "pk"):
         latest[channel.mirror_id] = channel
-    return [mirror_id for mirror_id, channel in latest.items() if _renewed_at(channel) <= now]
+    return [mirror_id for mirror_id, channel in latest.items() if renewed_at(channel) <= now]
 
 
 def close(mirror_id: int) -> None:
@@ -198,7 +204,7 @@ def stop_all(account_id: int, connection: Connection) -> int:
     return stopped
 
 
-def _renewed_at(channel: PushChannel) -> datetime:
+def renewed_at(channel: PushChannel) -> datetime:
     """When a channel is to be replaced: a day before it ends, or halfway where Google lets it live shorter than asked."""
     assert channel.expires_at is not None
     return channel.expires_at - min(RENEW_BEFORE, (channel.expires_at - channel.created_at) / 2)
@@ -221,7 +227,7 @@ def _is_wanted(mirror_id: int, now: datetime) -> bool:
 def _is_good(channel: PushChannel, now: datetime) -> bool:
     """Whether a channel need not be replaced yet."""
     is_tried = channel.silent_since is not None and now - channel.created_at > SILENT_FOR
-    return now < _renewed_at(channel) and not is_tried
+    return now < renewed_at(channel) and not is_tried
 
 
 def _mark_heard(channel: PushChannel) -> None:
@@ -258,22 +264,29 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         return
     wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=["stopped", "closing"])
     if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"):
-        _stop_late(provider, channel, watch)
+        stop_late(provider, channel, watch)
         return
     with tenant(mirror.account_id):
         Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
         history.refresh_pages("connections")
+    stop_former(mirror.account_id, connection, channel, watch)
+
+
+def stop_former(account_id: int, connection: Connection, channel: PushChannel, watch: protocol.Watch) -> None:
+    """After a channel was opened: those that it replaces are stopped."""
     unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
-    former = PushChannel.objects.filter(Q(state__in=NOT_STOPPED) | unanswered, mirror_id=mirror.pk)
+    former = PushChannel.objects.filter(Q(state__in=NOT_STOPPED) | unanswered, mirror_id=channel.mirror_id)
+    if channel.mirror_id == NO_MIRROR:
+        former = former.filter(connection_uuid=channel.connection_uuid)
     for old in former.filter(created_at__lte=channel.created_at).exclude(pk=channel.pk).order_by("pk"):
-        old.resource_id = old.resource_id or watch.resource_id  # one calendar is one resource
+        old.resource_id = old.resource_id or watch.resource_id  # one calendar, or one list, is one resource
         try:
-            _stop(mirror.account_id, connection, old)
+            _stop(account_id, connection, old)
         except protocol.ProviderError as error:
             log.info("channel %s: not stopped yet: %s", old.pk, error.reason)
 
 
-def _stop_late(provider: protocol.Provider, channel: PushChannel, watch: protocol.Watch) -> None:
+def stop_late(provider: protocol.Provider, channel: PushChannel, watch: protocol.Watch) -> None:
     """The connection was left while its channel was being opened: it is stopped with the access that is still there."""
     try:
         provider.stop(str(channel.pk), watch.resource_id)

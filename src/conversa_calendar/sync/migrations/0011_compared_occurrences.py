@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sync", "0009_passed_over")]
+    dependencies = [("sync", "0010_change_feed")]
     operations = [
         migrations.AddField("deepcheck", "compared", models.IntegerField(db_default=0, default=0)),
         migrations.AddField("deepcheck", "compared_until", models.DateTimeField(null=True)),
