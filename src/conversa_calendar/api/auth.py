@@ -141,6 +141,7 @@ def scoped(
                 return tenancy.in_tenant(token.account_id, work)
             with tenant(token.account_id):
                 enter(request, kwargs)
+                _ = request.caller.reach  # looked up here, so that an operation asks who calls wherever it likes
             return operation(request, *args, **kwargs)
 
         call.conversa_rule = (scope, str(permission or ""))  # type: ignore[attr-defined]

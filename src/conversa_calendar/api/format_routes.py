@@ -187,6 +187,7 @@ def list_proposals(request: ApiRequest, uuid: str) -> Payload:
 @router.post("/events/{uuid}/proposals/{proposal}", summary="Take a proposed time, or dismiss it")
 @scoped("events.write", limit=Limit.CALENDARS)
 def decide_proposal(request: ApiRequest, uuid: str, proposal: str, payload: Payload = Body(...)) -> Payload:
+    selectors.event(request.caller.viewer, uuid)  # what one may not know of is unknown, whatever is asked of it
     bodies.kinds(bodies.only(payload, ("action", "notify")), action=str, notify=str)
     action = bodies.text(payload, "action")
     if action not in {"accept", "dismiss"}:
