@@ -66,21 +66,14 @@ def list_imports(request: ApiRequest) -> Payload:
     return {"items": [_import(found) for found in importing.listed(request.caller.viewer)]}
 
 
-@router.post(
-    "/imports",
-    response={201: Payload},
-    summary="Rehearse bringing an iCalendar file into a calendar",
-    openapi_extra={"requestBody": {"content": {"text/calendar": {"schema": {"type": "string"}}}, "required": True}},
-)
+@router.post("/imports", summary="Rehearse bringing an iCalendar file into a calendar")
 @scoped("events.write", limit=Limit.CALENDARS)
-def rehearse_import(
-    request: ApiRequest, calendar: str = "", guests: str = "text", name: str = ""
-) -> tuple[int, Payload]:
+def rehearse_import(request: ApiRequest, calendar: str = "", guests: str = "text", name: str = "") -> Payload:
     raw = request.read(contentlines.BYTES_MAX + 1)
     if len(raw) > contentlines.BYTES_MAX:
         raise Problem(413, "too_large", f"A file has at most {contentlines.BYTES_MAX // 1_000_000} MB.")
     found = importing.rehearse(request.caller.viewer, calendar, raw, name=name, guests=guests)
-    return 201, _with_rows(found)
+    return _with_rows(found)
 
 
 @router.get("/imports/{uuid}", summary="A file, and what becomes of each event in it")
@@ -163,11 +156,7 @@ def export_file(request: ApiRequest, uuid: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(archiving.file(found), content_type="application/zip")
 
 
-@router.post(
-    "/mail",
-    summary="Hand over a mail in which a guest may have answered",
-    openapi_extra={"requestBody": {"content": {"message/rfc822": {"schema": {"type": "string"}}}, "required": True}},
-)
+@router.post("/mail", summary="Hand over a mail in which a guest may have answered")
 @scoped("mail.receive", Permission.ACCOUNT, limit=Limit.REFUSED)
 def receive_mail(request: ApiRequest) -> Payload:
     raw = request.read(mails.BYTES_MAX + 1)

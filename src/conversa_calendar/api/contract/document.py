@@ -30,6 +30,9 @@ _SECURITY = {
 }
 
 
+_FILE: Schema = {"type": "string", "description": "A file, as it is."}
+
+
 class Document(OpenAPISchema):
     """The document of an API. Whatever the table does not know is left bare, which the tests refuse."""
 
@@ -52,6 +55,8 @@ class Document(OpenAPISchema):
         if known.body is not None:
             content = {JSON: {"schema": known.body, "example": sample(known.body)}}
             found["requestBody"] = {"required": not known.is_body_optional, "content": content}
+        if known.takes:
+            found["requestBody"] = {"required": True, "content": {known.takes: {"schema": _FILE}}}
         (status,) = (status for status in operation.response_models if isinstance(status, int))
         refusals = _refusals(parameters, known, is_write=operation.methods != ["GET"])
         found["responses"] = {str(status): _success(status, known)} | refusals
@@ -105,6 +110,8 @@ def _says(operation: Route, known: Operation) -> str:
 
 def _success(status: int, known: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if known.gives:
+        return found | {"content": {known.gives: {"schema": _FILE}}}
     if known.answer is None:
         return found
     if "etag" in _fields(known.answer):
@@ -125,8 +132,9 @@ def _fields(schema: Schema) -> Iterable[str]:
 def _refusals(parameters: list[dict[str, Any]], known: Operation, *, is_write: bool) -> dict[str, Any]:
     named = {row["name"] for row in parameters}
     statuses = {*_ALWAYS, *known.refuses}
-    statuses |= {*_BODY} if known.body is not None else set()
-    statuses |= {HTTPStatus.NOT_FOUND} if named - set(HEADERS) or known.body is not None else set()
+    has_body = known.body is not None or bool(known.takes)
+    statuses |= {*_BODY} if has_body else set()
+    statuses |= {HTTPStatus.NOT_FOUND} if named - set(HEADERS) or has_body else set()
     statuses |= {HTTPStatus.CONFLICT} if is_write else set()
     statuses |= {HTTPStatus.PRECONDITION_FAILED} if "If-Match" in named else set()
     return {str(int(status)): _refusal(int(status)) for status in sorted(statuses)}

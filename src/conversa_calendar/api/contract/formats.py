@@ -1,4 +1,4 @@
-"""Addresses at which calendars can be read as files."""
+"""Calendars as files and addresses, answers by mail, and what an account takes with it."""
 
 from conversa_calendar.api.contract.shapes import (
     Operation,
@@ -9,12 +9,32 @@ from conversa_calendar.api.contract.shapes import (
     identity,
     instant,
     listing,
+    mail,
+    many,
     nullable,
     ref,
     text,
     url,
+    whole,
 )
-from conversa_calendar.formats.models import DETAILS, KINDS
+from conversa_calendar.formats.models import DETAILS, GUESTS, KINDS
+
+ICS, MAIL, ZIP = "text/calendar", "message/rfc822", "application/zip"
+WHAT = ("new", "changed", "same", "cancelled", "unreadable", "refused")
+_COUNTS = {name: whole(example=1) for name in WHAT}
+_IMPORT: dict[str, Schema] = {
+    "id": identity(),
+    "calendar": identity(),
+    "member": identity("Who brings it in."),
+    "name": text(example="plan.ics"),
+    "guests": ref("ImportGuests"),
+    "state": ref("ImportState"),
+    "counts": ref("ImportCounts"),
+    "mails": whole("How many mails go out because of it: none.", example=0),
+    "left_over": many(ref("ImportLeftOver")),
+    "created_at": instant(),
+    "finished_at": nullable(instant()),
+}
 
 SCHEMAS: dict[str, Schema] = {
     "FeedKind": enum(KINDS, "Whose calendars it shows."),
@@ -42,10 +62,90 @@ SCHEMAS: dict[str, Schema] = {
         target=identity("The id of the calendar, team or member."),
         details=ref("FeedDetails"),
     ),
+    "ImportGuests": enum(GUESTS, "What becomes of the guests in a file."),
+    "ImportState": enum(("rehearsed", "running", "done", "undoing", "undone"), "How far a file is."),
+    "ImportWhat": enum(WHAT, "What becomes of an event in a file."),
+    "ImportCounts": answer("How many events of a file are what.", _COUNTS),
+    "ImportLeftOver": answer("What undoing left as it was.", summary=text(example="Plan"), reason=text()),
+    "ImportRow": answer(
+        "One event of a file.",
+        uid=text(example="one@customer.example"),
+        key=text("The original start of a changed occurrence."),
+        what=ref("ImportWhat"),
+        summary=text(example="Plan"),
+        when=text(example="Tue, 1 December 2026"),
+        reason=text(),
+        notes=many(text()),
+    ),
+    "Import": answer("A file that somebody brings into a calendar.", _IMPORT),
+    "ImportWithRows": answer("The same, with each of its events.", _IMPORT | {"items": many(ref("ImportRow"))}),
+    "ImportList": listing("Import", "Files, latest first."),
+    "ExportState": enum(("running", "ready", "expired"), "How far an export is."),
+    "Export": answer(
+        "Everything that an account holds, packed.",
+        id=identity(),
+        state=ref("ExportState"),
+        size=whole("Bytes.", example=12345),
+        created_at=instant(),
+        finished_at=nullable(instant()),
+        expires_at=instant(),
+    ),
+    "ExportList": listing("Export", "Exports that can still be had."),
+    "MailOutcome": enum(("applied", "proposed", "ignored"), "What became of an answer."),
+    "MailAnswer": answer(
+        "An answer in a mail.",
+        uid=text(example="one@customer.example"),
+        method=text(example="REPLY"),
+        outcome=ref("MailOutcome"),
+        reason=text("Why it was ignored, for programs."),
+        detail=text("The same, for people."),
+        event=nullable(identity()),
+    ),
+    "MailAnswerList": listing("MailAnswer", "The answers in a mail."),
+    "ProposalState": enum(("open", "accepted", "dismissed", "superseded"), "What became of a proposal."),
+    "Proposal": answer(
+        "Another time that a guest proposed.",
+        id=identity(),
+        occurrence=nullable(text("The original start of the occurrence.")),
+        guest=mail(),
+        start=ref("EventTime"),
+        end=ref("EventTime"),
+        comment=text(),
+        state=ref("ProposalState"),
+        created_at=instant(),
+    ),
+    "ProposalList": listing("Proposal", "What is proposed and not decided."),
+    "ProposalAction": enum(("accept", "dismiss"), "What is decided."),
+    "ProposalDecision": body(
+        "What becomes of a proposal.", needs=("action",), action=ref("ProposalAction"), notify=ref("Notify")
+    ),
 }
 OPERATIONS: dict[str, Operation] = {
     "list_feeds": Operation(answer=ref("FeedList")),
     "add_feed": Operation(answer=ref("Feed"), body=ref("FeedInput"), refuses=(404,), secrets=("url",)),
     "rotate_feed": Operation(answer=ref("Feed")),
     "remove_feed": Operation(answer=None),
+    "export_calendar": Operation(answer=None, gives=ICS),
+    "list_imports": Operation(answer=ref("ImportList")),
+    "rehearse_import": Operation(
+        answer=ref("ImportWithRows"),
+        takes=ICS,
+        refuses=(413,),
+        parameters={
+            "guests": ref("ImportGuests") | {"description": "What becomes of the guests in the file."},
+            "name": text("What the file is called."),
+        },
+    ),
+    "get_import": Operation(answer=ref("ImportWithRows")),
+    "apply_import": Operation(answer=ref("Import")),
+    "undo_import": Operation(answer=ref("Import")),
+    "list_exports": Operation(answer=ref("ExportList")),
+    "add_export": Operation(answer=ref("Export")),
+    "get_export": Operation(answer=ref("Export")),
+    "export_file": Operation(answer=None, gives=ZIP),
+    "receive_mail": Operation(answer=ref("MailAnswerList"), takes=MAIL, refuses=(413,)),
+    "list_proposals": Operation(answer=ref("ProposalList")),
+    "decide_proposal": Operation(
+        answer=ref("Proposal"), body=ref("ProposalDecision"), parameters={"proposal": identity("The proposal.")}
+    ),
 }

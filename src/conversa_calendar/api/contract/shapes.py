@@ -128,7 +128,8 @@ def listing(name: str, says: str, *, is_paged: bool = False, **more: Schema) -> 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What one operation takes and answers. `answer` and `body` are schemas, `None` where there is none; `parameters` says
     what the general words in `parameters.py` do not, `needs` names those that have to be there; `refuses` are statuses
-    beside the usual ones. `secrets` are fields of an answer that stand nowhere but in the first one."""
+    beside the usual ones. `secrets` are fields of an answer that stand nowhere but in the first one. `takes` and `gives` are
+    the media types of a body or an answer that is a file instead of JSON."""
 
     answer: Schema | None
     body: Schema | None = None
@@ -138,6 +139,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
     says: str = ""
+    takes: str = ""
+    gives: str = ""
 
 
 def _said(schema: Schema, says: str, example: Any) -> Schema:
