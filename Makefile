@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCALE := src/conversa_calendar/locale
 DIST := src/conversa_calendar/dashboard/static/dist/manifest.json
 
-.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages openapi bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean
+.PHONY: help demo demo-reset test setup ready frontend fmt lint types unit browser golden messages openapi bench simulate shrink soak endurance planted kill-sweep emulator-coverage clean mutants
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -39,6 +39,9 @@ golden: setup ## write decisions and scenarios down anew from the code; read the
 	@$(BIN)/python -m tests.support.decisions
 	@GOLDEN=1 $(BIN)/python -m pytest -q tests/sync/test_scenarios.py
 	@git diff --stat -- docs/sync tests/scenarios
+
+mutants: setup ## change one thing at a time in what decides; prints killed/all
+	@$(BIN)/python tools/mutants.py
 
 messages: setup ## bring the catalogues of texts in step with the code; fill in what it lists
 	@$(BIN)/python tools/build_locale.py --update

@@ -32,6 +32,7 @@ LINKS: tuple[link.Link, ...] = (
     link.Synced(is_approved=True),
     *(link.Writing(call) for call in (Call.CREATE, Call.PATCH, Call.DELETE, Call.CANCEL)),
     link.Writing(Call.CREATE, is_to_repeat=True),
+    link.Writing(Call.PATCH, doubts=1),
     link.Writing(Call.PATCH, doubts=2),
     link.Moving(is_tried=False),
     link.Moving(is_tried=False, call=Call.CREATE),
@@ -78,6 +79,8 @@ EVIDENCE: tuple[evidence.Evidence, ...] = (
     *(evidence.Due(series=series) for series in Series if series is not Series.NONE),
     evidence.Due(has_former=True),
     evidence.Due(cancels=True),
+    evidence.Due(is_guests_copy=True),
+    evidence.Due(is_guests_copy=True, series=Series.READY),
     evidence.Due(cancels=True, is_guests_copy=True),
     evidence.Due(cancels=True, is_guests_copy=True, series=Series.READY),
     evidence.Due(may_send=False),
@@ -97,6 +100,7 @@ EVIDENCE: tuple[evidence.Evidence, ...] = (
     *(evidence.Tombstone(place=place) for place in Place if place is not Place.HERE),
     *(evidence.Tombstone(is_occurrence=True, series=series) for series in (Series.READY, Series.UNSEEN)),
     evidence.Tombstone(is_occurrence=True, identity=Identity.MET),
+    evidence.Tombstone(is_occurrence=True, place=Place.ON_ITS_WAY),
     evidence.Illegible(),
     evidence.Illegible(place=Place.ON_ITS_WAY),
     evidence.Unseen(),
@@ -124,6 +128,7 @@ EVIDENCE: tuple[evidence.Evidence, ...] = (
     evidence.Refused(Refusal.EVENT, wants_meeting=True),
     evidence.Refused(Refusal.EVENT, has_room=False),
     evidence.Refused(Refusal.EVENT, is_shown=False),
+    evidence.Refused(Refusal.EVENT, base=Base.EMPTY, is_shown=False),
     evidence.Lost(),
 )
 

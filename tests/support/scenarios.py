@@ -15,6 +15,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Event, History
 from conversa_calendar.engine import steps
 from conversa_calendar.engine.decide import decide
+from conversa_calendar.sync.models import Link
 from tests.simulation.ledger import DECIDING
 from tests.support import decisions
 from tests.support.google import at
@@ -152,6 +153,7 @@ class Story:
                 lines.append(", ".join([f"  {entry.event.summary}: {entry.side} {entry.cause}", *said]))
             waiting = Event.objects.filter(is_unsettled=True).order_by("pk").values_list("summary", flat=True)
             lines += ["waiting:", *(f"  {name}" for name in waiting)]
+            lines += [f"set aside: {Link.objects.filter(event=None).exclude(parked='').count()}"]
         lines += ["written at Google, by people there too:"]
         lines += [f"  {one['method']} {' '.join(sorted(one['request_body'] or ()))}".rstrip() for one in self.written]
         return "\n".join(lines) + "\n"

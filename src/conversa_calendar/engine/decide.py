@@ -138,15 +138,11 @@ def _is_moving(link: Link) -> bool:
 
 def _left_behind(link: Link, local: Local, seen: Listed | Tombstone) -> Steps:
     """It has no event here because it, or its series, goes on elsewhere."""
-    if not isinstance(local, Absent):
+    if not isinstance(local, Absent) or seen.place is Place.HERE:
         return ()
-    match seen.place:
-        case Place.ON_ITS_WAY:
-            return (steps.Notice(),)
-        case Place.WITH_ITS_SERIES:
-            return (steps.HandOnException(),) if seen.there is There.CHANGED else (steps.Restamp(),)
-        case Place.HERE:
-            return ()
+    if seen.place is Place.ON_ITS_WAY:
+        return (steps.Notice(),)
+    return (steps.HandOnException(),) if seen.there is There.CHANGED else (steps.Restamp(),)
 
 
 def _without_event(link: Link, local: Local, seen: Listed, can: Capabilities) -> Steps:
