@@ -16,6 +16,8 @@ ROWS = [row for row in decisions.ROWS if row != ("absent", "absent")]
 WRONG: dict[tuple[str, str], steps.Steps] = {
     ("absent", "deleted"): (steps.TakeIn(),),
     ("absent", "same"): (steps.TakeIn(),),
+    ("deleted", "changed"): (steps.SetBase(),),
+    ("deleted", "deleted"): (steps.Conclude(),),
 }
 """What a row is made to say; any other says that nothing is to be done."""
 
