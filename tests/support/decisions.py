@@ -51,6 +51,7 @@ LINKS: tuple[link.Link, ...] = (
     link.Leaving(is_known=False, is_late=True),
     link.Leaving(has_version=False),
     link.Leaving(is_series=True),
+    link.Leaving(doubts=1),
     link.Leaving(doubts=2),
     link.WaitingForSeries(),
     link.Unreadable(),
