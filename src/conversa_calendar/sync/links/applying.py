@@ -86,7 +86,7 @@ def _apply(session: Session, link: Link, remote: RemoteEvent, scene: Scene | Non
         _apply_step(session, link, remote, scene, step)
 
 
-def _apply_step(session: Session, link: Link, remote: RemoteEvent, scene: Scene | None, step: steps.Step) -> None:  # noqa: C901  one case for each step
+def _apply_step(session: Session, link: Link, remote: RemoteEvent, scene: Scene | None, step: steps.Step) -> None:
     """Carries out one step that may follow from a listing."""
     match step:
         case steps.Arrive() | steps.SetBase() | steps.MergeIn() | steps.KeepDeletion() if scene is not None:

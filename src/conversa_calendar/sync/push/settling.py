@@ -101,7 +101,7 @@ def _settle(
     return True
 
 
-def _carry_out(  # noqa: C901  one case for each step
+def _carry_out(
     session: Session,
     action: Action,
     event: Event | None,
