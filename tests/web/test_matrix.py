@@ -1,5 +1,5 @@
 """Every act × viewer × kind of event × door. The acts come from the product's own registry, what is allowed from the table
-here; an act without an entry breaks the build, and so does a route that changes something and is claimed by no act.
+here; an act without an entry breaks the build. Which routes do which acts: tests/web/test_parity.py.
 
 What is refused changes nothing: not a row, not a mail, nothing at Google, no open page hears of it, and the answer holds
 no word of an event that the viewer may not read."""
@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import transaction
-from django.test import Client
 
 from conversa_calendar.accounts import permissions
 from conversa_calendar.accounts.models import Member
@@ -27,7 +25,6 @@ from tests.support import database
 from tests.support.cast import build_cast
 from tests.support.google import Google
 from tests.support.world import KINDS, ZONE, Door, World, build_world, by_api, by_page, day_of_events, look
-from tests.web.test_access import PAGES, PUBLIC, _filled, _operations
 
 NOBODY: frozenset[str] = frozenset()
 OWNER = frozenset({"owner"})
@@ -274,92 +271,6 @@ def test_every_act_has_its_entry() -> None:
     for table, kinds in ((ON_EVENTS, set(KINDS)), (ON_CALENDARS, set(PLACES))):
         for act, row in table.items():
             assert set(row) == kinds or act is Act.ADD_CALENDAR, act
-
-
-CLAIMED: dict[str, set[Act]] = {
-    "POST events": {Act.CREATE},
-    "PATCH events/{}": {Act.CHANGE, Act.ADJUST, Act.MOVE, Act.REFER},
-    "DELETE events/{}": {Act.REMOVE},
-    "POST events/{}/respond": {Act.RESPOND},
-    "POST events/{}/history/{}/use": {Act.USE_INSTEAD},
-    "POST trash/{}/restore": {Act.RESTORE},
-    "POST calendars": {Act.ADD_CALENDAR},
-    "PATCH calendars/{}": {Act.CHANGE_CALENDAR},
-    "DELETE calendars/{}": {Act.DELETE_CALENDAR},
-    "PUT calendars/{}/assignments": {Act.ASSIGN_CALENDAR},
-    "POST calendars/{}/publish": {Act.PUBLISH_CALENDAR},
-    "POST events/{}/proposals/{}": {Act.CHANGE},
-    "page events/{}/proposals/{}": {Act.CHANGE},
-    "POST mail": {Act.ANSWER},
-    "POST imports/{}/apply": {Act.CREATE, Act.CHANGE, Act.REMOVE},
-    "POST imports/{}/undo": {Act.CHANGE, Act.REMOVE},
-    "page events/new": {Act.CREATE},
-    "page events/quick": {Act.CREATE},
-    "page events/{}/edit": {Act.CHANGE, Act.MOVE},
-    "page events/{}/reschedule": {Act.CHANGE},
-    "page events/{}/delete": {Act.REMOVE},
-    "page events/{}/respond": {Act.RESPOND},
-    "page events/{}/retry": {Act.ADJUST},
-    "POST events/{}/sync/retry": {Act.ADJUST},
-    "page events/{}/history/{}/use": {Act.USE_INSTEAD},
-    "page trash/{}/restore": {Act.RESTORE},
-    "page notices/{}/{}": {Act.USE_INSTEAD, Act.RESTORE},
-    "page calendars/{}": {Act.ADD_CALENDAR, Act.CHANGE_CALENDAR, Act.DELETE_CALENDAR},
-    "page calendars/{}/assign": {Act.ASSIGN_CALENDAR},
-    "page calendars/{}/publish": {Act.PUBLISH_CALENDAR},
-    "page doctor/{}/{}": {Act.REMOVE},
-    "page answer/{}": {Act.ANSWER},
-}
-"""Which acts a route does."""
-OTHERS = {
-    "exports": "packs what the account holds; nothing in it is changed",
-    "imports": "rehearses a file; tests/web/test_imports.py shows who may bring one in",
-    "notices/{}/read": "what a member has read",
-    "events/repeats": "says a rule in words",
-    "calendars/{}/toggle": "what a member hides from themselves",
-    "calendar/rings": "hands a member's own reminders out",
-    "": "leads to the calendar",
-    "connections": "Google accounts, for who may connect them",
-    "mirrors": "how a Google calendar is mirrored, and deletions held for who may connect",
-    "receipts": "Google accounts",
-    "booking": "bookings make and move events of their own",
-    "bookings": "bookings make and move events of their own",
-    "booking-pages": "pages to book on",
-    "booking-offers": "times offered for booking",
-    "book": "bookings by strangers",
-    "offers": "times offered for booking",
-    "push": "Google's notifications",
-}
-"""Routes that change something other than what acts are about, and why."""
-AREAS = {
-    "account": "teams inboxes members roles directory tokens settings switch-account launch profile",
-    "sign-in": "login logout signup setup password invitation invitations live",
-    "the rest": "webhooks feeds embed",
-}
-"""Areas of people and settings, in which no event or calendar is changed."""
-
-
-def test_every_route_that_changes_something_is_claimed_by_an_act(world: World) -> None:
-    found = {f"{method} {_bare(path.removeprefix('/api/v1/'))}" for method, path in _operations() if method != "GET"}
-    stranger = Client()
-    for route in sorted({*PAGES, *PUBLIC}):
-        if stranger.post("/" + _filled(route, str(uuid4()))).status_code != 405:
-            found.add(f"page {_bare(route)}")
-    left = {name for name in found - set(CLAIMED) if not _is_other(name.partition(" ")[2])}
-    assert left == set(), "a new route: say in CLAIMED which act it does, or in OTHERS why it does none"
-    assert set(CLAIMED) <= found, "these are no routes any more"
-    assert set().union(*CLAIMED.values()) == set(Act) - {Act.SEE}
-
-
-def _bare(route: str) -> str:
-    return re.sub(r"[<{][^>}]*[>}]", "{}", route).strip("^$/")
-
-
-def _is_other(path: str) -> bool:
-    head = path.split("/")[0]
-    if path in OTHERS or head in " ".join(AREAS).split() or head in " ".join(AREAS.values()).split():
-        return True
-    return head in OTHERS and head not in {"events", "calendars", "trash"}
 
 
 def test_members_of_the_scene_are_who_they_claim(world: World) -> None:

@@ -7,24 +7,23 @@ import msgspec
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import acts, preferences, selectors
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.kit import clock
-from conversa_calendar.sync import tasks
+from conversa_calendar.sync import acts as mirrors
 from conversa_calendar.sync.explain import doctor, presenting, questions
 from conversa_calendar.sync.explain.doctor import Finding
-from conversa_calendar.sync.mirrors import channels, selection
 from conversa_calendar.sync.models import DeepCheck, Mirror
-from conversa_calendar.sync.run import triggers
 
 MANAGE = Permission.INTEGRATIONS
 
@@ -61,7 +60,7 @@ def act(request: MemberRequest, action: str, target: UUID) -> HttpResponse:
             case "remove_copy":
                 _remove_copy(request, target)
             case "check_now" | "deep_check" | "resume" | "watch":
-                _mirror_action(action, get_object_or_404(Mirror, uuid=target))
+                _mirror_action(action, viewer(request), target)
             case _:
                 raise NotFound
     except Invalid as error:
@@ -94,16 +93,16 @@ def _remove_copy(request: MemberRequest, target: UUID) -> None:
     acts.remove(viewer(request), target)
 
 
-def _mirror_action(action: str, mirror: Mirror) -> None:
+def _mirror_action(action: str, reader: Viewer, mirror: UUID) -> None:
     match action:
         case "check_now":
-            triggers.request_runs([mirror.pk], is_pull=True)
+            mirrors.check_now(reader, mirror)
         case "deep_check":
-            tasks.deep_check.defer(mirror_id=mirror.pk)
+            mirrors.start_check(reader, mirror)
         case "resume":
-            selection.pause(mirror, is_paused=False)
+            mirrors.resume(reader, mirror)
         case "watch":
-            channels.retry_refused(mirror)
+            mirrors.watch_again(reader, mirror)
 
 
 @require_GET
@@ -112,8 +111,8 @@ def diagnostic_file(request: MemberRequest) -> HttpResponse:
     """States, times and counts for whoever helps: no secret, no address, no name, no text of an event."""
     chain = doctor.installation()
     with tenant(request.member.account_id):
-        mirrors = [_bare(mirror) for mirror in Mirror.objects.select_related("calendar", "connection").order_by("id")]
-    found: dict[str, Any] = {"at": clock.now(), "installation": [_told(f) for f in chain], "mirrors": mirrors}
+        rows = [_bare(mirror) for mirror in Mirror.objects.select_related("calendar", "connection").order_by("id")]
+    found: dict[str, Any] = {"at": clock.now(), "installation": [_told(f) for f in chain], "mirrors": rows}
     answer = HttpResponse(msgspec.json.format(msgspec.json.encode(found)), content_type="application/json")
     answer["Content-Disposition"] = 'attachment; filename="calendar-diagnosis.json"'
     return answer

@@ -131,6 +131,8 @@ class Link(TenantModel):
     is_approved = models.BooleanField(default=False)
     tombstoned_at = models.DateTimeField(null=True)
     parked = models.CharField(max_length=200, blank=True)
+    is_dismissed = models.BooleanField(default=False, db_default=False)
+    """Whether somebody put it out of sight, as it cannot be read."""
     moving_from = models.TextField(blank=True)
     wants_delete = models.BooleanField(default=False)
     former_uuid = models.UUIDField(null=True)

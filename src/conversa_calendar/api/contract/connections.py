@@ -17,6 +17,7 @@ from conversa_calendar.api.contract.shapes import (
     text,
     whole,
 )
+from conversa_calendar.calendars.models import NOT_TAKEN
 from conversa_calendar.connections.models import ACTIVE, DISCONNECTING, RECONNECT_NEEDED
 from conversa_calendar.sync.mirrors.held import ACTIONS
 from conversa_calendar.sync.mirrors.unsent import LEAVE, SEND
@@ -142,6 +143,7 @@ SCHEMAS: dict[str, Schema] = {
     "MirrorPending": answer("What waits.", out=_COUNT, held=_COUNT, parked=_COUNT),
     "SetAsideEvent": answer(
         "An event that cannot be understood.",
+        id=text("By which it is tried again or dismissed.", example="g4711"),
         google_event_id=text(example="4711"),
         remote_id=text(example="4711"),
         summary=text(example="Offsite"),
@@ -216,6 +218,27 @@ SCHEMAS: dict[str, Schema] = {
         since=nullable(instant()),
     ),
     "HeldList": listing("HeldDeletion", "Deletions that wait for a person."),
+    "AsideEvent": answer(
+        "An event that sync set aside: one of the provider's that cannot be read, or one of ours that it did not take.",
+        id=text("By which it is tried again or dismissed.", example="g4711"),
+        mirror=identity(),
+        calendar=identity(),
+        kind=enum(("unreadable", *NOT_TAKEN), "unreadable: the provider's. refused, parked: ours."),
+        event=nullable(identity("The event here, where it is one of ours.")),
+        google_event_id=nullable(text(example="4711")),
+        remote_id=nullable(text(example="4711")),
+        summary=text("Busy, where it is not for the reader.", example="Offsite"),
+        reason=text("Why, in words for people."),
+        actions=many(enum(("retry", "dismiss"), "What can be done with it."), "What can be done with it."),
+    ),
+    "AsideList": listing("AsideEvent", "What sync set aside."),
+    "MirrorInput": body("How it is mirrored.", needs=("mode",), mode=MODE),
+    "ConnectInvitationInput": body("Who is to connect their account.", needs=("member",), member=identity()),
+    "ConnectInvitation": answer(
+        "The link, where mail does not work.",
+        url=text(example="https://calendar.example.com/connections/invitation/…"),
+    ),
+    "Asked": answer("How many people were asked by mail.", asked=_COUNT),
     "HeldDecision": body(
         "What to do with all of them.",
         needs=("action",),
@@ -251,4 +274,12 @@ OPERATIONS: dict[str, Operation] = {
     "decide_held": Operation(answer=ref("HeldDecided"), body=ref("HeldDecision")),
     "pause_mirror": Operation(answer=ref("Mirror")),
     "resume_mirror": Operation(answer=ref("Mirror")),
+    "change_mirror": Operation(answer=ref("Mirror"), body=ref("MirrorInput")),
+    "confirm_access": Operation(answer=ref("Mirror")),
+    "watch_again": Operation(answer=None),
+    "invite_to_connect": Operation(answer=ref("ConnectInvitation"), body=ref("ConnectInvitationInput")),
+    "ask_to_connect": Operation(answer=ref("Asked")),
+    "list_set_aside": Operation(answer=ref("AsideList"), parameters={"mirror": identity("Of this mirror only.")}),
+    "retry_set_aside": Operation(answer=None),
+    "dismiss_set_aside": Operation(answer=None),
 }

@@ -211,6 +211,7 @@ def respond(viewer: Viewer, uuid: UUID | str, response: str, *, comment: str = "
 
 
 @does(Act.ADJUST)
+@does(Act.ADJUST)
 def retry(viewer: Viewer, uuid: UUID | str, *, notify: str = "none", if_match: str = "") -> Event:
     """Has an edit tried again that the provider did not take. Raises NotFound, NotAllowed, Changed, Invalid."""
     found = _held(viewer, uuid)

@@ -1,6 +1,5 @@
 """Connections and mirrors as the API and the pages show them (the stable interface)."""
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +10,9 @@ from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.sync.explain import aside
 from conversa_calendar.sync.mirrors import selection
-from conversa_calendar.sync.models import NO_MASTER, DeepCheck, Link, Mirror, MirrorRun, PushChannel
+from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
 
 SET_ASIDE_MAX = 50
 
@@ -73,7 +73,8 @@ def mirror(shown: Mirror) -> dict[str, Any]:
         "pending": {
             "out": rows.filter(is_unsettled=True).count(),
             "held": links.filter(is_held=True).count(),
-            "parked": links.exclude(parked="").count() + rows.filter(sync_state="parked").count(),
+            "parked": links.filter(is_dismissed=False).exclude(parked="").count()
+            + rows.filter(sync_state="parked").count(),
         },
         "set_aside": set_aside(shown),
         "last_sync_at": shown.last_sync_at,
@@ -87,27 +88,17 @@ def mirror(shown: Mirror) -> dict[str, Any]:
 def set_aside(shown: Mirror) -> list[dict[str, str]]:
     """Events of Google's that cannot be understood, by name and with the reason; those that only wait for their series
     are none."""
-    rows = Link.objects.filter(mirror=shown).exclude(parked__in=["", NO_MASTER]).order_by("pk")[:SET_ASIDE_MAX]
+    rows = aside.unreadable(shown)[:SET_ASIDE_MAX]
     return [
         {
+            "id": f"{aside.LINK}{row.pk}",
             "google_event_id": row.remote_id,
             "remote_id": row.remote_id,
-            "summary": _summary(row.raw),
+            "summary": aside.title(row.raw),
             "reason": row.parked,
         }
         for row in rows
     ]
-
-
-def _summary(raw: str) -> str:
-    """The title of something that may not even be an event."""
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        return ""
-    if not isinstance(found, dict) or found.get("visibility") in {"private", "confidential"}:
-        return _("Busy")
-    return str(found.get("summary") or "")
 
 
 def channel(shown: Mirror) -> dict[str, Any]:
