@@ -14,6 +14,7 @@ from conversa_calendar.connections import gateway
 from conversa_calendar.providers.google.transport import Request, Response
 from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Link, MirrorRun
+from tests.support.cast import Cast
 from tests.support.google import InProcess, at
 from tests.sync.conftest import Scene
 
@@ -238,3 +239,42 @@ def test_a_deep_check_reports_what_was_missing_here(scene: Scene) -> None:
     report = scene.alice.post(f"mirrors/{scene.mirror.uuid}/check")
     [found] = scene.here()
     assert {"event": found["id"], "kind": "missing here"} in report["repaired"]
+
+
+def test_what_was_set_aside_is_read_again_or_put_out_of_sight_by_program_and_page(scene: Scene, cast: Cast) -> None:
+    made = [
+        scene.ana.insert(summary=name, start=at("2026-12-03T09:00:00"), end=at("2026-12-03T10:00:00"))["id"]
+        for name in ("Odd", "Strange")
+    ]
+    known = scene.google.world.calendars[scene.ana.email].events
+    for event_id in made:
+        known[event_id].data["recurrence"] = 7
+    scene.google.check()
+    odd, strange = scene.alice.get("set-aside")["items"]
+    assert (odd["summary"], odd["kind"], odd["actions"]) == ("Odd", "unreadable", ["retry", "dismiss"])
+    assert odd["reason"] and odd["mirror"] == str(scene.mirror.uuid)
+    del known[made[0]].data["recurrence"]
+    known[made[0]].encoded.clear()
+    schemas.found.clear()
+    assert scene.alice.call("POST", f"set-aside/{odd['id']}/retry").status_code == 204
+    scene.google.settle()
+    assert [item["summary"] for item in scene.here()] == ["Odd"]
+    browser = scene.alice.browser()
+    page = browser.get("/connections").content.decode()
+    assert strange["id"] in page and "Dismiss" in page
+    browser.post(f"/mirrors/{scene.mirror.uuid}/dismiss", {"key": strange["id"]})
+    assert scene.alice.get("set-aside")["items"] == []
+    assert scene.alice.get(f"mirrors/{scene.mirror.uuid}")["pending"]["parked"] == 0
+    assert cast.bob.call("POST", f"set-aside/{strange['id']}/retry").status_code == 403
+    schemas.found.clear()
+
+
+def test_the_title_of_what_was_set_aside_is_masked_as_always(scene: Scene, cast: Cast) -> None:
+    times = {"start": at("2026-12-03T09:00:00"), "end": at("2026-12-03T10:00:00")}
+    there = scene.ana.insert(summary="CANARY", visibility="private", **times)
+    scene.google.world.calendars[scene.ana.email].events[there["id"]].data["recurrence"] = 7
+    scene.google.check()
+    schemas.found.clear()
+    answer = scene.alice.call("GET", "set-aside")
+    assert answer.json()["items"][0]["summary"] == "Busy" and b"CANARY" not in answer.content
+    assert cast.bob.get("set-aside")["items"] == []

@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,27 +13,24 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.bookings import acts, availability, pages, presenting, selectors
 from conversa_calendar.bookings import why as explaining
 from conversa_calendar.bookings.live import Taken
-from conversa_calendar.bookings.models import LOCATIONS, Booking, BookingHost, BookingPage
+from conversa_calendar.bookings.models import Booking, BookingPage
 from conversa_calendar.bookings.why import Obstacle
 from conversa_calendar.calendars.acts import NotAllowed
-from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.dashboard import booking_forms, differences
+from conversa_calendar.dashboard.differences import BothChanged
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.domain import times
-from conversa_calendar.kit import clock, reading
+from conversa_calendar.kit import clock
 
 SHOWN = 200
 OFFERED_DAYS = 10
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_TYPED = ("title", "description", "time_zone", "host_mode", "stale_policy", "language", "color")
-_TICKED = ("needs_confirmation", "focus_time_busy", "tentative_busy", "unanswered_busy", "is_published")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 
 @require_GET
@@ -66,11 +62,16 @@ def create(request: MemberRequest) -> HttpResponse:
         draft = BookingPage(
             title="", time_zone=zone, durations=[30], reminders=[1440], weekly=pages.WORKWEEK, location={"kind": "meet"}
         )
-        return render(request, "dashboard/booking_page.html", _form(member, draft, [(member.pk, None)]))
+        return render(request, "dashboard/booking_page.html", booking_forms.context(member, draft, [(member.pk, None)]))
     try:
-        made = acts.add_page(viewer(request), _values(request))
+        made = acts.add_page(viewer(request), booking_forms.values(request.POST, request.FILES))
     except Invalid as error:
-        return render(request, "dashboard/booking_page.html", _again(request, None, error), status=422)
+        return render(
+            request,
+            "dashboard/booking_page.html",
+            booking_forms.again(request.member, request.POST, None, error),
+            status=422,
+        )
     messages.success(request, _("The page is saved."))
     return redirect("booking_page", uuid=made.uuid)
 
@@ -80,8 +81,7 @@ def create(request: MemberRequest) -> HttpResponse:
 def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     shown = acts.own_page(viewer(request), uuid)
     if request.method == "GET":
-        chosen = [(host.member_id, host.calendar_id) for host in BookingHost.objects.filter(page=shown)]
-        return render(request, "dashboard/booking_page.html", _form(request.member, shown, chosen))
+        return render(request, "dashboard/booking_page.html", booking_forms.context(request.member, shown))
     if request.POST.get("what") == "delete":
         acts.delete_page(viewer(request), uuid)
         messages.success(request, _("The page is gone. Its bookings stay."))
@@ -89,9 +89,19 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
     if request.POST.get("what") == "copy":
         return _copied(request, uuid)
     try:
-        acts.change_page(viewer(request), uuid, _values(request))
+        acts.change_page(
+            viewer(request), uuid, booking_forms.changed(request.member, request.POST, request.FILES, shown)
+        )
+    except BothChanged as both:
+        address, words = reverse("booking_page", args=[shown.uuid]), booking_forms.words()
+        return differences.ask(request, both, address, booking_forms.label, words)
     except Invalid as error:
-        return render(request, "dashboard/booking_page.html", _again(request, shown, error), status=422)
+        return render(
+            request,
+            "dashboard/booking_page.html",
+            booking_forms.again(request.member, request.POST, shown, error),
+            status=422,
+        )
     messages.success(request, _("The page is saved."))
     return redirect("booking_page", uuid=shown.uuid)
 
@@ -202,144 +212,10 @@ def _takers(booking: Booking, able: list[Member]) -> list[Member]:
     return [] if booking.page.host_mode == "all" else [member for member in able if member.pk != booking.host_id]
 
 
-def _form(viewer: Member, shown: BookingPage, chosen: list[tuple[int, int | None]]) -> dict[str, Any]:
-    hosts, targets = {member for member, _calendar in chosen}, {calendar for _member, calendar in chosen}
-    calendars = Calendar.objects.filter(deleted_at=None, is_read_only=False).exclude(owner=None).order_by("name")
-    weights = dict(BookingHost.objects.filter(page=shown).values_list("member_id", "weight")) if shown.pk else {}
-    rows = []
-    is_manager = viewer.may(Permission.BOOKINGS)
-    for member in accounts.members() if is_manager else [viewer]:
-        mine = [(found, found.pk in targets) for found in calendars if found.owner_id == member.pk]
-        rows.append((member, member.pk in hosts, mine, weights.get(member.pk, 1)))
-    days = [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
-    hours = [(number, days[number], _hours_text(shown.weekly[number])) for number in range(7)]
-    overrides = "\n".join(
-        f"{day} {_hours_text(spans) or _('closed')}" for day, spans in sorted(shown.overrides.items())
-    )
-    questions = "\n".join(map(_question_text, shown.questions))
-    return {
-        "languages": settings.LANGUAGES,
-        "page": shown,
-        "url": presenting.page(shown)["url"] if shown.pk else "",
-        "rows": rows,
-        "hours": hours,
-        "overrides": overrides,
-        "questions": questions,
-        "durations": ", ".join(map(str, shown.durations)),
-        "reminders": ", ".join(map(str, shown.reminders)),
-        "embed_script": f"{settings.PUBLIC_URL}{reverse('book_embed')}",
-        "origins": " ".join(shown.embed_origins),
-        "locations": LOCATIONS,
-        "is_manager": is_manager,
-        "teams": list(accounts.teams()),
-        "inboxes": list(accounts.inboxes()),
-        "can_mail": pages.can_mail(),
-    }
-
-
-def _again(request: MemberRequest, shown: BookingPage | None, error: Invalid) -> dict[str, Any]:
-    """The form once more as the person filled it in, and what is wrong; nothing of it is stored."""
-    posted = request.POST
-    draft = shown or BookingPage(time_zone="UTC", durations=[30], weekly=pages.WORKWEEK, location={"kind": "meet"})
-    for name in (*_TYPED, *pages.NUMBERS):
-        setattr(draft, name, posted.get(name, getattr(draft, name)))
-    for name in _TICKED:
-        setattr(draft, name, name in posted)
-    draft.location = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
-    uuids, targets = set(posted.getlist("hosts")), {value for name, value in posted.items() if "calendar-" in name}
-    members = {member.pk: str(member.uuid) for member in accounts.members()}
-    calendars = [row.pk for row in Calendar.objects.filter(deleted_at=None) if str(row.uuid) in targets]
-    chosen: list[tuple[int, int | None]] = [(pk, None) for pk, uuid in members.items() if uuid in uuids]
-    context = _form(request.member, draft, chosen + [(0, pk) for pk in calendars])
-    context["hours"] = [(number, day, posted.get(f"day{number}", "")) for number, day, _text in context["hours"]]
-    texts = {"overrides": "overrides", "questions": "questions", "durations": "durations", "reminders": "reminders"}
-    context |= {key: posted.get(name, "") for key, name in (texts | {"origins": "embed_origins"}).items()}
-    return context | {"error": error}
-
-
-def _values(request: MemberRequest) -> dict[str, Any]:
-    """The page's fields out of the form. Raises Invalid."""
-    posted = request.POST
-    values: dict[str, Any] = {name: posted.get(name, "") for name in ("title", "description", "time_zone", "host_mode")}
-    values |= {name: _whole(name, posted.get(name, "")) for name in pages.NUMBERS}
-    values["durations"] = [_whole("durations", part) for part in posted.get("durations", "").split(",") if part.strip()]
-    values["weekly"] = [_spans("weekly", posted.get(f"day{number}", "")) for number in range(7)]
-    values["overrides"] = _overrides(posted.get("overrides", ""))
-    values["questions"] = [_question(line) for line in posted.get("questions", "").splitlines() if line.strip()]
-    values["location"] = {"kind": posted.get("location_kind", "meet"), "value": posted.get("location_value", "")}
-    values["team"], values["inbox"] = posted.get("team") or None, posted.get("inbox") or None
-    values["hosts"] = [
-        {
-            "id": m,
-            "calendar": posted.get(f"calendar-{m}") or None,
-            "weight": _whole("hosts", posted.get(f"weight-{m}", "1")),
-        }
-        for m in posted.getlist("hosts")
-    ]
-    values["reminders"] = [_whole("reminders", part) for part in posted.get("reminders", "").split(",") if part.strip()]
-    values["embed_origins"] = posted.get("embed_origins", "").split()
-    values["stale_policy"] = posted.get("stale_policy", "hide")
-    values["language"] = posted.get("language", "")
-    values |= {"color": posted["color"]} if posted.get("color") else {}
-    if "remove_logo" in posted:
-        values["logo"] = ""
-    elif (sent := request.FILES.get("logo")) is not None:
-        values["logo"] = pages.picture(sent.content_type or "", sent.read(pages.LOGO_BYTES_MAX + 1))
-    for name in _TICKED:
-        values[name] = name in posted
-    return values
-
-
-def _question(line: str) -> dict[str, Any]:
-    """`Topic * [Billing, Support]`: a star makes it required; in brackets its options, or email or phone."""
-    label, kind = line.strip(), ""
-    if label.endswith("]") and "[" in label:
-        label, _, kind = label[:-1].rpartition("[")
-    label, kind = label.rstrip(), kind.strip()
-    is_required = label.endswith("*")
-    label = label.removesuffix("*").rstrip()
-    if kind in {"", "email", "phone"}:
-        return {"label": label, "required": is_required, "kind": kind or "text"}
-    options = [option.strip() for option in kind.split(",") if option.strip()]
-    return {"label": label, "required": is_required, "kind": "choice", "options": options}
-
-
-def _question_text(row: dict[str, Any]) -> str:
-    kind = ", ".join(row.get("options") or []) if row["kind"] == "choice" else row["kind"]
-    return f"{row['label']}{' *' if row['required'] else ''}{f' [{kind}]' if kind != 'text' else ''}"
-
-
-def _overrides(text: str) -> dict[str, Any]:
-    found = {}
-    for line in text.splitlines():
-        day, _space, rest = line.strip().partition(" ")
-        if day:
-            found[day] = _spans("overrides", rest)
-    return found
-
-
-def _spans(field: str, text: str) -> list[list[int]]:
-    """`09:00-12:00, 13:00-17:00` as minutes; nothing, or a word, means closed."""
-    found = [[int(a) * 60 + int(b), int(c) * 60 + int(d)] for a, b, c, d in _TIME.findall(text)]
-    if not found and any(character.isdecimal() for character in text):
-        raise Invalid(field, _("Hours read like 09:00-12:00, 13:00-17:00."))
-    return found
-
-
-def _hours_text(spans: list[list[int]]) -> str:
-    return ", ".join(f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in spans)
-
-
 def _instants(texts: list[str]) -> list[datetime]:
     """The times among what was chosen; anything else was not on the page."""
     found = []
     for text in filter(_INSTANT.fullmatch, texts):
         with suppress(ValueError):
             found.append(times.read_time(text))
-    return found
-
-
-def _whole(field: str, text: str) -> int:
-    if (found := reading.whole(text.strip())) is None:
-        raise Invalid(field, _("“%(text)s” is not a whole number.") % {"text": text[:20]})
     return found

@@ -5,20 +5,21 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from conversa_calendar.accounts import acts, grants, permissions, selectors
-from conversa_calendar.accounts.acting import NotAllowed
+from conversa_calendar.accounts.acting import NotAllowed, NotFound, Viewer
 from conversa_calendar.accounts.acts import Act, Where
 from conversa_calendar.accounts.models import ApiToken, Member
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.refusals import Refused
 from conversa_calendar.bookings import leaving
 from conversa_calendar.calendars import selectors as calendars
+from conversa_calendar.dashboard import differences, settings_fields
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.domain import times
@@ -35,6 +36,7 @@ def context(request: MemberRequest) -> dict[str, object]:
             "held": held,
             "is_own": key not in permissions.BUILT_IN,
             "may_change": by.may_grant(held),
+            "shown": differences.carried({"name": [name], "permission": sorted(held)}),
             "members": [m for m in people if (str(m.role.uuid) if m.role else m.built_in) == key],
         }
         for key, name, held in selectors.roles()
@@ -62,7 +64,21 @@ def change_role(request: MemberRequest) -> None:
     elif post.get("do") == "remove":
         acts.delete_role(reader, post["role"])
     else:
-        acts.change_role(reader, post["role"], name=name, held=held)
+        _change_role(reader, post)
+
+
+def _change_role(reader: Viewer, post: QueryDict) -> None:
+    """What somebody changed of a role, upon what it is now. Raises BothChanged, Refused, NotFound."""
+    if (found := selectors.role(str(post["role"]))) is None:
+        raise NotFound
+    merged = differences.merge(post, settings_fields.role(found), sets=["permission"])
+    is_named, is_held = "name" in merged.touched, "permission" in merged.touched or differences.CARRIER not in post
+    acts.change_role(
+        reader,
+        found.uuid,
+        name=merged.form.get("name", "") if is_named else None,
+        held=[str(one) for one in merged.form.getlist("permission")] if is_held else None,
+    )
 
 
 def add_token(request: MemberRequest) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -20,7 +21,9 @@ from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.consent import Refused
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.dashboard import differences, settings_fields
 from conversa_calendar.dashboard.consent_views import asked_for_more
+from conversa_calendar.dashboard.differences import BothChanged
 from conversa_calendar.dashboard.guards import MemberRequest, page, viewer
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import acts
@@ -166,19 +169,28 @@ def held_list(request: MemberRequest, uuid: str) -> HttpResponse:
 def assign(request: MemberRequest, uuid: str) -> HttpResponse:
     """Who sees a calendar, and how much."""
     calendar = calendars.checked_calendar(Act.ASSIGN_CALENDAR, viewer(request), uuid)
+    people = [("agent", m.uuid, str(m)) for m in accounts.members()]
+    groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [
+        ("inbox", i.uuid, i.name) for i in accounts.inboxes()
+    ]
+    targets = [(kind, str(found)) for kind, found, _name in [*people, *groups]]
+    now = settings_fields.assignments(calendar, targets)
     if request.method == "POST":
+        try:
+            form = differences.merge(request.POST, now, sets=["assigned"]).form
+        except BothChanged as both:
+            address = reverse("assign", args=[calendar.uuid])
+            return differences.ask(request, both, address, settings_fields.label)
         items = [
-            {"kind": kind, "id": target, "level": request.POST[f"level:{kind}:{target}"]}
-            for kind, _sep, target in (value.partition(":") for value in request.POST.getlist("assigned"))
-            if request.POST.get(f"level:{kind}:{target}")
+            {"kind": kind, "id": target, "level": str(form[f"level:{kind}:{target}"])}
+            for kind, _sep, target in (str(value).partition(":") for value in form.getlist("assigned"))
+            if form.get(f"level:{kind}:{target}")
         ]
         calendars.assign_calendar(viewer(request), uuid, items)
         messages.success(request, _("Assigned."))
         return redirect("/settings" if request.POST.get("back") == "/settings" else "/connections")
     known = {(item["kind"], item["id"]): item["level"] for item in selectors.assignment_items(calendar)}
-    people = [("agent", m.uuid, str(m)) for m in accounts.members()]
-    groups = [("team", t.uuid, t.name) for t in accounts.teams()] + [
-        ("inbox", i.uuid, i.name) for i in accounts.inboxes()
-    ]
     rows = [(kind, str(u), name, known.get((kind, str(u)))) for kind, u, name in [*people, *groups]]
-    return render(request, "dashboard/assign.html", {"calendar": calendar, "rows": rows})
+    return render(
+        request, "dashboard/assign.html", {"calendar": calendar, "rows": rows, "shown": differences.carried(now)}
+    )

@@ -8,6 +8,7 @@ from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -24,7 +25,8 @@ from conversa_calendar.calendars.acts import Act
 from conversa_calendar.calendars.models import Calendar, Event, OutgoingMail
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import Connection
-from conversa_calendar.dashboard import grant_views, sessions
+from conversa_calendar.dashboard import differences, grant_views, sessions, settings_fields
+from conversa_calendar.dashboard.differences import BothChanged, Merged
 from conversa_calendar.dashboard.guards import MemberRequest, page, signed_in, viewer
 from conversa_calendar.dashboard.sessions import asks_password_again
 from conversa_calendar.kit import clock
@@ -32,8 +34,6 @@ from conversa_calendar.sync.models import Mirror
 from conversa_calendar.webhooks import presenting as webhooks
 
 ACCOUNT = Permission.ACCOUNT
-HIDEABLE = ("workingLocation", "focusTime", "birthday")
-"""Kinds of Google events that each calendar shows or hides."""
 SENSITIVE = {"member", "role", "token"}
 
 
@@ -76,7 +76,10 @@ def profile(request: MemberRequest) -> HttpResponse:
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("settings")
     try:
-        member = people.change_profile(viewer(request), **_profile(post))
+        merged = differences.merge(post, settings_fields.profile(request.member))
+        member = people.change_profile(viewer(request), **_profile(merged))
+    except BothChanged as both:
+        return _asked(request, both)
     except (Refused, NotAllowed) as error:
         messages.error(request, str(error))
         return redirect("settings")
@@ -106,6 +109,8 @@ def _changed(request: MemberRequest, what: str) -> HttpResponse:
             _change(request, what)
     except (Refused, Invalid, NotAllowed) as error:
         messages.error(request, str(error))
+    except BothChanged as both:
+        return _asked(request, both)
     except NotFound:
         messages.error(request, _("It is no longer there. Look at the page as it is now."))
     return redirect("settings")
@@ -127,12 +132,9 @@ def calendar(request: MemberRequest, uuid: str) -> HttpResponse:
             acts.delete_calendar(viewer(request), uuid)
         else:
             found = acts.checked_calendar(Act.CHANGE_CALENDAR, viewer(request), uuid)
-            values: dict[str, Any] = {name: post[name] for name in ("name", "color") if post.get(name)}
-            if "switches" in post:
-                hidden = [kind for kind in HIDEABLE if not post.get(f"show:{kind}")]
-                values |= {"counts_busy": "counts_busy" in post}
-                values |= {"hidden_types": hidden} if found.is_mirrored else {}
-            acts.change_calendar(viewer(request), uuid, values)
+            acts.change_calendar(viewer(request), uuid, _calendar_values(post, found))
+    except BothChanged as both:
+        return _asked(request, both)
     except (Invalid, Refused) as error:
         messages.error(request, str(error))
     return redirect("settings")
@@ -174,6 +176,28 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "dashboard/answer.html", context)
 
 
+def _calendar_values(post: QueryDict, found: Calendar) -> dict[str, Any]:
+    """What somebody changed of a calendar, upon what it is now. Raises BothChanged, Invalid."""
+    merged = differences.merge(post, settings_fields.calendar(found))
+    form, touched = merged.form, merged.touched
+    values: dict[str, Any] = {name: form[name] for name in ("name", "color") if name in touched and form.get(name)}
+    if "switches" not in post:
+        return values
+    is_whole = differences.CARRIER not in post
+    if is_whole or "counts_busy" in touched:
+        values["counts_busy"] = bool(form.getlist("counts_busy"))
+    if found.is_mirrored and (is_whole or any(name.startswith("show:") for name in touched)):
+        values["hidden_types"] = [kind for kind in settings_fields.HIDEABLE if not form.getlist(f"show:{kind}")]
+    return values
+
+
+def _asked(request: MemberRequest, both: BothChanged) -> HttpResponse:
+    """Where somebody else changed the same thing meanwhile: which of both it is to be."""
+    names = {permissions.ADMINISTRATOR: _("Administrator"), permissions.AGENT: _("Agent")}
+    words = {key: names.get(key, name) for key, name, _held in selectors.roles()}
+    return differences.ask(request, both, reverse("settings"), settings_fields.label, words)
+
+
 def _calendars(request: MemberRequest) -> list[tuple[Calendar, bool, bool]]:
     """The calendars that a member sees, with whether they may change each and put it into Google."""
     wanted, reader = (Act.CHANGE_CALENDAR, Act.PUBLISH_CALENDAR), viewer(request)
@@ -188,7 +212,9 @@ def _change(request: MemberRequest, what: str) -> None:
     post, reader = request.POST, viewer(request)
     match what:
         case "account":
-            people.change_account(reader, name=post.get("name", ""), time_zone=post.get("time_zone", ""))
+            merged = differences.merge(post, settings_fields.account(request.member.account))
+            name, zone = (str(merged.form[n]) if n in merged.touched else None for n in ("name", "time_zone"))
+            people.change_account(reader, name=name, time_zone=zone)
         case "module":
             people.change_account(reader, is_calendar_enabled=post.get("enabled") == "on")
         case "member":
@@ -206,9 +232,10 @@ def _change(request: MemberRequest, what: str) -> None:
     messages.success(request, _("Saved."))
 
 
-def _profile(post: QueryDict) -> dict[str, str]:
-    """What the form says of oneself; a language that is none is the browser's."""
-    found = {name: str(post[name]).strip() for name in ("name", "time_zone", "language") if name in post}
+def _profile(merged: Merged) -> dict[str, str]:
+    """What the form says anew of oneself; a language that is none is the browser's."""
+    names = [name for name in ("name", "time_zone", "language") if name in merged.touched]
+    found: dict[str, str] = {name: str(merged.form.get(name, "")).strip() for name in names}
     if found.get("language") not in {None, "", *dict(settings.LANGUAGES)}:
         found["language"] = ""
     return found
@@ -229,7 +256,9 @@ def _member(request: MemberRequest) -> None:
     elif "suspended" in post:
         people.change_member(reader, uuid, is_suspended=post["suspended"] == "true")
     elif post.get("role"):
-        people.change_member(reader, uuid, role=post["role"])
+        merged = differences.merge(post, settings_fields.member(people.member(reader, uuid, people.Act.GIVE_ROLE)))
+        if "role" in merged.touched:
+            people.change_member(reader, uuid, role=merged.form.get("role"))
 
 
 def _group(request: MemberRequest, kind: str) -> None:

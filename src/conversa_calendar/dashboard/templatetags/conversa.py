@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.acting import By
 from conversa_calendar.calendars.links import web_address
+from conversa_calendar.dashboard import differences, settings_fields
 
 register = template.Library()
 
@@ -136,6 +137,13 @@ def sync_words(state: str) -> str:
         "refused": _("refused"),
         "paused": _("paused"),
     }.get(state, state)
+
+
+@register.simple_tag
+def shown(form: str, thing: Any) -> SafeString:
+    """The hidden field with which a form of the settings carries what it showed."""
+    found = differences.carried(settings_fields.FORMS[form](thing))
+    return format_html('<input type="hidden" name="shown" value="{}">', found)
 
 
 @register.filter
