@@ -11,7 +11,12 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from conversa_calendar.api.routes import api
 
-WAYS_IN = ("conversa_calendar.api", "conversa_calendar.dashboard", "conversa_calendar.booking_pages")
+WAYS_IN = (
+    "conversa_calendar.api",
+    "conversa_calendar.dashboard",
+    "conversa_calendar.booking_pages",
+    "conversa_calendar.formats",
+)
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 

@@ -11,7 +11,6 @@ from tests.support import reach
 from tests.web.test_access import _filled
 
 BY_LINK = {
-    "answer": "a guest's link in their mail is the right to it",
     "show_booking": "a visitor's link in their mail is the right to it",
 }
 """Acts of people without a token, and why no program does them."""
@@ -33,6 +32,9 @@ OTHERS = {
     "connections/google/start": "leads to Google, whose answer is the right",
     "connections/{}/rehearse": "writes nothing",
     "switch-account": "which of their accounts a person looks at",
+    "exports": "packs what the account holds; nothing in it is changed",
+    "settings/exports": "the same",
+    "settings/imports": "rehearses a file; tests/web/test_imports.py shows who may bring one in",
     "settings/feeds": "secret addresses of what one sees, with rules of their own",
     "settings/live": "a ticket for the live stream",
     "push/google": "Google's notifications",
