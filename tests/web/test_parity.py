@@ -20,10 +20,11 @@ NO_PAGE = {
     "connect": "a person goes to Google from the page itself",
     "withdraw_offer": "an offer ends by itself",
     "see": "reading",
+    "replay_webhook": "a program says from where on it missed something",
     "adjust": "the form of an event holds everything",
 }
 """Acts that programs do and no page offers, and why."""
-READS = {"see"}
+READS = {"see", "see_webhooks"}
 OTHERS = {
     "events/repeats": "says a rule in words",
     "events/{}/{}": "asks",

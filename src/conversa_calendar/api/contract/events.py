@@ -115,8 +115,9 @@ _UNIT_VALUES: dict[str, Schema] = {
 _HISTORY_TIME = answer(
     "A start or end as history keeps it: `date`, or `local` with its `zone`.",
     {"fold": whole("1 for the second of two equal hours.", least=0, most=1, example=0)},
-    optional=("type", "date", "local", "zone", "fold"),
-    type=text(example="Timed"),
+    optional=("kind", "type", "date", "local", "zone", "fold"),
+    kind=enum(("date", "time"), "Which of both it is."),
+    type=text(example="time"),
     date=day(),
     local=text("Civil time.", example="2026-12-01T09:00:00"),
     zone=zone(),

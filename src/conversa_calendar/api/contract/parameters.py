@@ -31,6 +31,7 @@ PARAMETERS: dict[str, Schema] = {
     "page": identity("Only bookings of this page."),
     "state": text("Only what is in this state."),
     "unread": switch("Only what was not read."),
+    "key": text("The `id` of what was set aside.", example="g4711"),
     "dry_run": switch("Only tell what would be done."),
     "confirm": switch("Carry out removals that were held as implausible."),
 }
