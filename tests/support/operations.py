@@ -60,6 +60,14 @@ DIRECTORY = {
     "teams": [{"external_id": "t", "name": "T", "members": ["1"]}],
     "inboxes": [{"external_id": "i", "name": "I", "members": ["1"]}],
 }
+WEBHOOK = {
+    "url": "https://hooks.example.com/a?b=c",
+    "description": "d",
+    "kinds": ["event", "booking"],
+    "calendars": ["<calendars>"],
+    "private": False,
+    "on": True,
+}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /roles": {"name": "R", "permissions": ["bookings.own"]},
     "PATCH /roles/{uuid}": {"name": "R", "permissions": ["bookings.own"]},
@@ -91,6 +99,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /calendars/{uuid}/assignments": {"items": [{"kind": "agent", "id": "<members>", "level": "edit"}]},
     "POST /calendars/{uuid}/publish": {"connection": "<connections>"},
     "POST /feeds": {"kind": "calendar", "target": "<calendars>", "details": "busy"},
+    "POST /webhooks": WEBHOOK,
+    "PATCH /webhooks/{uuid}": WEBHOOK,
+    "POST /webhooks/{uuid}/replay": {"since": "0.0"},
     "POST /events/{uuid}/proposals/{proposal}": {"action": "dismiss", "notify": "none"},
     "POST /events": EVENT,
     "PATCH /events/{uuid}": EVENT,

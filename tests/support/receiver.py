@@ -83,6 +83,7 @@ def forget_pauses(account_id: int) -> None:
     """As if the pauses after failures were over."""
     with tenant(account_id):
         Delivery.objects.filter(state="waiting").update(next_attempt_at=None)
+        Endpoint.objects.update(rests_until=None)
     EndpointRun.objects.update(next_attempt_at=None)
 
 

@@ -101,6 +101,7 @@ def _scene(world: World) -> Scene:
         "entry_id": str(world.entries["native"]),
     }
     ids["roles"] = alice.post("roles", {"name": "Role", "permissions": []})["id"]
+    ids["webhooks"] = alice.post("webhooks", {"url": "https://hooks.example.com/"})["id"]
     with tenant(account.pk):
         mirror = Mirror.objects.select_related("connection").first()
         assert mirror is not None and Member.objects.exists() and Team.objects.exists() and Inbox.objects.exists()

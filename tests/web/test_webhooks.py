@@ -292,6 +292,24 @@ def test_the_pauses_last_three_days_and_then_it_is_turned_off_with_a_mail(
     assert receiver.types(made["secret"]) == ["event.created", "event.created"], "nothing is lost meanwhile"
 
 
+def test_a_receiver_that_takes_nothing_is_left_in_peace_however_much_changes(cast: Cast, receiver: Receiver) -> None:
+    made = hook(cast.alice, receiver, kinds=["event"])
+    receiver.answers = lambda _number: 500
+    pk = endpoint_of(cast.account.pk, made["id"]).pk
+    for number in range(12):
+        event(cast.alice, str(number))
+    for _change in range(6):
+        delivering.deliver(pk)
+    assert len(receiver.came) <= 12, "one round, and then it rests"
+    tried = len(receiver.came)
+    event(cast.alice, "More")
+    assert delivering.deliver(pk) is not None and len(receiver.came) == tried
+    receiver.answers = lambda _number: 204
+    forget_pauses(cast.account.pk)
+    deliver_all(cast.account.pk, made["id"])
+    assert len(receiver.types(made["secret"])) == 13
+
+
 def test_a_receiver_that_says_gone_is_turned_off_at_once(cast: Cast, receiver: Receiver) -> None:
     made = hook(cast.alice, receiver, kinds=["event"])
     receiver.answers = lambda _number: 410
@@ -346,7 +364,8 @@ def test_while_the_module_is_off_nothing_is_sent_and_nothing_is_lost(cast: Cast,
     made = hook(cast.alice, receiver, kinds=["event"])
     event(cast.alice)
     cast.alice.patch("account", {"calendar_enabled": False})
-    assert delivering.deliver(endpoint_of(cast.account.pk, made["id"]).pk) is not None and receiver.came == []
+    again_at = delivering.deliver(endpoint_of(cast.account.pk, made["id"]).pk)
+    assert again_at is not None and again_at > clock.now() + timedelta(minutes=1) and receiver.came == []
     cast.alice.patch("account", {"calendar_enabled": True})
     deliver_all(cast.account.pk, made["id"])
     assert receiver.types(made["secret"]) == ["event.created"]

@@ -1,5 +1,6 @@
 """Thousands of messages to a receiver that fails at random, while the worker is killed at every step."""
 
+import itertools
 import os
 import random
 from collections import Counter, defaultdict
@@ -48,11 +49,12 @@ class Killer:
             for name in found:
                 monkeypatch.setattr(place, name, self._deadly(name, getattr(place, name)))
         monkeypatch.setattr(delivering.leases, "release", self._skipped(delivering.leases.release))
+        self.deaths = itertools.cycle(dice.sample(self.moments, len(self.moments)))
         self.revive()
 
     def revive(self) -> None:
-        self.is_dead, self.moment = False, self.dice.choice(self.moments)
-        self.left = self.dice.randint(1, 60 if "post" in self.moment else 2)
+        self.is_dead, self.moment = False, next(self.deaths)
+        self.left = self.dice.randint(1, 20 if "post" in self.moment else 1)
 
     def _deadly(self, name: str, step: Any) -> Any:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -107,6 +109,7 @@ def test_nothing_is_missing_and_the_order_of_each_thing_is_kept(
     wanted = [(item["id"], item["what"], item["at"]) for item in follower.all() if item["kind"] == "event"]
     assert len(wanted) == DELIVERIES
     receiver.answers = lambda _number: 204 if dice.random() > 0.1 else dice.choice([500, 503, 429, 302])
+    monkeypatch.setattr(delivering, "BATCH", 40)
     killer, pk = Killer(monkeypatch, dice), endpoint_of(cast.account.pk, made["id"]).pk
     for _life in range(DELIVERIES * 20):
         try:

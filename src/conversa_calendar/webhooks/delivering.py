@@ -53,6 +53,12 @@ class Message(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class Resting(msgspec.Struct, frozen=True):
+    """Nothing is sent before then, whatever is told meanwhile."""
+
+    at: datetime
+
+
 class Round(msgspec.Struct, frozen=True):
     """One batch: messages and what signs them."""
 
@@ -69,16 +75,19 @@ def deliver(endpoint_id: int) -> datetime | None:
         return None
     again_at: datetime | None = clock.now()
     try:
-        again_at = _until_done(lease)
+        ended = _until_done(lease)
+        again_at = ended.at if isinstance(ended, Resting) else ended
     except leases.FenceLost:
         log.warning("endpoint %s: another worker took over", endpoint_id)
         return None
     finally:
         leases.release(lease, again_at)
+    if isinstance(ended, Resting):
+        return again_at
     return in_tenant(lease.account_id, lambda: _news_behind(lease, again_at))
 
 
-def _until_done(lease: Lease) -> datetime | None:
+def _until_done(lease: Lease) -> datetime | Resting | None:
     ends_at_s = clock.steady_s() + SLICE_S
     line: Line | None = None
     try:
@@ -98,7 +107,7 @@ def _until_done(lease: Lease) -> datetime | None:
             line.__exit__()
 
 
-def _next(lease: Lease) -> Round | datetime | None:
+def _next(lease: Lease) -> Round | Resting | datetime | None:
     """The next batch; else when to look again, None when nothing waits."""
     leases.hold(lease)
     rows = Endpoint.objects.select_for_update(of=("self",)).select_related(
@@ -108,15 +117,17 @@ def _next(lease: Lease) -> Round | datetime | None:
     if found is None:
         return None
     if not Account.objects.get(pk=lease.account_id).is_open:
-        return clock.now() + CLOSED_FOR
+        return Resting(clock.now() + CLOSED_FOR)
     if found.viewer is None or not found.viewer.is_present:
         notices.turn_off(found, notices.NOBODY)
         return None
     try:
         secrets = signing.secrets(found)
     except sealing.SealBroken:
-        return clock.now() + CLOSED_FOR  # its key is not at hand; readiness and doctor say so
+        return Resting(clock.now() + CLOSED_FOR)  # its key is not at hand; readiness and doctor say so
     has_more = gather(found)
+    if found.rests_until is not None and found.rests_until > clock.now():
+        return clock.now() if has_more else Resting(found.rests_until)
     due = _due(found)
     if due:
         bodies = payloads.bodies(acts.reader_of(found), due)
@@ -269,10 +280,12 @@ def _rest(found: Endpoint, rows: Iterable[Delivery], now: datetime) -> None:
     taken = [row for row in rows if row.state == DELIVERED]
     given_up = [row for row in rows if row.state == FAILED]
     if taken:
-        found.rests, found.last_success_at = 0, now
+        found.rests, found.rests_until, found.last_success_at = 0, None, now
     elif rows:
         found.rests += 1
-    found.save(update_fields=["rests", "last_success_at"])
+        pause_s = RESTS_S[min(found.rests, len(RESTS_S)) - 1]
+        found.rests_until = now + timedelta(seconds=ids.jitter(pause_s, 0.1))
+    found.save(update_fields=["rests", "rests_until", "last_success_at"])
     if any(row.status == GONE for row in rows):
         notices.turn_off(found, notices.GONE)
     elif given_up and _took_nothing_since(found, given_up):

@@ -24,7 +24,8 @@ class Sight(TenantModel):
 class Endpoint(TenantModel):
     """Where somebody wants to hear of changes. It follows the feed by its own `cursor`, as its `viewer` may see it: whoever
     last said what goes where. `kinds` and `calendars` say what of it; no calendars mean all. `sealed_former` signs beside the
-    secret until `former_until`. `rests` counts rounds in a row in which nothing was taken."""
+    secret until `former_until`. `rests` counts rounds in a row in which nothing was taken; nothing is tried until
+    `rests_until`."""
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     url = models.TextField()
@@ -41,6 +42,7 @@ class Endpoint(TenantModel):
     off_reason = models.TextField(blank=True)
     off_at = models.DateTimeField(null=True)
     rests = models.IntegerField(default=0)
+    rests_until = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 

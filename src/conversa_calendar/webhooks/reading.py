@@ -49,7 +49,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self) -> dict[str, Any]:
         """As the API and webhooks show it."""
         frame = {"kind": self.kind, "id": self.id, "calendar": self.calendar, "what": self.what, "by": self.by}
-        return frame | {"at": self.at} | self.facts
+        return frame | {"at": msgspec.to_builtins(self.at)} | self.facts
 
 
 class Page(msgspec.Struct, frozen=True):

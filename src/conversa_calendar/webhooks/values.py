@@ -82,7 +82,7 @@ def _take_private(found: Endpoint, by: Viewer, value: Any) -> None:
 def _take_on(found: Endpoint, by: Viewer, value: Any) -> None:
     found.is_on = value is True
     if found.is_on:
-        found.off_reason, found.off_at, found.rests = "", None, 0
+        found.off_reason, found.off_at, found.rests, found.rests_until = "", None, 0, None
     elif found.off_at is None:
         found.off_at = clock.now()
 
