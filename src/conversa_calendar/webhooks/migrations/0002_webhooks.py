@@ -81,7 +81,6 @@ class Migration(migrations.Migration):
                 ("off_reason", models.TextField(blank=True)),
                 ("off_at", models.DateTimeField(null=True)),
                 ("rests", models.IntegerField(default=0)),
-                ("rests_until", models.DateTimeField(null=True)),
                 ("last_success_at", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField(default=conversa_calendar.kit.clock.now)),
                 (
