@@ -216,6 +216,7 @@ def _creates(cast: Cast) -> dict[str, tuple[str, dict[str, Any]]]:
         "create_event": ("events", {"calendar": own, "start": {"date": "2026-12-01"}}),
         "add_page": ("booking-pages", {"title": "P"}),
         "add_feed": ("feeds", {"kind": "calendar", "target": own}),
+        "add_webhook": ("webhooks", {"url": "https://hooks.example.com/"}),
         "copy_page": (f"booking-pages/{page['id']}/copy", {}),
         "add_hold": (f"booking-pages/{page['id']}/holds", {"start": text(soon(6))}),
         "add_offer": (f"booking-pages/{page['id']}/offers", {"starts": [text(soon(7))]}),

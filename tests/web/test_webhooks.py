@@ -292,7 +292,10 @@ def test_the_pauses_last_three_days_and_then_it_is_turned_off_with_a_mail(
     assert receiver.types(made["secret"]) == ["event.created", "event.created"], "nothing is lost meanwhile"
 
 
-def test_a_receiver_that_takes_nothing_is_left_in_peace_however_much_changes(cast: Cast, receiver: Receiver) -> None:
+def test_a_receiver_that_takes_nothing_is_left_in_peace_however_much_changes(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "RESTS_S", (600,))
     made = hook(cast.alice, receiver, kinds=["event"])
     receiver.answers = lambda _number: 500
     pk = endpoint_of(cast.account.pk, made["id"]).pk
