@@ -35,7 +35,7 @@ def tables() -> dict[str, str]:
     from conversa_calendar.api import auth, idempotency
     from conversa_calendar.api.contract.codes import CODES
     from conversa_calendar.bookings import availability
-    from conversa_calendar.calendars import parsing, selectors, validation
+    from conversa_calendar.calendars import parsing, schema, selectors, validation
     from conversa_calendar.kit import reading
 
     scopes = [
@@ -50,8 +50,8 @@ def tables() -> dict[str, str]:
         ("Requests of a token a minute", auth.REQUESTS_A_MINUTE),
         ("Days of a range of events", selectors.RANGE_MAX.days),
         ("Days of a range of free times", availability.RANGE_MAX.days),
-        ("Characters of a title or a place", validation.SUMMARY_MAX),
-        ("Characters of a description", validation.DESCRIPTION_MAX),
+        ("Characters of a title or a place", schema.LIMITS["summary"]),
+        ("Characters of a description", schema.LIMITS["description"]),
         ("Guests of an event", validation.GUESTS_MAX),
         ("Reminders of an event", validation.REMINDERS_MAX),
         ("References of an event", parsing.REFERENCES_MAX),

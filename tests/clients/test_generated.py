@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 NAME = "calendar_client"
 ANA = "ana@acme.example"
 ZONE = "America/Sao_Paulo"
+FILES, BYTES = ("text/calendar", "message/rfc822", "application/zip"), "application/octet-stream"
 ALWAYS = [[[0, 1440]]] * 7
 
 
@@ -44,7 +45,7 @@ def package(document: Path) -> Iterator[ModuleType]:
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(document)]
     command += ["--output-path", str(document.parent / NAME), "--meta", "none", "--fail-on-warning"]
     config = document.parent / "config.yml"
-    config.write_text("post_hooks: []\n")
+    config.write_text(json.dumps({"post_hooks": [], "content_type_overrides": dict.fromkeys(FILES, BYTES)}))
     done = subprocess.run([*command, "--config", str(config)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(document.parent))

@@ -32,6 +32,12 @@ NOT_EDITED = {
 }
 """Operations that change or remove something and take no If-Match, or need none."""
 
+NOT_CREATED = {
+    "publish": "needs Google, and answers the mirror that is there",
+    "rehearse_import": "only tells what would be done",
+}
+"""Operations that answer 201 and are not tried twice here."""
+
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     return [
@@ -218,6 +224,7 @@ def _creates(cast: Cast) -> dict[str, tuple[str, dict[str, Any]]]:
         "add_feed": ("feeds", {"kind": "calendar", "target": own}),
         "add_webhook": ("webhooks", {"url": "https://hooks.example.com/"}),
         "copy_page": (f"booking-pages/{page['id']}/copy", {}),
+        "add_webhook": ("webhooks", {"url": "https://hooks.example.com/calendar"}),
         "add_hold": (f"booking-pages/{page['id']}/holds", {"start": text(soon(6))}),
         "add_offer": (f"booking-pages/{page['id']}/offers", {"starts": [text(soon(7))]}),
         "add_booking": (
@@ -230,7 +237,7 @@ def _creates(cast: Cast) -> dict[str, tuple[str, dict[str, Any]]]:
 def test_every_create_is_done_once_for_a_key(cast: Cast) -> None:
     made = [name for method, _p, o in OPERATIONS_FOUND if "201" in o["responses"] for name in [o["operationId"]]]
     creates = _creates(cast)
-    assert set(made) - {"publish"} == set(creates), "Add the new create to `_creates`, with an Idempotency-Key."
+    assert set(made) - set(NOT_CREATED) == set(creates), "Add the new create to `_creates`, with an Idempotency-Key."
     for name, (path, body) in creates.items():
         first = cast.alice.call("POST", path, body, idempotency_key=name)
         assert first.status_code == 201, (name, first.content)

@@ -100,6 +100,7 @@ def _scene(world: World) -> Scene:
         "inboxes": alice.post("inboxes", {"name": "Inbox", "members": []})["id"],
         "entry_id": str(world.entries["native"]),
     }
+    ids["webhooks"] = alice.post("webhooks", {"url": "https://hooks.example.com/calendar"})["id"]
     ids["roles"] = alice.post("roles", {"name": "Role", "permissions": []})["id"]
     ids["webhooks"] = alice.post("webhooks", {"url": "https://hooks.example.com/"})["id"]
     with tenant(account.pk):

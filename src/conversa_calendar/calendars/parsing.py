@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.utils.translation import gettext as _
 
+from conversa_calendar.calendars import schema
 from conversa_calendar.calendars.links import ADDRESS_MAX, is_web_address
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
@@ -17,20 +18,7 @@ from conversa_calendar.kit import ids
 REFERENCE = {"kind": 100, "id": 500, "title": 500, "url": ADDRESS_MAX}
 """What a reference holds, each with its longest text."""
 REFERENCES_MAX = 20
-TEXTS = ("summary", "description", "location", "transparency", "visibility", "color", "status")
-FIELDS = {
-    *TEXTS,
-    "start",
-    "end",
-    "recurrence",
-    "attendees",
-    "reminders",
-    "conference",
-    "guests_can",
-    "calendar",
-    "notify",
-    "references",
-}
+FIELDS = {*schema.BY_NAME, "calendar", "notify", "references"}
 
 
 class GuestChange(msgspec.Struct, frozen=True):
@@ -75,7 +63,7 @@ def change(body: dict[str, Any], calendar: Calendar) -> Callable[[Content], Cont
     unknown(body)
 
     def apply(content: Content) -> Content:
-        values: dict[str, Any] = {name: _text(body[name], name) for name in TEXTS if name in body}
+        values: dict[str, Any] = {name: _text(body[name], name) for name in schema.PLAIN if name in body}
         for name in ("start", "end"):
             if name in body:
                 values[name] = moment(body[name], name, calendar.time_zone, getattr(content, name))

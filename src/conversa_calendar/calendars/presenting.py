@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import access
+from conversa_calendar.calendars import access, schema
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.acts.rules import Act, authorise
 from conversa_calendar.calendars.links import web_address
@@ -23,45 +23,43 @@ def event(
         return _masked(shown, calendar, content)
     facts, (state, message) = shown.facts, shown.told
     refused = authorise(Act.CHANGE, viewer, shown, calendar, level)
-    return _frame(shown, calendar, content) | {
-        "status": content.status,
-        "summary": content.summary,
-        "description": content.description,
-        "location": content.location,
-        "recurrence": list(content.recurrence),
-        "transparency": content.transparency,
-        "visibility": content.visibility,
-        "color": content.color,
-        "event_type": shown.event_type,
-        "ical_uid": shown.uid,
-        "attendees": [_attendee(guest) for guest in content.attendees],
-        "organizer": _organizer(shown, calendar),
-        "reminders": {
-            "use_default": content.reminders.use_default,
-            "overrides": [{"method": r.method, "minutes": r.minutes} for r in content.reminders.overrides],
-        },
-        "conference": {"state": content.conference.state, "uri": web_address(content.conference.uri)},
-        "guests_can": {
-            "invite_others": content.guests_can.invite_others,
-            "modify": content.guests_can.modify,
-            "see_others": content.guests_can.see_others,
-        },
-        "attachments": [
-            {"url": web_address(a.url), "title": a.title, "mime_type": a.mime_type} for a in facts.attachments
-        ],
-        "references": [row | {"url": web_address(row.get("url", ""))} for row in shown.references],
-        "editable": {
-            "content": refused is None,
-            "response": authorise(Act.RESPOND, viewer, shown, calendar, level) is None,
-            "reason": refused.reason if refused else "",
-        },
-        "sync": {
-            "state": state,
-            "google_event_id": shown.remote_id,
-            "remote_id": shown.remote_id,
-            "message": _(message) if message else "",
-        },
-    }
+    plain = {name: getattr(content, name) for name in schema.PLAIN}
+    return (
+        _frame(shown, calendar, content)
+        | plain
+        | {
+            "recurrence": list(content.recurrence),
+            "event_type": shown.event_type,
+            "ical_uid": shown.uid,
+            "attendees": [_attendee(guest) for guest in content.attendees],
+            "organizer": _organizer(shown, calendar),
+            "reminders": {
+                "use_default": content.reminders.use_default,
+                "overrides": [{"method": r.method, "minutes": r.minutes} for r in content.reminders.overrides],
+            },
+            "conference": {"state": content.conference.state, "uri": web_address(content.conference.uri)},
+            "guests_can": {
+                "invite_others": content.guests_can.invite_others,
+                "modify": content.guests_can.modify,
+                "see_others": content.guests_can.see_others,
+            },
+            "attachments": [
+                {"url": web_address(a.url), "title": a.title, "mime_type": a.mime_type} for a in facts.attachments
+            ],
+            "references": [row | {"url": web_address(row.get("url", ""))} for row in shown.references],
+            "editable": {
+                "content": refused is None,
+                "response": authorise(Act.RESPOND, viewer, shown, calendar, level) is None,
+                "reason": refused.reason if refused else "",
+            },
+            "sync": {
+                "state": state,
+                "google_event_id": shown.remote_id,
+                "remote_id": shown.remote_id,
+                "message": _(message) if message else "",
+            },
+        }
+    )
 
 
 def moment(value: Moment) -> dict[str, str]:
@@ -123,27 +121,26 @@ def _frame(shown: Event, calendar: Calendar, content: Content) -> dict[str, Any]
 
 
 def _masked(shown: Event, calendar: Calendar, content: Content) -> dict[str, Any]:
-    return _frame(shown, calendar, content) | {
-        "status": "confirmed",
-        "summary": _("Busy"),
-        "description": "",
-        "location": "",
-        "recurrence": [],
-        "transparency": content.transparency,
-        "visibility": "private",
-        "color": "",
-        "event_type": "default",
-        "ical_uid": "",
-        "attendees": [],
-        "organizer": {"email": "", "name": "", "self": False},
-        "reminders": {"use_default": True, "overrides": []},
-        "conference": {"state": "none", "uri": ""},
-        "guests_can": {"invite_others": False, "modify": False, "see_others": False},
-        "attachments": [],
-        "references": [],
-        "editable": {"content": False, "response": False, "reason": _("You see only that this time is taken.")},
-        "sync": {"state": shown.told[0], "google_event_id": "", "remote_id": "", "message": ""},
-    }
+    plain = {name: schema.MASKED.get(name, getattr(content, name)) for name in schema.PLAIN}
+    return (
+        _frame(shown, calendar, content)
+        | plain
+        | {
+            "summary": _("Busy"),
+            "recurrence": [],
+            "event_type": "default",
+            "ical_uid": "",
+            "attendees": [],
+            "organizer": {"email": "", "name": "", "self": False},
+            "reminders": {"use_default": True, "overrides": []},
+            "conference": {"state": "none", "uri": ""},
+            "guests_can": {"invite_others": False, "modify": False, "see_others": False},
+            "attachments": [],
+            "references": [],
+            "editable": {"content": False, "response": False, "reason": _("You see only that this time is taken.")},
+            "sync": {"state": shown.told[0], "google_event_id": "", "remote_id": "", "message": ""},
+        }
+    )
 
 
 def _attendee(guest: Attendee) -> dict[str, Any]:

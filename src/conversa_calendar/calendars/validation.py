@@ -2,24 +2,17 @@
 
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import wording
+from conversa_calendar.calendars import schema, wording
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.domain import addresses, recurrence, rules, times
 from conversa_calendar.domain.event import UNITS, Attendee, Content, changed_units
 from conversa_calendar.domain.times import Moment, Timed
 
-SUMMARY_MAX = LOCATION_MAX = 1024
-DESCRIPTION_MAX = 8192
+NAME_MAX = 1024
 GUESTS_MAX = 200
 REMINDERS_MAX = 5
 REMINDER_MINUTES_MAX = 40320
 RULES_MAX = 50
-_CHOICES = {
-    "status": {"confirmed", "tentative", "cancelled"},
-    "transparency": {"opaque", "transparent"},
-    "visibility": {"default", "public", "private", "confidential"},
-    "color": {"", *map(str, range(1, 12))},
-}
 
 
 class Invalid(Exception):
@@ -42,8 +35,8 @@ def check_content(
     if "when" in changed:
         _check_when(content, before, is_override)
     _check_texts(content, changed)
-    for field in set(_CHOICES).intersection(changed):
-        if getattr(content, field) not in _CHOICES[field]:
+    for field in set(schema.CHOICES).intersection(changed):
+        if getattr(content, field) not in schema.CHOICES[field]:
             raise Invalid(field, _("“%(value)s” is not possible here.") % {"value": getattr(content, field)[:80]})
     if "attendees" in changed:
         _check_guests(content, before)
@@ -88,8 +81,7 @@ def _has_zone_of(moment: Timed, known: set[Moment]) -> bool:
 
 
 def _check_texts(content: Content, changed: tuple[str, ...]) -> None:
-    limits = {"summary": SUMMARY_MAX, "location": LOCATION_MAX, "description": DESCRIPTION_MAX}
-    for field, limit in limits.items():
+    for field, limit in schema.LIMITS.items():
         if field not in changed:
             continue
         text = getattr(content, field)
@@ -115,7 +107,7 @@ def _check_guests(content: Content, before: Content | None) -> None:
 
 def _check_guest(guest: Attendee, before: Attendee | None) -> None:
     texts = (guest.name, guest.comment)
-    if any("\x00" in text or not _is_encodable(text) or len(text) > SUMMARY_MAX for text in texts):
+    if any("\x00" in text or not _is_encodable(text) or len(text) > NAME_MAX for text in texts):
         raise Invalid("attendees", _("This text holds characters that cannot be stored."))
     if before is None and not addresses.is_usable(guest.email):
         raise Invalid("attendees", _("“%(email)s” is not an e-mail address.") % {"email": guest.email[:80]})

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.models import Member
-from conversa_calendar.calendars import parsing, preferences
+from conversa_calendar.calendars import parsing, preferences, schema
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import repeats, times
@@ -22,7 +22,6 @@ OWN_RULE = "own"
 UNITS = {"weeks": 10080, "days": 1440, "hours": 60, "minutes": 1}
 """Lead times of reminders, in minutes, the longest first."""
 MAY = ("invite_others", "modify", "see_others")
-VISIBILITIES = ("default", "public", "private", "confidential")
 
 
 def civil_now(member: Member) -> datetime:
@@ -89,9 +88,7 @@ def values(event: Event, content: Content, key: str) -> dict[str, Any]:
         | _repeat_values(repeat, times.civil(master.start))
         | {
             "calendar": str(event.calendar.uuid),
-            "summary": content.summary,
-            "description": content.description,
-            "location": content.location,
+            **{name: getattr(content, name) for name in schema.TYPED},
             "location_lines": min(content.location.count("\n") + 1, 6),
             "all_day": content.is_all_day,
             "zone": content.start.zone if isinstance(content.start, Timed) else event.calendar.time_zone,
@@ -99,9 +96,6 @@ def values(event: Event, content: Content, key: str) -> dict[str, Any]:
             "optional": ", ".join(guest.email for guest in content.attendees if guest.optional),
             "repeat": kind,
             "rules": "\n".join(master.recurrence),
-            "transparency": content.transparency,
-            "visibility": content.visibility,
-            "color": content.color,
             "reminders_default": content.reminders.use_default,
             "reminders": _reminder_rows(content.reminders.overrides),
             "meet": content.conference.state not in {"none", "failed"},
@@ -130,7 +124,7 @@ def body(form: QueryDict, calendar: Calendar, known: Content | None = None) -> d
     Invalid."""
     zone = form.get("zone") or calendar.time_zone
     found: dict[str, Any] = {
-        name: form.get(name, "").replace("\r\n", "\n") for name in ("summary", "description", "location")
+        name: form.get(name, "").replace("\r\n", "\n") for name in schema.TYPED if name in schema.TEXTS
     }
     found["start"] = moment(form, "start", zone)
     found["end"] = moment(form, "end", zone)
@@ -139,7 +133,7 @@ def body(form: QueryDict, calendar: Calendar, known: Content | None = None) -> d
         for name, is_optional in (("guests", False), ("optional", True))
         for address in addresses(form.get(name, ""))
     ]
-    found |= {name: form[name] for name in ("transparency", "visibility", "color") if name in form}
+    found |= {name: form[name] for name in schema.TYPED if name in schema.CHOICES and name in form}
     if "repeat" in form:
         found["recurrence"] = list(rules(form, parsing.moment(found["start"], "start", zone), known))
     if "reminders_shown" in form:

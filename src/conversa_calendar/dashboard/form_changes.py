@@ -10,7 +10,7 @@ import msgspec
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import parsing, presenting
+from conversa_calendar.calendars import parsing, presenting, schema
 from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.dashboard import event_forms
@@ -18,7 +18,6 @@ from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
 from conversa_calendar.domain.times import Moment, Timed
 
-TEXTS = ("summary", "description", "location", "transparency", "visibility", "color")
 WHEN = ("start_date", "start_time", "end_date", "end_time", "all_day", "zone")
 REPEAT = (
     "repeat",
@@ -34,7 +33,6 @@ REMINDERS = ("reminders_default", "reminder_count", "reminder_unit", "reminder_m
 MAY = tuple(f"may_{name}" for name in event_forms.MAY)
 CHECKED = {"all_day", "meet", "reminders_default", "repeat_days", *MAY}
 """Fields that are not sent at all when nothing is ticked."""
-COLORS = {"", *map(str, range(1, 12))}
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -49,14 +47,14 @@ def shown(values: dict[str, Any], content: Content) -> str:
     """What a form of these values shows, in the way in which a browser sends it back, beside the exact times."""
     rows = values["reminders"]
     fields: dict[str, list[str]] = {
-        name: [str(values.get(name, ""))] for name in (*TEXTS, *WHEN, *REPEAT, "guests", "optional")
+        name: [str(values.get(name, ""))] for name in (*schema.TYPED, *WHEN, *REPEAT, "guests", "optional")
     }
     fields |= {"reminder_count": [str(row["count"]) for row in rows]}
     fields |= {"reminder_unit": [row["unit"] for row in rows], "reminder_method": [row["method"] for row in rows]}
     fields["repeat_days"] = [str(day) for day in values["repeat_days"]]
-    fields["color"] = [values["color"]] if values["color"] in COLORS else []
+    fields["color"] = [values["color"]] if values["color"] in schema.COLORS else []
     fields["transparency"] = ["transparent" if values["transparency"] == "transparent" else "opaque"]
-    fields["visibility"] = [values["visibility"] if values["visibility"] in event_forms.VISIBILITIES else "default"]
+    fields["visibility"] = [values["visibility"] if values["visibility"] in schema.VISIBILITIES else "default"]
     ticked = {"all_day": values["all_day"], "meet": values["meet"], "reminders_default": values["reminders_default"]}
     ticked |= {f"may_{name}": values["guests_can"][name] for name in event_forms.MAY}
     fields |= {name: ["on"] if is_ticked else [] for name, is_ticked in ticked.items()}
@@ -68,7 +66,7 @@ def touched(form: QueryDict) -> frozenset[str]:
     if "shown" not in form:
         return frozenset(form)
     fields = _shown(form).fields
-    names = [*TEXTS, *WHEN, "guests", "optional", "meet"]
+    names = [*schema.TYPED, *WHEN, "guests", "optional", "meet"]
     names += REPEAT if "repeat" in form else ()
     names += REMINDERS if "reminders_shown" in form else ()
     names += MAY if "may_shown" in form else ()
@@ -82,7 +80,7 @@ def body(form: QueryDict, calendar: Calendar, known: Content) -> dict[str, Any]:
         return event_forms.body(form, calendar, known)
     changed = touched(form)
     full = event_forms.body(form, calendar)
-    found = {name: full[name] for name in TEXTS if name in changed}
+    found = {name: full[name] for name in schema.TYPED if name in changed}
     found |= _when(form, changed)
     if changed & {"guests", "optional"}:
         found["attendees"] = _guests(form)

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import occurrences, validation, wording
+from conversa_calendar.calendars import occurrences, schema, wording
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import event as domain
@@ -47,7 +47,8 @@ def with_guests(entry: FileEvent, choice: str) -> FileEvent:
         return entry
     text = content.description
     if choice == "text":
-        text = f"{text}\n\n{_named(content.attendees, validation.DESCRIPTION_MAX - len(text) - 2)}".strip()
+        room = schema.LIMITS["description"] - len(text) - 2
+        text = f"{text}\n\n{_named(content.attendees, room)}".strip()
     return msgspec.structs.replace(entry, content=msgspec.structs.replace(content, attendees=(), description=text))
 
 

@@ -22,7 +22,9 @@ export const nothingIsEmpty: [Empty] extends [never] ? true : Empty = true;
 
 /** The names of the operations that answer nothing of use. */
 type Mute = {
-  [Name in keyof operations]: operations[Name] extends { responses: { 204: unknown } }
+  [Name in keyof operations]: operations[Name] extends
+    | { responses: { 204: unknown } }
+    | { responses: { 200: { content: { 'text/calendar': string } | { 'application/zip': string } } } }
     ? never
     : Says<Answer<Name, 200> | Answer<Name, 201> | Answer<Name, 202>> extends true
       ? never

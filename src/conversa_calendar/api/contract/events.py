@@ -22,12 +22,11 @@ from conversa_calendar.api.contract.shapes import (
     whole,
     zone,
 )
-from conversa_calendar.calendars import parsing, validation
+from conversa_calendar.calendars import parsing, schema, validation
+from conversa_calendar.calendars.schema import Field, Kind
 from conversa_calendar.domain.event import UNITS
-from conversa_calendar.webhooks.reading import KINDS as CHANGE_KINDS
 
-STATUS, TRANSPARENCY, VISIBILITY = ref("EventStatus"), ref("EventTransparency"), ref("EventVisibility")
-COLOR, RESPONSE, KIND = ref("EventColor"), ref("GuestResponse"), ref("EventKind")
+RESPONSE, KIND = ref("GuestResponse"), ref("EventKind")
 SYNC_STATES = ("native", "synced", "pending", "held", "parked", "refused", "paused")
 KINDS = ("single", "series", "override")
 _ORIGINAL = text(
@@ -36,24 +35,16 @@ _ORIGINAL = text(
 _RULES = many(
     text(example="RRULE:FREQ=WEEKLY;BYDAY=TU", most=4000), "RFC 5545 lines without DTSTART.", most=validation.RULES_MAX
 )
-_SUMMARY = text("The title.", example="Quarterly review", most=validation.SUMMARY_MAX)
-_DESCRIPTION = text(
-    "Plain text, or HTML as Google knows it.", example="Numbers and next steps", most=validation.DESCRIPTION_MAX
-)
-_LOCATION = text("Where.", example="Room 4", most=validation.LOCATION_MAX)
-
 _REFERENCES = many(ref("Reference"), "What the event is about.", most=parsing.REFERENCES_MAX)
 
-_CONTENT: dict[str, Schema] = {
-    "status": STATUS,
-    "summary": _SUMMARY,
-    "description": _DESCRIPTION,
-    "location": _LOCATION,
-    "recurrence": _RULES,
-    "transparency": TRANSPARENCY,
-    "visibility": VISIBILITY,
-    "color": COLOR,
-}
+
+def _plain(field: Field) -> Schema:
+    if field.kind is Kind.CHOICE:
+        return ref(f"Event{field.name.title()}")
+    return text(field.says, example=field.example, most=field.most)
+
+
+_CONTENT: dict[str, Schema] = {name: _plain(schema.BY_NAME[name]) for name in schema.PLAIN} | {"recurrence": _RULES}
 _WRITABLE: dict[str, Schema] = {
     "start": ref("EventTime"),
     "end": ref("EventTime"),
@@ -75,7 +66,6 @@ _EVENT: dict[str, Schema] = {
     "end": ref("EventTime"),
     "etag": text("Changes with every change; pass it as If-Match.", example='"17-3"'),
     **_CONTENT,
-    "visibility": VISIBILITY,
     "event_type": text(
         "Google's kind: default, outOfOffice, focusTime, workingLocation, birthday …", example="default"
     ),
@@ -100,7 +90,7 @@ _REFERENCE_FIELDS = {
 }
 _ATTENDEE: dict[str, Schema] = {
     "email": mail(),
-    "name": text(example="Ana Souza", most=validation.SUMMARY_MAX),
+    "name": text(example="Ana Souza", most=validation.NAME_MAX),
     "response": RESPONSE,
     "optional": switch("Whether they need not come."),
     "resource": switch("Whether it is a room or thing."),
@@ -125,10 +115,7 @@ _HISTORY_TIME = answer(
 
 SCHEMAS: dict[str, Schema] = {
     "EventKind": enum(KINDS, "A single event, a series, or one changed occurrence of a series."),
-    "EventStatus": enum(("confirmed", "tentative", "cancelled"), "Google's word for whether it stands."),
-    "EventTransparency": enum(("opaque", "transparent"), "Whether it takes time: opaque does, transparent does not."),
-    "EventVisibility": enum(("default", "public", "private", "confidential"), "Who may read it."),
-    "EventColor": enum(("", *map(str, range(1, 12))), "Google's number of a colour; empty is the calendar's own."),
+    **{f"Event{name.title()}": enum(words, schema.BY_NAME[name].says) for name, words in schema.CHOICES.items()},
     "EventSyncState": enum(SYNC_STATES, "How an event stands with the provider."),
     "GuestResponse": enum(("needsAction", "declined", "tentative", "accepted"), "A guest's answer."),
     "Notify": enum(("none", "external", "all"), "Whom to tell by mail; nobody unless you say so."),
@@ -150,7 +137,7 @@ SCHEMAS: dict[str, Schema] = {
         "A guest, known by address; what you do not say about a known guest stays.",
         _ATTENDEE,
         needs=("email",),
-        comment=text("A word to the organiser.", most=validation.SUMMARY_MAX),
+        comment=text("A word to the organiser.", most=validation.NAME_MAX),
     ),
     "Attendee": answer(
         "A guest.",
@@ -333,7 +320,7 @@ SCHEMAS: dict[str, Schema] = {
     "ChangeItem": answer(
         "One change of the account.",
         optional=("series", "moved_from", "before", "after"),
-        kind=enum(CHANGE_KINDS),
+        kind=ref("ChangeKind"),
         id=identity("The id of what changed."),
         calendar=nullable(identity()),
         what=text("What happened: created, updated, deleted, restored, synced …", example="updated"),

@@ -30,6 +30,8 @@ PARAMETERS: dict[str, Schema] = {
     "duration": whole("Minutes; one of the page's durations, its first unless you say.", least=1, example=30),
     "page": identity("Only bookings of this page."),
     "state": text("Only what is in this state."),
+    "name": text("What the file is called.", example="holidays.ics"),
+    "proposal": identity("The id of a proposal."),
     "unread": switch("Only what was not read."),
     "key": text("The `id` of what was set aside.", example="g4711"),
     "dry_run": switch("Only tell what would be done."),

@@ -24,13 +24,13 @@ ADDRESS = "https://desk.example.com/calendar"
 _FIELDS = {
     "url": url("Where messages go: a public address by https.", example=ADDRESS),
     "description": text("What it is for.", most=200, example="Desk"),
-    "kinds": many(ref("WebhookKind"), "What it hears of; all that may be read when not said.", least=1),
+    "kinds": many(ref("ChangeKind"), "What it hears of; all that may be read when not said.", least=1),
     "calendars": many(identity(), "Only these calendars; all when empty."),
     "private": switch("Whether the viewer's own private events are told with their words."),
     "on": switch("Whether messages are sent.", example=True),
 }
 SCHEMAS: dict[str, Schema] = {
-    "WebhookKind": enum(KINDS, "What is told of."),
+    "ChangeKind": enum(KINDS, "What changed."),
     "Webhook": answer(
         "Where messages about changes go.",
         {"secret": nullable(text("What signs the messages. Told only when it was just made.", example="whsec_…"))},

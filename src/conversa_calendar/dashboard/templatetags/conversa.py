@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts.acting import By
+from conversa_calendar.calendars import schema
 from conversa_calendar.calendars.links import web_address
 from conversa_calendar.dashboard import differences, settings_fields
 
@@ -215,20 +216,7 @@ def cause_words(cause: str) -> str:
 @register.filter
 def unit_words(unit: str) -> str:
     """A unit of an event's content in words."""
-    return {
-        "when": _("Time"),
-        "summary": _("Title"),
-        "description": _("Description"),
-        "location": _("Location"),
-        "status": _("State"),
-        "transparency": _("Shown as"),
-        "visibility": _("Visibility"),
-        "color": _("Colour"),
-        "reminders": _("Reminders"),
-        "conference": _("Video meeting"),
-        "guests_can": _("What guests may do"),
-        "attendees": _("Guests"),
-    }.get(unit, unit)
+    return schema.unit_words(unit)
 
 
 @register.filter
