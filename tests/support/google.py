@@ -54,6 +54,7 @@ class Google:
         """Whether nobody answers notifications, as while a new version is put in place."""
         self.client = self.app.test_client()
         self.world.behaviours.conference_delay_s = 0.0
+        self.world.behaviours.shared_is_listed = True  # whoever is shown a calendar adds it to their list at once
 
     @contextmanager
     def installed(self) -> Iterator[None]:
