@@ -224,7 +224,6 @@ def _creates(cast: Cast) -> dict[str, tuple[str, dict[str, Any]]]:
         "add_feed": ("feeds", {"kind": "calendar", "target": own}),
         "add_webhook": ("webhooks", {"url": "https://hooks.example.com/"}),
         "copy_page": (f"booking-pages/{page['id']}/copy", {}),
-        "add_webhook": ("webhooks", {"url": "https://hooks.example.com/calendar"}),
         "add_hold": (f"booking-pages/{page['id']}/holds", {"start": text(soon(6))}),
         "add_offer": (f"booking-pages/{page['id']}/offers", {"starts": [text(soon(7))]}),
         "add_booking": (
