@@ -378,7 +378,7 @@ def test_one_worker_at_a_time_takes_a_disconnect_further(scene: Scene, monkeypat
         revoke(account_id, record, connection)
         revoke(account_id, record, connection)
 
-    monkeypatch.setitem(disconnecting._STEPS, "revoking", meanwhile)
+    monkeypatch.setattr(disconnecting, "_revoke", meanwhile)
     mark = scene.google.mark()
     assert _disconnect(scene, "keep")["revocation"] == "revoked"
     assert len(calls) == 1

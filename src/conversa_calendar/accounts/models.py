@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 
 from conversa_calendar.accounts import permissions, preconditions
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.kit import clock, ids
 
 
@@ -128,6 +129,7 @@ class Member(TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "user"], name="member_once"),
+            one_of("member", "built_in", permissions.BUILT_IN),
             models.UniqueConstraint(
                 fields=["account", "external_id"], condition=~models.Q(external_id=""), name="member_external_id"
             ),

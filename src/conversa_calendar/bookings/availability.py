@@ -17,6 +17,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.calendars.signals import staleness_asked, unwritable_asked
 from conversa_calendar.domain import availability as rules
 from conversa_calendar.domain.availability import Busy, Hours, Rules
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock
 
 RANGE_MAX = timedelta(days=62)
@@ -45,7 +46,7 @@ def hosts(page: BookingPage) -> list[Host]:
         row, mine = chosen.get(member.pk), owned.get(member.pk, [])
         target = row.calendar if row and row.calendar_id else _default_target(mine)
         if target is None or not _is_writable(target, member, page) or not may_offer(page, member):
-            if page.host_mode == "all":
+            if page.host_mode == HostMode.ALL:
                 return []  # together means everybody
             continue
         counted = {calendar.pk for calendar in mine if calendar.counts_busy} | {target.pk}
@@ -67,7 +68,7 @@ def _without_unwritable(page: BookingPage, found: list[Host]) -> list[Host]:
     """Nobody is booked into a calendar that the booking cannot reach, whatever the page says of unread ones."""
     closed = _unwritable(found)
     able = [host for host in found if host.calendar.pk not in closed]
-    return able if page.host_mode != "all" or len(able) == len(found) else []
+    return able if page.host_mode != HostMode.ALL or len(able) == len(found) else []
 
 
 def _unwritable(found: list[Host]) -> set[int]:
@@ -148,7 +149,7 @@ def _without_stale(page: BookingPage, found: list[Host]) -> list[Host]:
     if page.stale_policy == "warn":
         return marked
     fresh = [host for host in marked if not host.is_stale]
-    return fresh if page.host_mode != "all" or len(fresh) == len(marked) else []
+    return fresh if page.host_mode != HostMode.ALL or len(fresh) == len(marked) else []
 
 
 def slots(
@@ -165,7 +166,7 @@ def slots(
         host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], counted, since, until, now))
         for host in able
     }
-    if page.host_mode == "all":
+    if page.host_mode == HostMode.ALL:
         common = set.intersection(*free.values())
         return dict.fromkeys(sorted(common), able)
     every = sorted(set().union(*free.values()))

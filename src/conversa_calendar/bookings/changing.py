@@ -29,6 +29,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import addresses as mail_addresses
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Attendee, Conference
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock, ids
 
 GUESTS_MAX = 10
@@ -97,7 +98,7 @@ def hand_over(booking: Booking, host: Member) -> Booking:
     if host.pk == booking.host_id:
         return booking
     page, event = booking.page, booking.event
-    if page.host_mode == "all":
+    if page.host_mode == HostMode.ALL:
         raise Invalid("host", _("All hosts take part in this booking."))
     taker = next((one for one in claiming.lock_hosts(page) if one.member.pk == host.pk), None)
     if taker is None:

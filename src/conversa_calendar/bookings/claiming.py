@@ -14,6 +14,7 @@ from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.live import Taken, fairest
 from conversa_calendar.bookings.models import Booking, BookingClaim, BookingOffer, BookingPage
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock, ids
 
 HOLD = timedelta(minutes=10)
@@ -77,9 +78,9 @@ def choose(
     free = availability.slots(page, duration, start, start + timedelta(seconds=1), event_id).get(start, [])
     if only is not None:
         free = [host for host in free if host.member.pk in only]
-    if not free or (page.host_mode == "all" and len(free) < len(able)):
+    if not free or (page.host_mode == HostMode.ALL and len(free) < len(able)):
         raise Taken
-    return free if page.host_mode == "all" else fairest(page, free)[:1]
+    return free if page.host_mode == HostMode.ALL else fairest(page, free)[:1]
 
 
 def claim(
@@ -98,7 +99,7 @@ def claim(
 def claimed(booking: Booking) -> list[int]:
     """Whose time a booking takes; after an overlap took its claims away, those whose time it should take."""
     members = list(BookingClaim.objects.filter(booking=booking).values_list("member_id", flat=True))
-    if not members and booking.page.host_mode == "all":
+    if not members and booking.page.host_mode == HostMode.ALL:
         members = [host.member.pk for host in availability.hosts(booking.page)]
     return members or [booking.host_id]
 

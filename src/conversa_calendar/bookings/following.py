@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import assert_never
 
 from django.db import transaction
 
@@ -19,6 +20,7 @@ from conversa_calendar.bookings.models import (
 )
 from conversa_calendar.calendars import history, notices, outgoing
 from conversa_calendar.calendars.models import Event
+from conversa_calendar.domain.vocabulary import BookingParty, BookingState, Side
 from conversa_calendar.kit import clock
 
 NO_LINK = "no_link"
@@ -36,10 +38,8 @@ def update_booking(event: Event) -> None:
     booking.event = event
     if event.deleted_at is not None or event.content.status == "cancelled":
         _cancelled(booking)
-    elif booking.state == CANCELLED and booking.cancelled_by == HOST:
-        _back_again(booking, event)
-    elif booking.state in {PENDING, CONFIRMED}:
-        _still_there(booking, event)
+    else:
+        _take_over(booking, event)
     if mails.is_notice_needed(booking):
         booking.notice_due_at = booking.notice_due_at or clock.now() + NOTICE_AFTER
         transaction.on_commit(partial(_look_when_due, booking.account_id, booking.pk))
@@ -57,7 +57,7 @@ def strand(event: Event) -> None:
         return
     booking.event, booking.flag = event, STRANDED
     booking.save()
-    entry = history.record(event, side="sync", cause="not at Google")
+    entry = history.record(event, side=Side.SYNC, cause="not at Google")
     if entry is not None:
         notices.tell(entry, booking.host)
     mails.tell_host_of_stranded(booking)
@@ -116,6 +116,21 @@ def _look_when_due(account_id: int, booking_id: int) -> None:
             mails.deliver_at(account_id, due)
 
 
+def _take_over(booking: Booking, event: Event) -> None:
+    """The event takes place: what that means for its booking."""
+    state = BookingState(booking.state)
+    match state:
+        case BookingState.PENDING | BookingState.CONFIRMED:
+            _still_there(booking, event)
+        case BookingState.CANCELLED:
+            if booking.cancelled_by == BookingParty.HOST:  # a visitor's word stands
+                _back_again(booking, event)
+        case BookingState.NO_SHOW:
+            return
+        case _:
+            assert_never(state)
+
+
 def _cancelled(booking: Booking) -> None:
     if booking.state == CANCELLED:
         return
@@ -126,7 +141,7 @@ def _cancelled(booking: Booking) -> None:
 def _back_again(booking: Booking, event: Event) -> None:
     """The event was restored, or turned up in another calendar: the booking stands once more."""
     booking.state = PENDING if event.content.status == "tentative" else CONFIRMED
-    booking.cancelled_by = ""
+    booking.cancelled_by = BookingParty.NOBODY
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
     booking.remind_at = next_reminder(booking)
     booking.flag = "" if claiming.claim_again(booking) else "overlap"

@@ -26,6 +26,7 @@ from conversa_calendar.calendars.models import Event, OutgoingMail
 from conversa_calendar.calendars.outbox import Letter
 from conversa_calendar.domain import ics, names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content
+from conversa_calendar.domain.vocabulary import BookingState
 from conversa_calendar.kit import clock, ids
 
 _STATUS = {PENDING: "tentative", CANCELLED: "cancelled"}
@@ -306,7 +307,7 @@ def _content(booking: Booking, is_guest: bool) -> Content:
     words: dict[str, Any] = {"summary": _title(booking), "description": ""} if is_guest or is_private else {}
     if is_private and content.conference.uri and not link_of(booking):
         words["conference"] = Conference()
-    status = _STATUS.get(booking.state, "confirmed")
+    status = _STATUS.get(BookingState(booking.state), "confirmed")
     return msgspec.structs.replace(
         content, status=status, attendees=attendees, location=_where(booking, event), recurrence=(), **words
     )

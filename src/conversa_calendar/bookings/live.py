@@ -16,6 +16,7 @@ from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import CANCELLED, Booking, BookingPage
 from conversa_calendar.calendars.signals import busy_asked
 from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock
 
 FAIRNESS = timedelta(days=30)
@@ -50,15 +51,15 @@ def choice(
         is_gone = any(answer.get(host.calendar.pk) == "gone" for answer in answers)
         gone |= {host.member.pk} if is_gone else set()
         if is_gone or any("busy" in answer.values() for answer in answers):
-            if page.host_mode == "all":
+            if page.host_mode == HostMode.ALL:
                 break
             continue
         willing.append(host.member.pk)
-        if page.host_mode != "all":
+        if page.host_mode != HostMode.ALL:
             break
     if gone:
         _tell_gone(account_id, [host for host in able if host.member.pk in gone])
-    if not willing or (page.host_mode == "all" and len(willing) < len(able)):
+    if not willing or (page.host_mode == HostMode.ALL and len(willing) < len(able)):
         raise Taken(frozenset(gone))
     return willing
 
@@ -83,7 +84,7 @@ def alternatives(
 ) -> list[datetime]:
     """The free starts nearest to a refused one, in order; none that would take any of its time again."""
     since = max(start - BEFORE, clock.now())
-    if not since < start + AFTER or (without and page.host_mode == "all"):
+    if not since < start + AFTER or (without and page.host_mode == HostMode.ALL):
         return []
     length = timedelta(minutes=duration + page.buffer_before + page.buffer_after)
     found = availability.slots(page, duration, since, start + AFTER, ignored)
@@ -97,7 +98,7 @@ def alternatives(
 
 def fairest(page: BookingPage, able: list[Host]) -> list[Host]:
     """Round robin: the fewest bookings for one's weight in the last month first, then who waited longest."""
-    if page.host_mode != "round_robin":
+    if page.host_mode != HostMode.ROUND_ROBIN:
         return able
     counts: dict[int, tuple[int, float]] = {}
     rows = Booking.objects.filter(page=page, created_at__gt=clock.now() - FAIRNESS).exclude(state=CANCELLED)

@@ -17,6 +17,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import addresses as mail_addresses
 from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference, Content
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock, ids
 
 OPEN_PER_ADDRESS_MAX = 10
@@ -90,7 +91,7 @@ def book(
     group = ids.new_uuid() if len(starts) > 1 else None
     made: list[Booking] = []
     for at in starts:
-        same = [made[0].host_id] if made and page.host_mode != "all" else only
+        same = [made[0].host_id] if made and page.host_mode != HostMode.ALL else only
         chosen = claiming.choose(page, at, duration, same)
         booking = Booking(key=key if not made else "", group=group, answers=answers, is_shown=is_shown)
         made.append(_make(page, booking, visitor, chosen, at, duration, references or []))

@@ -6,20 +6,22 @@ from django.db import models
 from conversa_calendar.accounts import preconditions
 from conversa_calendar.accounts.models import Account, Inbox, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.calendars.models import Calendar, Event
+from conversa_calendar.domain.vocabulary import BookingParty, BookingState, HostMode, StalePolicy
 from conversa_calendar.kit import clock, ids
 
-HOST_MODES = ("one", "round_robin", "all")
+HOST_MODES = tuple(HostMode)
 LOCATIONS = ("meet", "phone", "address", "link")
-STALE_POLICIES = ("hide", "warn")
-"""What happens to a host whose calendars cannot be read at the moment: not offered, or offered and marked."""
+STALE_POLICIES = tuple(StalePolicy)
 STRANDED = "not_at_google"
 """The flag of a booking whose event does not reach Google as it stands here."""
 UNCHECKED = "unchecked"
 """The flag of a booking whose host's calendars could not be read when it was made."""
-VISITOR, HOST = "visitor", "host"
+VISITOR, HOST = BookingParty.VISITOR, BookingParty.HOST
 """Who moves and cancels a booking."""
-PENDING, CONFIRMED, CANCELLED, NO_SHOW = "pending", "confirmed", "cancelled", "no_show"
+PENDING, CONFIRMED = BookingState.PENDING, BookingState.CONFIRMED
+CANCELLED, NO_SHOW = BookingState.CANCELLED, BookingState.NO_SHOW
 
 
 class PageAddress(models.Model):
@@ -52,14 +54,14 @@ class BookingPage(TenantModel):
     per_week = models.IntegerField(default=0)
     questions = models.JSONField(default=list)
     location = models.JSONField(default=dict)
-    host_mode = models.CharField(max_length=12, default="one")
+    host_mode = models.CharField(max_length=12, default=HostMode.ONE)
     team = tenant_key(Team, null=True, on_delete=models.SET_NULL, related_name="+")
     inbox = tenant_key(Inbox, null=True, on_delete=models.SET_NULL, related_name="+")
     needs_confirmation = models.BooleanField(default=False)
     focus_time_busy = models.BooleanField(default=True)
     tentative_busy = models.BooleanField(default=True, db_default=True)
     unanswered_busy = models.BooleanField(default=True, db_default=True)
-    stale_policy = models.CharField(max_length=6, default="hide", db_default="hide")
+    stale_policy = models.CharField(max_length=6, default=StalePolicy.HIDE, db_default=StalePolicy.HIDE)
     repeats_max = models.IntegerField(default=1, db_default=1)
     reminders = ArrayField(models.IntegerField(), default=list, db_default=[])
     embed_origins = ArrayField(models.TextField(), default=list, db_default=[])
@@ -70,6 +72,12 @@ class BookingPage(TenantModel):
     owner = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=clock.now)
     deleted_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            one_of("bookingpage", "host_mode", HostMode),
+            one_of("bookingpage", "stale_policy", StalePolicy),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -136,7 +144,11 @@ class Booking(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["page", "key"], condition=~models.Q(key=""), name="booking_once_for_a_key")
+            models.UniqueConstraint(fields=["page", "key"], condition=~models.Q(key=""), name="booking_once_for_a_key"),
+            one_of("booking", "state", BookingState),
+            one_of("booking", "told_state", ["", *BookingState]),
+            one_of("booking", "cancelled_by", BookingParty),
+            one_of("booking", "moved_by", BookingParty),
         ]
         indexes = [
             models.Index(fields=["account", "starts_at"], name="booking_start"),

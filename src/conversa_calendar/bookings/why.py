@@ -14,6 +14,7 @@ from conversa_calendar.calendars import access, selectors
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain import availability as rules
+from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock
 
 
@@ -54,7 +55,7 @@ def explained(page: BookingPage, duration: int, since: datetime, until: datetime
     margin = wanted.duration + wanted.before + wanted.after
     standing = list(_obstacles(page, able, since - margin, until + margin, viewer))
     for start, answers in sorted(reasons.items()):
-        is_free = all(a == "free" for a in answers) if page.host_mode == "all" else "free" in answers
+        is_free = all(a == "free" for a in answers) if page.host_mode == HostMode.ALL else "free" in answers
         reason = "free" if is_free else next(a for a in answers if a != "free")
         span = start - wanted.before, start + wanted.duration + wanted.after
         named = _in_the_way(standing, start, start + wanted.duration, span) if reason == "busy" else ()

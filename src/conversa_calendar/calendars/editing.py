@@ -38,10 +38,11 @@ from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import cuts, recurrence, rules, times
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.event import Content, Facts, Person, changed_units
+from conversa_calendar.domain.vocabulary import DeletedBy, EventKind, Notify, Side, SyncState
 from conversa_calendar.engine.merge import carry_over
 from conversa_calendar.kit import clock
 
-NOTIFY = ("none", "external", "all")
+NOTIFY = tuple(Notify)
 Edit = Callable[[Content], Content]
 
 
@@ -75,7 +76,7 @@ def create(
     facts = Facts(organizer=Person(actor.user.email, str(actor), True)) if actor and content.attendees else Facts()
     event = Event(
         calendar=calendar,
-        kind="series" if content.recurrence else "single",
+        kind=EventKind.SERIES if content.recurrence else EventKind.SINGLE,
         facts_json=domain.encode(facts),
         author=actor,
         references=references or [],
@@ -83,7 +84,7 @@ def create(
     )
     event.account_id = calendar.account_id
     _store(event, calendar, content, actor, is_new=True)
-    history.record(event, side="local", cause=cause, actor=actor)
+    history.record(event, side=Side.LOCAL, cause=cause, actor=actor)
     invitations.tell(event, calendar, None, content, notify, actor)
     _announce(calendar, event)
     return event
@@ -103,7 +104,7 @@ def edit(
     take is tried again. `side` says in its history where it was done. Raises Changed, Invalid."""
     event = _locked(event, if_match)
     before = event.content
-    after = _changed(before, change(before), event.calendar, is_override=event.kind == "override")
+    after = _changed(before, change(before), event.calendar, is_override=event.kind == EventKind.OVERRIDE)
     return _put(event, before, after, actor=actor, notify=notify, cause=cause, side=side)
 
 
@@ -118,7 +119,7 @@ def _put(
             _store(event, calendar, after, actor)
             _announce(calendar, event)
         return event
-    if event.kind == "override":
+    if event.kind == EventKind.OVERRIDE:
         event.overridden = sorted({*event.overridden, *changed_units(before, after)})
     event.notify = _telling(event, notify)
     if event.kind in {"single", "series"}:
@@ -197,7 +198,9 @@ def edit_following(
     ]
     moved = [o for o in moved if o.original_key != key or _still_differs(o, shown, typed)]
     trimmed = msgspec.structs.replace(master, recurrence=cuts.trim(master.start, master.recurrence, at.start))
-    following = Event(calendar=calendar, kind="series" if tail.recurrence else "single", author=series.author)
+    following = Event(
+        calendar=calendar, kind=EventKind.SERIES if tail.recurrence else EventKind.SINGLE, author=series.author
+    )
     following.account_id, following.facts_json = series.account_id, series.facts_json
     _share_reader(following, series)
     following.notify, following.references = _telling(series, notify), series.references
@@ -207,8 +210,8 @@ def edit_following(
     _reapply(moved, following, calendar, at.start, tail, actor)
     series.notify = _telling(series, notify)
     _store(series, calendar, trimmed, actor)
-    history.record(series, side="local", cause="cut", before=master, after=trimmed, actor=actor)
-    history.record(following, side="local", cause="continued", before=at, after=tail, actor=actor)
+    history.record(series, side=Side.LOCAL, cause="cut", before=master, after=trimmed, actor=actor)
+    history.record(following, side=Side.LOCAL, cause="continued", before=at, after=tail, actor=actor)
     invitations.tell(series, calendar, master, trimmed, notify, actor)
     invitations.tell(following, calendar, None, tail, notify, actor)
     _announce(calendar, series)
@@ -218,7 +221,7 @@ def edit_following(
 
 def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match: str = "", by: str = "local") -> None:
     """Moves an event, with its overrides, to the trash; an override becomes a cancelled occurrence. Raises Changed."""
-    if event.kind == "override":
+    if event.kind == EventKind.OVERRIDE:
         _cancel_override(event, actor, notify, if_match)
         return
     event = _locked(event, if_match)
@@ -226,7 +229,7 @@ def delete(event: Event, *, actor: Member | None, notify: str = "none", if_match
     event.notify = _telling(event, notify)
     invitations.tell(event, calendar, event.content, None, notify, actor)
     remove(event, by=by)
-    history.record(event, side="local", cause="deleted", actor=actor)
+    history.record(event, side=Side.LOCAL, cause="deleted", actor=actor)
     _announce(calendar, event)
 
 
@@ -245,7 +248,7 @@ def delete_occurrence(
     override.notify = _telling(override, notify)
     _store(override, series.calendar, after, actor, is_new=True)
     Occurrence.objects.filter(event=series, original_key=key).delete()
-    history.record(series, side="local", cause="occurrence cancelled", actor=actor, note=times.original_start(key))
+    history.record(series, side=Side.LOCAL, cause="occurrence cancelled", actor=actor, note=times.original_start(key))
     invitations.tell(override, series.calendar, before, None, notify, actor)
     _announce(series.calendar, override)
 
@@ -266,7 +269,7 @@ def delete_following(
         if is_from(override.original_key, key):
             remove(override, by="cut")
     after = msgspec.structs.replace(master, recurrence=cuts.trim(master.start, master.recurrence, at.start))
-    _put(series, master, after, actor=actor, notify=notify, cause="edited", side="local")
+    _put(series, master, after, actor=actor, notify=notify, cause="edited", side=Side.LOCAL)
 
 
 def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
@@ -285,7 +288,7 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
     together = Event.objects.filter(series=event, deleted_at=event.deleted_at, deleted_by=event.deleted_by)
     together = together.order_by("pk")
     for one in [event, *together]:
-        one.deleted_at, one.deleted_by = None, ""
+        one.deleted_at, one.deleted_by = None, DeletedBy.NOBODY
         one.revision += 1
         one.is_unsettled = one.calendar.is_mirrored
         one.notify = "none"
@@ -293,7 +296,7 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
         one.save(update_fields=["deleted_at", "deleted_by", "revision", "is_unsettled", "notify", "changed_at"])
     for one in [event, *together]:
         occurrences.rebuild(one, event.calendar.time_zone)
-    history.record(event, side="local", cause="restored", actor=actor)
+    history.record(event, side=Side.LOCAL, cause="restored", actor=actor)
     notices.settle(event, actor)
     _announce(event.calendar, event)
     return event
@@ -302,7 +305,7 @@ def restore(event: Event, *, actor: Member | None, if_match: str = "") -> Event:
 def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = "none", if_match: str = "") -> Event:
     """Moves an event with its overrides to another calendar; identity and history stay. Raises Changed, Invalid."""
     event = _locked(event, if_match)
-    if event.kind == "override":
+    if event.kind == EventKind.OVERRIDE:
         raise Invalid("calendar", _("Move the whole series; one occurrence stays with it."))
     source = event.calendar
     if source.pk == target.pk:
@@ -324,7 +327,7 @@ def move(event: Event, target: Calendar, *, actor: Member | None, notify: str = 
         fields = ["calendar", "private_for", "notify", "revision", "is_unsettled", "sync_state", "changed_at"]
         one.save(update_fields=fields)
         occurrences.rebuild(one, target.time_zone)
-    history.record(event, side="local", cause="moved", actor=actor, note=f"{source.name} → {target.name}")
+    history.record(event, side=Side.LOCAL, cause="moved", actor=actor, note=f"{source.name} → {target.name}")
     _announce(source, event)
     _announce(target, event)
     return event
@@ -357,7 +360,7 @@ def refer(event: Event, references: list[dict[str, Any]], *, actor: Member | Non
     event.references = references
     Event.objects.filter(pk=event.pk).update(references=references, revision=F("revision") + 1)
     event.revision += 1
-    history.record(event, side="local", cause="references", actor=actor)
+    history.record(event, side=Side.LOCAL, cause="references", actor=actor)
     return event
 
 
@@ -383,7 +386,7 @@ def remove(event: Event, *, by: str) -> None:
     if event.is_series:
         rows += Event.objects.filter(series=event, deleted_at=None).order_by("pk")
     for one in rows:
-        one.deleted_at, one.deleted_by, one.changed_at = now, by, now
+        one.deleted_at, one.deleted_by, one.changed_at = now, DeletedBy(by), now
         one.revision += 1
         one.is_unsettled = one.calendar.is_mirrored and by != "remote"
         fields = ["deleted_at", "deleted_by", "changed_at", "revision", "is_unsettled", "notify"]
@@ -460,7 +463,7 @@ def _store(event: Event, calendar: Calendar, content: Content, actor: Member | N
     event.save()
     if event.series_id is not None and calendar.is_mirrored:  # a series that was not taken is tried once more with it
         series = Event.objects.filter(pk=event.series_id, sync_state__in=NOT_TAKEN)
-        series.update(is_unsettled=True, sync_state="pending", sync_message="")
+        series.update(is_unsettled=True, sync_state=SyncState.PENDING, sync_message="")
     occurrences.rebuild(event, calendar.time_zone)
 
 
@@ -546,7 +549,7 @@ def _standing_occurrence(series: Event, key: str) -> Content:
 def _override(series: Event, key: str, content: Content, overridden: list[str], actor: Member | None) -> Event:
     override = Event(
         calendar=series.calendar,
-        kind="override",
+        kind=EventKind.OVERRIDE,
         series=series,
         original_key=key,
         facts_json=series.facts_json,
@@ -566,7 +569,7 @@ def _cancel_override(override: Event, actor: Member | None, notify: str, if_matc
 
     before = override.content
     cancelled_event = edit(
-        override, cancelled, actor=actor, notify="none", if_match=if_match, cause="occurrence cancelled"
+        override, cancelled, actor=actor, notify=Notify.NONE, if_match=if_match, cause="occurrence cancelled"
     )
     invitations.tell(cancelled_event, cancelled_event.calendar, before, None, notify, actor)
 
@@ -614,7 +617,7 @@ def _reapply(
         now_at = times.at_civil(after.start, times.civil(was) + by)
         if not recurrence.is_occurrence(after.start, after.recurrence, now_at):
             remove(override, by="cut" if override.is_cancelled_occurrence else "orphaned")
-            history.record(override, side="local", cause="no longer fits", actor=actor)
+            history.record(override, side=Side.LOCAL, cause="no longer fits", actor=actor)
             continue
         content = domain.with_master_units(old, after, override.overridden)
         if "when" not in override.overridden:
@@ -624,7 +627,7 @@ def _reapply(
         moved = _override(series, times.original_key(now_at), content, override.overridden, override.author)
         _share_reader(moved, override)
         _store(moved, calendar, content, actor, is_new=True)
-        history.record(moved, side="local", cause="carried over", actor=actor)
+        history.record(moved, side=Side.LOCAL, cause="carried over", actor=actor)
     occurrences.rebuild(series, calendar.time_zone)
 
 

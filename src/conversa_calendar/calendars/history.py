@@ -11,6 +11,7 @@ from conversa_calendar.accounts.tenancy import current_account
 from conversa_calendar.calendars import access, notices
 from conversa_calendar.calendars.models import PRIVATE, Event, History
 from conversa_calendar.domain.event import Content, changed_units, readable
+from conversa_calendar.domain.vocabulary import Cause, Side
 
 LIVE_CHANNEL = "conversa_live"
 _SIDES = {"remote": Who(By.GOOGLE), "sync": Who(By.SYNC)}
@@ -34,14 +35,14 @@ def record(
         changes = {
             n: {"before": readable(before, n), "after": readable(after, n)} for n in changed_units(before, after)
         }
-    if cause == "edited" and not changes and not lost and not note:
+    if cause == Cause.EDITED and not changes and not lost and not note:
         return None
     was_private = _is_private(event, before, after, lost)
     who = _SIDES.get(side) or acting.current(actor)
     entry = History(
         event=event,
-        side=side,
-        cause=cause,
+        side=Side(side),
+        cause=Cause(cause),
         changes=changes,
         lost=lost or {},
         actor=actor,

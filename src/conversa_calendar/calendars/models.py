@@ -12,10 +12,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from conversa_calendar.accounts import preconditions
+from conversa_calendar.accounts.acting import By
 from conversa_calendar.accounts.models import Inbox, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain import names
+from conversa_calendar.domain.vocabulary import Cause, DeletedBy, EventKind, Level, Notify, Side, SyncState
 from conversa_calendar.kit import clock, ids
 
 TRASH_DAYS = 30
@@ -24,20 +27,20 @@ ORDINARY_TYPES = {"", "default"}
 """Kinds of events that people may change outside of Google too; others are out of office, birthdays, ones not yet invented."""
 BUSY_BLOCK = "busyBlock"
 """The kind of an event that stands for busy time of which nothing more may be seen."""
-NOT_TAKEN = ("refused", "parked")
+NOT_TAKEN = (SyncState.REFUSED, SyncState.PARKED)
 """States of what the provider did not take: it stays as it is until somebody edits it again."""
-UNSENT = ("pending", *NOT_TAKEN)
+UNSENT = (SyncState.PENDING, *NOT_TAKEN)
 """States of what holds an edit that the provider does not have; they outlive a deletion seen there."""
-SPEAK_FOR_SERIES = ("pending", "synced")
+SPEAK_FOR_SERIES = (SyncState.PENDING, SyncState.SYNCED)
 """States in which an occurrence has nothing worse to say of itself than what became of its series."""
-NOBODYS_DELETIONS = ("disconnected", "remote", "moved")
+NOBODYS_DELETIONS = (DeletedBy.DISCONNECTED, DeletedBy.REMOTE, DeletedBy.MOVED)
 """Who deleted what no person here meant to delete at the provider: it is never sent."""
 UNDONE = "undone"
 """Who deleted what somebody took back that they had brought in, after its count was shown: the brake does not hold it."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 PRIVATE = ("private", "confidential")
 """Visibilities of what only one person reads."""
-LEVELS = ("busy", "details", "edit")
+LEVELS = tuple(Level)
 LONG_SPAN = timedelta(days=7)
 
 
@@ -87,7 +90,7 @@ class Assignment(TenantModel):
     member = tenant_key(Member, null=True, related_name="assignments")
     team = tenant_key(Team, null=True, related_name="assignments")
     inbox = tenant_key(Inbox, null=True, related_name="assignments")
-    level = models.CharField(max_length=10, default="details")
+    level = models.CharField(max_length=10, default=Level.DETAILS)
 
     class Meta:
         constraints = [
@@ -100,7 +103,7 @@ class Assignment(TenantModel):
             models.UniqueConstraint(
                 fields=["calendar", "member", "team", "inbox"], nulls_distinct=False, name="assignment_once"
             ),
-            models.CheckConstraint(condition=models.Q(level__in=LEVELS), name="assignment_level"),
+            one_of("assignment", "level", Level),
         ]
 
 
@@ -114,7 +117,7 @@ class Event(TenantModel):
     account = account_by_reference()
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
     calendar = tenant_key(Calendar, related_name="events")
-    kind = models.CharField(max_length=10, default="single")
+    kind = models.CharField(max_length=10, default=EventKind.SINGLE)
     series = tenant_key("calendars.Event", null=True, related_name="overrides")
     original_key = models.CharField(max_length=20, blank=True)
     content_json = models.TextField()
@@ -128,12 +131,12 @@ class Event(TenantModel):
     is_private = models.BooleanField(default=False)
     revision = models.BigIntegerField(default=1)
     is_unsettled = models.BooleanField(default=False)
-    notify = models.CharField(max_length=10, default="none")
+    notify = models.CharField(max_length=10, default=Notify.NONE)
     author = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
     private_for = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     """Who alone reads it while it is private, where that is not whom its calendar says: it came from elsewhere."""
     references = models.JSONField(default=list)
-    sync_state = models.CharField(max_length=10, default="native")
+    sync_state = models.CharField(max_length=10, default=SyncState.NATIVE)
     sync_message = models.TextField(blank=True)
     remote_id = models.TextField(blank=True)
     sequence = models.IntegerField(default=0)
@@ -150,6 +153,10 @@ class Event(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(kind="override") ^ models.Q(series=None), name="event_override_has_series"
             ),
+            one_of("event", "kind", EventKind),
+            one_of("event", "notify", Notify),
+            one_of("event", "sync_state", SyncState),
+            one_of("event", "deleted_by", DeletedBy),
         ]
         indexes = [
             models.Index(fields=["calendar"], condition=models.Q(is_unsettled=True), name="event_unsettled"),
@@ -251,6 +258,11 @@ class History(TenantModel):
     """Who alone reads an entry that was private: who read the event then, wherever it is now; nobody when not known."""
 
     class Meta:
+        constraints = [
+            one_of("history", "side", Side),
+            one_of("history", "cause", Cause),
+            one_of("history", "done_by", ["", *By]),
+        ]
         indexes = [
             models.Index(fields=["event", "-at"], name="history_event"),
             models.Index(fields=["account", "-id"], name="history_latest"),
@@ -286,6 +298,7 @@ class Change(TenantModel):
     done_by = models.CharField(max_length=10, default="", db_default="")
 
     class Meta:
+        constraints = [one_of("change", "done_by", ["", *By])]
         indexes = [models.Index(fields=["account", "transaction", "id"], name="change_order")]
 
 

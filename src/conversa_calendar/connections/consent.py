@@ -21,6 +21,7 @@ from conversa_calendar.calendars import history
 from conversa_calendar.connections import gateway, sealing, tokens
 from conversa_calendar.connections.models import ACTIVE, Connection, Consent, Grant, GrantUse, Invitation, Ticket
 from conversa_calendar.connections.signals import connection_activated
+from conversa_calendar.domain.vocabulary import ConnectionState
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import APP_CREATED, Identity, Tokens, missing_permissions
@@ -209,7 +210,7 @@ def _store(consent: Consent, member: Member, identity: Identity, granted: Tokens
             _("You signed in as %(given)s, but this card belongs to %(wanted)s.")
             % {"given": identity.email, "wanted": card.email if card else "?"},
         )
-    if known is not None and known.state not in {ACTIVE, "reconnect_needed"}:
+    if known is not None and known.state not in {ACTIVE, ConnectionState.RECONNECT_NEEDED}:
         raise Refused("revoking", _("This Google account is just being disconnected. Please try again in a minute."))
     connection = known or Connection(sub=identity.sub, owner=member, account_id=member.account_id)
     if connection.owner is None or connection.owner.is_suspended:

@@ -5,10 +5,13 @@ from django.db import models
 
 from conversa_calendar.accounts.models import Account, Member, User
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.connections import sealing
+from conversa_calendar.domain.vocabulary import BreakerName, ConnectionState, DisconnectStep, Disposition, Revocation
 from conversa_calendar.kit import clock, ids
 
-ACTIVE, RECONNECT_NEEDED, DISCONNECTING = "active", "reconnect_needed", "disconnecting"
+ACTIVE, RECONNECT_NEEDED = ConnectionState.ACTIVE, ConnectionState.RECONNECT_NEEDED
+DISCONNECTING = ConnectionState.DISCONNECTING
 
 
 class Grant(models.Model):
@@ -35,6 +38,9 @@ class Breaker(models.Model):
     open_until = models.DateTimeField()
     failures = models.IntegerField(default=0)
     reason = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [one_of("breaker", "name", BreakerName)]
 
 
 class GrantUse(models.Model):
@@ -76,7 +82,10 @@ class Connection(TenantModel):
     notified_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "provider", "sub"], name="connection_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider", "sub"], name="connection_once"),
+            one_of("connection", "state", ConnectionState),
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -175,9 +184,16 @@ class Disconnect(TenantModel):
     sees_private = models.BooleanField(default=False, db_default=False)
     """Whether whoever asked may make away with what is private to them; a token may not."""
     requested_at = models.DateTimeField(default=clock.now)
-    step = models.CharField(max_length=20, default="stopping")
+    step = models.CharField(max_length=20, default=DisconnectStep.STOPPING)
     counts = models.JSONField(default=dict)
-    revocation = models.TextField(default="revocation pending")
+    revocation = models.TextField(default=Revocation.PENDING)
     finished_at = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            one_of("disconnect", "disposition", Disposition),
+            one_of("disconnect", "step", DisconnectStep),
+            one_of("disconnect", "revocation", Revocation),
+        ]

@@ -18,6 +18,7 @@ from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.connections import gateway, keyring, sealing
 from conversa_calendar.connections.models import ACTIVE, RECONNECT_NEEDED, Connection
 from conversa_calendar.connections.signals import connection_died, resealing
+from conversa_calendar.domain.vocabulary import Reason
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.google.oauth import Tokens
@@ -27,9 +28,9 @@ DOUBT = timedelta(seconds=60)
 CLAIM = timedelta(seconds=25)
 WAITS_MAX = 120
 WAIT_S = 0.25
-OWNER_LEFT = "ownerLeft"
+OWNER_LEFT = Reason.OWNER_LEFT
 KEY_LOST = "keyLost"
-KEY_MISSING = "keyMissing"
+KEY_MISSING = Reason.KEY_MISSING
 DATABASE_NOW = Func(function="now", output_field=DateTimeField())
 """One clock for all workers: a claim, or a minute's doubt, means the same to each of them."""
 TESTING_LIFETIME = (timedelta(days=6, hours=12), timedelta(days=8))
@@ -73,7 +74,7 @@ class Wallet:
                 self._version, self._token = connection.token_version, newer
                 return self._token
             clock.sleep(WAIT_S)
-        raise protocol.Transient("Another worker is still renewing this authorisation.", reason="renewing")
+        raise protocol.Transient("Another worker is still renewing this authorisation.", reason=Reason.RENEWING)
 
     def _claim(self) -> tuple[Connection, bool]:
         with tenant(self.account_id):
@@ -133,7 +134,7 @@ def _opened(connection: Connection, field: str) -> str:
 def _doubt(wait: timedelta) -> protocol.Transient:
     return protocol.Transient(
         "Google refused to renew this authorisation; it is asked once more.",
-        reason="grantDoubted",
+        reason=Reason.GRANT_DOUBTED,
         retry_after_s=wait.total_seconds(),
     )
 

@@ -30,11 +30,12 @@ from conversa_calendar.domain import answers, times
 from conversa_calendar.domain import event as domain
 from conversa_calendar.domain.answers import Answer, Mail
 from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.vocabulary import AnswerOutcome, ProposalState
 from conversa_calendar.formats.models import MailAnswer, Proposal
 from conversa_calendar.kit import clock
 
 log = logging.getLogger(__name__)
-APPLIED, PROPOSED, IGNORED = "applied", "proposed", "ignored"
+APPLIED, PROPOSED, IGNORED = AnswerOutcome.APPLIED, AnswerOutcome.PROPOSED, AnswerOutcome.IGNORED
 UNKNOWN = "unknown_event"
 _OWN = "@conversa"
 _SEQUENCE = re.compile(r"^SEQUENCE:(\d{1,9})", re.M)
@@ -188,7 +189,9 @@ def _propose(event: Event, key: str, answer: Answer) -> None:
     content = answer.content
     if content is None or type(content.start) is not type(event.content.start):
         raise Ignored("no_time")
-    Proposal.objects.filter(event=event, key=key, email=answer.guest, state="open").update(state="superseded")
+    Proposal.objects.filter(event=event, key=key, email=answer.guest, state=ProposalState.OPEN).update(
+        state=ProposalState.SUPERSEDED
+    )
     proposed = domain.encode(Content(start=_at(event, content.start), end=_at(event, content.end)))
     Proposal(event=event, key=key, email=answer.guest, content=proposed, comment=answer.comment).save()
 
@@ -202,7 +205,7 @@ def _at(event: Event, moment: times.Moment) -> times.Moment:
 def proposals(viewer: Viewer, event: Event, key: str = "") -> list[Proposal]:
     """The open proposals for an event or an occurrence, for who may read it."""
     whole, key = (event.series, event.original_key) if event.series is not None else (event, key)
-    rows = Proposal.objects.filter(event=whole, state="open").order_by("pk")
+    rows = Proposal.objects.filter(event=whole, state=ProposalState.OPEN).order_by("pk")
     found, calendar, level = selectors.event(viewer, event.uuid)
     if acts.authorise(Act.SEE, viewer, found, calendar, level) is not None:
         return []
@@ -218,12 +221,15 @@ def decide(
         found, _calendar, _level = acts.readable(viewer, event, Act.CHANGE)
         rows = Proposal.objects.select_for_update(of=("self",)).filter(event=found.series or found)
         identity = _uuid(proposal)
-        wanted = rows.filter(uuid=identity, state="open").first() if identity is not None else None
+        wanted = rows.filter(uuid=identity, state=ProposalState.OPEN).first() if identity is not None else None
         if wanted is None:
             raise NotFound
         if is_accepted:
             _accept(viewer, found.series or found, wanted, notify)
-        wanted.state, wanted.decided_by = "accepted" if is_accepted else "dismissed", viewer.member
+        wanted.state, wanted.decided_by = (
+            ProposalState.ACCEPTED if is_accepted else ProposalState.DISMISSED,
+            viewer.member,
+        )
         wanted.save(update_fields=["state", "decided_by"])
         return wanted
 

@@ -7,12 +7,14 @@ from django.db import models
 
 from conversa_calendar.accounts.models import Account, Member, Team
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content, decode_content
+from conversa_calendar.domain.vocabulary import AnswerOutcome, FeedDetails, ImportedGuests, ImportState, ProposalState
 from conversa_calendar.kit import clock, ids
 
 KINDS = ("calendar", "team", "person")
-DETAILS = ("busy", "details")
+DETAILS = tuple(FeedDetails)
 EXPORT_LIFE = timedelta(days=3)
 """So long the file of an export can be had."""
 
@@ -29,7 +31,7 @@ class Feed(TenantModel):
     calendar = tenant_key(Calendar, null=True, related_name="+")
     team = tenant_key(Team, null=True, related_name="+")
     person = tenant_key(Member, null=True, related_name="+")
-    details = models.CharField(max_length=10, default="busy")
+    details = models.CharField(max_length=10, default=FeedDetails.BUSY)
     token_id = models.BigIntegerField(null=True)
     hint = models.CharField(max_length=12)
     created_at = models.DateTimeField(default=clock.now)
@@ -46,7 +48,7 @@ class Feed(TenantModel):
                 | models.Q(calendar=None, team=None, person__isnull=False),
                 name="feed_one_kind",
             ),
-            models.CheckConstraint(condition=models.Q(details__in=DETAILS), name="feed_details"),
+            one_of("feed", "details", FeedDetails),
         ]
 
     @property
@@ -69,8 +71,9 @@ class FeedAddress(models.Model):
     feed = models.UUIDField(unique=True)
 
 
-GUESTS = ("text", "drop", "keep")
-REHEARSED, RUNNING, DONE, UNDOING, TAKEN_BACK = "rehearsed", "running", "done", "undoing", "undone"
+GUESTS = tuple(ImportedGuests)
+REHEARSED, RUNNING, DONE = ImportState.REHEARSED, ImportState.RUNNING, ImportState.DONE
+UNDOING, TAKEN_BACK = ImportState.UNDOING, ImportState.TAKEN_BACK
 
 
 class Import(TenantModel):
@@ -86,7 +89,7 @@ class Import(TenantModel):
     undone_by = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
     sees_private = models.BooleanField(default=True)
     name = models.CharField(max_length=200, blank=True)
-    guests = models.CharField(max_length=10, default="text")
+    guests = models.CharField(max_length=10, default=ImportedGuests.TEXT)
     state = models.CharField(max_length=10, default=REHEARSED)
     plan = models.TextField(blank=True)
     rows = models.JSONField(default=list)
@@ -94,6 +97,9 @@ class Import(TenantModel):
     """What undoing it left as it was, with the reason: {summary, reason}."""
     created_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [one_of("import", "guests", ImportedGuests), one_of("import", "state", ImportState)]
 
 
 class ImportedEvent(TenantModel):
@@ -138,7 +144,10 @@ class MailAnswer(TenantModel):
     reason = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "fingerprint"], name="mail_answer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "fingerprint"], name="mail_answer_once"),
+            one_of("mailanswer", "outcome", AnswerOutcome),
+        ]
 
 
 class Proposal(TenantModel):
@@ -151,9 +160,12 @@ class Proposal(TenantModel):
     email = models.CharField(max_length=320)
     content = models.TextField()
     comment = models.TextField(blank=True)
-    state = models.CharField(max_length=12, default="open")
+    state = models.CharField(max_length=12, default=ProposalState.OPEN)
     created_at = models.DateTimeField(default=clock.now)
     decided_by = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        constraints = [one_of("proposal", "state", ProposalState)]
 
     @property
     def proposed(self) -> Content:

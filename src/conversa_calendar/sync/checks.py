@@ -24,6 +24,7 @@ from conversa_calendar.calendars.models import (
 from conversa_calendar.connections import discovery
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.domain.event import changed_units
+from conversa_calendar.domain.vocabulary import ChannelState, Side, SyncState
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync import running
@@ -115,7 +116,7 @@ def recheck_everything() -> int:
     """After a restored backup: what runs and channels remember is older than the truth, so leases end, channels are opened
     anew, and every mirror is compared with Google as a whole. Answers how many."""
     MirrorRun.objects.update(leased_until=None, next_attempt_at=None, next_check_at=None, fence=F("fence") + 1)
-    PushChannel.objects.filter(state__in=["live", "opening"]).update(state="stopped")
+    PushChannel.objects.filter(state__in=[ChannelState.LIVE, ChannelState.OPENING]).update(state=ChannelState.STOPPED)
     found = list(MirrorRun.objects.filter(is_active=True).order_by("mirror_id"))
     for neutral in found:
         with tenant(neutral.account_id):
@@ -148,7 +149,7 @@ def forget_old_rows() -> None:
     channels that ended long ago."""
     rounds.for_each_account(_forget_old_rows)
     now = clock.now()
-    ended = Q(state="stopped") | Q(expires_at__lt=now) | Q(state="opening")
+    ended = Q(state=ChannelState.STOPPED) | Q(expires_at__lt=now) | Q(state=ChannelState.OPENING)
     PushChannel.objects.filter(ended, created_at__lt=now - CHANNELS_KEPT).delete()
 
 
@@ -183,8 +184,8 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
         else:
             report.repaired = [*report.repaired, {"event": str(event.uuid), "kind": "different"}]
             standing = Event.objects.filter(pk=event.pk).exclude(deleted_by__in=NOBODYS_DELETIONS)
-            standing.update(is_unsettled=True, sync_state="pending")
-    changed = History.objects.filter(event__calendar=mirror.calendar, side="remote", at__gte=report.started_at)
+            standing.update(is_unsettled=True, sync_state=SyncState.PENDING)
+    changed = History.objects.filter(event__calendar=mirror.calendar, side=Side.REMOTE, at__gte=report.started_at)
     for entry in changed.select_related("event")[:1000]:
         kind = {"deleted": "extra here", "edited": "different", "restored": "missing here"}.get(
             entry.cause, entry.cause

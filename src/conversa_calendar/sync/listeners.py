@@ -25,6 +25,7 @@ from conversa_calendar.calendars.signals import (
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.signals import calendars_listed, connection_activated, connection_died
 from conversa_calendar.connections.tokens import OWNER_LEFT
+from conversa_calendar.domain.vocabulary import MirrorState, Remedy
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.links import moving, removing, stranding
 from conversa_calendar.sync.mirrors import asking, retrying, selection
@@ -32,7 +33,7 @@ from conversa_calendar.sync.mirrors.notices import STALE_AFTER
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.run import jobs, triggers
 
-UNREADABLE = ("reconnect_needed", "unavailable", "access_reduced", "paused")
+UNREADABLE = (MirrorState.RECONNECT_NEEDED, MirrorState.UNAVAILABLE, MirrorState.ACCESS_REDUCED, MirrorState.PAUSED)
 
 
 @receiver(calendar_changed)
@@ -82,7 +83,7 @@ def name_stale(sender: object, calendars: list[int], **kwargs: Any) -> set[int]:
 @receiver(need_arose)
 def look_more_often(sender: object, calendars: list[int], **kwargs: Any) -> None:
     """Mirrors that are polled are read at once, which also sets how often from now on."""
-    polled = Mirror.objects.filter(calendar__in=calendars, state="polling").values_list("pk", flat=True)
+    polled = Mirror.objects.filter(calendar__in=calendars, state=MirrorState.POLLING).values_list("pk", flat=True)
     MirrorRun.objects.filter(mirror_id__in=list(polled), is_active=True).update(next_check_at=clock.now())
 
 
@@ -90,13 +91,13 @@ def look_more_often(sender: object, calendars: list[int], **kwargs: Any) -> None
 def resume_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     mirrors = Mirror.objects.filter(connection=connection)
     well = {"failures": 0, "error_code": "", "error_message": "", "error_action": ""}
-    resumed, dead = mirrors.filter(is_selected=True, is_paused=False), Q(state="reconnect_needed")
+    resumed, dead = mirrors.filter(is_selected=True, is_paused=False), Q(state=MirrorState.RECONNECT_NEEDED)
     chosen = list(resumed.values_list("pk", flat=True))
     for mirror in mirrors.exclude(calendar__owner=connection.owner).filter(is_selected=True).select_related("calendar"):
         selection.update_calendar(mirror)  # somebody else authorised it for an owner who has left
-    resumed.filter(error_code=OWNER_LEFT).update(state="polling", **well)
-    resumed.filter(dead).update(state="polling", **well)
-    mirrors.filter(dead).update(state="paused", **well)
+    resumed.filter(error_code=OWNER_LEFT).update(state=MirrorState.POLLING, **well)
+    resumed.filter(dead).update(state=MirrorState.POLLING, **well)
+    mirrors.filter(dead).update(state=MirrorState.PAUSED, **well)
     triggers.set_active(chosen, is_active=True)
     triggers.request_runs(chosen, is_pull=True)
 
@@ -149,7 +150,7 @@ def watch_list(sender: type[Connection], connection: Connection, **kwargs: Any) 
 @receiver(connection_died)
 def rest_mirrors(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     mirrors = Mirror.objects.filter(connection=connection)
-    mirrors.update(state="reconnect_needed", error_action="reconnect")
+    mirrors.update(state=MirrorState.RECONNECT_NEEDED, error_action=Remedy.RECONNECT)
     triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
 
 
@@ -159,7 +160,7 @@ def rest_for_leaver(sender: type[Member], member: Member, **kwargs: Any) -> None
     mirrors = Mirror.objects.filter(connection__owner=member, is_selected=True)
     triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
     carried = mirrors.filter(connection__state=ACTIVE)
-    carried.update(state="paused", error_code=OWNER_LEFT, error_message="", error_action="")
+    carried.update(state=MirrorState.PAUSED, error_code=OWNER_LEFT, error_message="", error_action="")
     history.refresh_pages("connections")
 
 
@@ -169,8 +170,8 @@ def go_on_for_returned(sender: type[Member], member: Member, **kwargs: Any) -> N
     rested = Mirror.objects.filter(connection__owner=member, error_code=OWNER_LEFT)
     awake = rested.filter(connection__state=ACTIVE, is_selected=True, is_paused=False)
     chosen = list(awake.values_list("pk", flat=True))
-    awake.filter(first_synced_at=None).update(state="first_sync")
-    awake.exclude(first_synced_at=None).update(state="polling")
+    awake.filter(first_synced_at=None).update(state=MirrorState.FIRST_SYNC)
+    awake.exclude(first_synced_at=None).update(state=MirrorState.POLLING)
     rested.update(error_code="")
     history.refresh_pages("connections")
     if Account.objects.get(pk=member.account_id).is_open:
@@ -182,9 +183,9 @@ def go_on_for_returned(sender: type[Member], member: Member, **kwargs: Any) -> N
 def follow_switch(sender: type[Account], account: Account, **kwargs: Any) -> None:
     with tenant(account.pk):
         mirrors = Mirror.objects.filter(is_paused=False, is_selected=True).exclude(connection=None)
-        chosen = list(mirrors.exclude(state="reconnect_needed").values_list("pk", flat=True))
+        chosen = list(mirrors.exclude(state=MirrorState.RECONNECT_NEEDED).values_list("pk", flat=True))
         triggers.set_active(chosen, is_active=account.is_open)
         if account.is_open:
             triggers.request_runs(chosen, is_pull=True)
         else:
-            Mirror.objects.filter(pk__in=chosen).update(state="paused")
+            Mirror.objects.filter(pk__in=chosen).update(state=MirrorState.PAUSED)

@@ -3,11 +3,13 @@
 from django.db import models
 
 from conversa_calendar.accounts.tenancy import TenantModel, account_by_reference, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.domain.vocabulary import ChannelState, IntentKind, LaneName, Listing, MirrorState, Mode, Remedy
 from conversa_calendar.kit import clock, ids
 
-TWO_WAY, READ_ONLY, BUSY_ONLY = "two_way", "read_only", "busy_only"
+TWO_WAY, READ_ONLY, BUSY_ONLY = Mode.TWO_WAY, Mode.READ_ONLY, Mode.BUSY_ONLY
 NO_MASTER = "waits for its series"
 """Why an occurrence is parked that came before its series."""
 
@@ -15,8 +17,8 @@ NO_MASTER = "waits for its series"
 class Mirror(TenantModel):
     """The tie between one Google calendar and one calendar here. It outlives its connection, which can be replaced.
 
-    `listing` says which listing is under way ("" none, near, first, full, changes), `page` where it stands. The cursor
-    belongs to the connection named in `cursor_owner`.
+    `listing` says which listing is under way, `page` where it stands. The cursor belongs to the connection named in
+    `cursor_owner`.
     """
 
     uuid = models.UUIDField(default=ids.new_uuid, unique=True, editable=False)
@@ -26,11 +28,11 @@ class Mirror(TenantModel):
     connection = tenant_key(Connection, null=True, on_delete=models.SET_NULL, related_name="mirrors")
     mode = models.CharField(max_length=10, default=TWO_WAY)
     access = models.CharField(max_length=40)
-    state = models.CharField(max_length=20, default="first_sync")
+    state = models.CharField(max_length=20, default=MirrorState.FIRST_SYNC)
     time_zone = models.CharField(max_length=64, default="UTC")
     cursor = models.TextField(blank=True)
     cursor_owner = models.UUIDField(null=True)
-    listing = models.CharField(max_length=10, default="near")
+    listing = models.CharField(max_length=10, default=Listing.NEAR)
     page = models.TextField(blank=True)
     generation = models.IntegerField(default=0)
     progress_events = models.IntegerField(default=0)
@@ -55,7 +57,13 @@ class Mirror(TenantModel):
     late_told_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "provider", "remote_id"], name="mirror_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider", "remote_id"], name="mirror_once"),
+            one_of("mirror", "mode", Mode),
+            one_of("mirror", "state", MirrorState),
+            one_of("mirror", "listing", Listing),
+            one_of("mirror", "error_action", Remedy),
+        ]
 
 
 class MirrorRun(models.Model):
@@ -90,6 +98,7 @@ class MirrorRun(models.Model):
     passed_over_in = models.CharField(max_length=10, default="", db_default="")
 
     class Meta:
+        constraints = [one_of("mirrorrun", "passed_over_in", ["", *LaneName])]
         indexes = [
             models.Index(fields=["usage_minute"], name="run_usage"),
             models.Index(fields=["next_check_at"], condition=models.Q(is_active=True), name="run_due"),
@@ -147,6 +156,7 @@ class Link(TenantModel):
             models.UniqueConstraint(
                 fields=["mirror", "event"], condition=models.Q(tombstoned_at=None), name="link_event_once"
             ),
+            one_of("link", "intent__kind", IntentKind),
         ]
         indexes = [
             models.Index(fields=["event"], name="link_event"),
@@ -182,7 +192,7 @@ class PushChannel(models.Model):
     connection_uuid = models.UUIDField()
     token_fingerprint = models.CharField(max_length=64)
     resource_id = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=10, default="opening")
+    state = models.CharField(max_length=10, default=ChannelState.OPENING)
     created_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(null=True)
     last_message_at = models.DateTimeField(null=True)
@@ -190,6 +200,9 @@ class PushChannel(models.Model):
     """Since when a message is missing that should have come; a channel that is silent counts as none."""
     is_missed = models.BooleanField(default=False, db_default=False)
     """Whether a change was found that had not been announced, so that people saw it late."""
+
+    class Meta:
+        constraints = [one_of("pushchannel", "state", ChannelState)]
 
 
 class DeepCheck(TenantModel):

@@ -4,10 +4,9 @@ Expected failures are recorded on the mirror and the run returns; nothing is ret
 """
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, assert_never
 
 from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from conversa_calendar.accounts.tenancy import is_clash, tenant
 from conversa_calendar.calendars import history
 from conversa_calendar.calendars.signals import need_asked
 from conversa_calendar.connections.models import DiscoveredCalendar
+from conversa_calendar.domain.vocabulary import MirrorState, Reason, Remedy, Rest
 from conversa_calendar.kit import backoff, clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.explain import presenting
@@ -151,7 +151,7 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
         channels.mark_missed(mirror.pk)
     if current.has_recovered:
         session.recovered(current)
-    if current.rests_for == "budget":
+    if current.rests_for == Rest.BUDGET:
         wait_s = budget.wait_s()
         return Ended(leases.release(current.lease, has_pulled=has_pulled, is_done=False, wait_s=wait_s))
     waits = [WAITING_S] if current.has_waiting else []
@@ -167,9 +167,9 @@ def _finish(current: Session, has_pulled: bool) -> Ended:
 
 def _healthy_values(current: Session) -> dict[str, object]:
     mirror = current.mirror
-    state = "held" if current.has_held else "live" if current.has_channel else "polling"
+    state = MirrorState.HELD if current.has_held else MirrorState.LIVE if current.has_channel else MirrorState.POLLING
     if mirror.first_synced_at is None and not current.is_busy_only:
-        state = "first_sync"
+        state = MirrorState.FIRST_SYNC
     return {"state": state, "failures": 0, **_error_values(current.rests_for)}
 
 
@@ -177,13 +177,13 @@ def _error_values(rests_for: str) -> dict[str, object]:
     """What the card says of a mirror that works, or that waits for no fault of its own."""
     if not rests_for:
         return {"error_code": "", "error_message": "", "error_action": ""}
-    return {"error_code": rests_for, "error_message": _RESTS[rests_for](), "error_action": "wait"}
+    return {"error_code": rests_for, "error_message": _rests_for(Rest(rests_for)), "error_action": Remedy.WAIT}
 
 
 def _wait_for_room(current: Session) -> float:
     """Nothing of this rank may be asked just now: says so on the card, and answers the seconds to wait."""
-    if current.mirror.error_code != "budget":
-        Mirror.objects.filter(pk=current.mirror.pk).update(**_error_values("budget"))
+    if current.mirror.error_code != Rest.BUDGET:
+        Mirror.objects.filter(pk=current.mirror.pk).update(**_error_values(Rest.BUDGET))
     return budget.wait_s()
 
 
@@ -200,7 +200,7 @@ def _next_check_s(mirror: Mirror, state: object) -> float:
     now = clock.now()
     is_viewed = mirror.viewed_at is not None and now - mirror.viewed_at < VIEWED_FOR
     is_active = any(at is not None and now - at < ACTIVE_FOR for at in (mirror.viewed_at, mirror.last_change_at))
-    if state == "polling":
+    if state == MirrorState.POLLING:
         return ids.jitter(POLL_VIEWED_S if is_viewed or _is_needed(mirror) else POLL_S, 0.1)
     return ids.jitter(CHECK_ACTIVE_S if is_active else CHECK_QUIET_S)
 
@@ -215,9 +215,11 @@ def _record_rest(lease: Lease, rest: CannotRun) -> Ended:
     """The mirror cannot run now; what is pending stays pending."""
     with tenant(lease.account_id):
         mirrors = Mirror.objects.filter(pk=lease.mirror_id)
-        mirrors.exclude(state__in=[rest.state, "access_reduced", "unavailable"]).update(state=rest.state)
+        mirrors.exclude(state__in=[rest.state, MirrorState.ACCESS_REDUCED, MirrorState.UNAVAILABLE]).update(
+            state=rest.state
+        )
         if rest.error is not None:
-            said = {"error_message": _in_words(rest.error), "error_action": "tell_operator"}
+            said = {"error_message": _in_words(rest.error), "error_action": Remedy.TELL_OPERATOR}
             if mirrors.exclude(error_code=rest.error.reason).update(error_code=rest.error.reason, **said):
                 history.refresh_pages("connections")
     _released(lease, wait_s=SEALED_S if rest.error else CHECK_QUIET_S)
@@ -227,7 +229,7 @@ def _record_rest(lease: Lease, rest: CannotRun) -> Ended:
 def _record_failure(current: Session, error: protocol.ProviderError | pulling.AccessReduced) -> Ended:
     """Records what went wrong in words, and when to try again."""
     mirror = current.mirror
-    if isinstance(error, protocol.Transient) and error.reason == "budget":
+    if isinstance(error, protocol.Transient) and error.reason == Reason.BUDGET:
         with tenant(current.account_id):
             return _released(current.lease, wait_s=_wait_for_room(current))
     slowness.judge(current)
@@ -237,7 +239,7 @@ def _record_failure(current: Session, error: protocol.ProviderError | pulling.Ac
     with tenant(current.account_id):
         values: dict[str, object] = {"failures": failures, "error_code": reason[:60], "error_action": action}
         values["error_message"] = _in_words(error)
-        if current.is_slow and action == "wait" and isinstance(error, protocol.Transient):
+        if current.is_slow and action == Remedy.WAIT and isinstance(error, protocol.Transient):
             values |= _error_values(slowness.CODE)
         if state:
             values["state"] = state
@@ -267,31 +269,35 @@ def _decide_retry(
     """(state on the card or "", seconds to wait, the action that helps) for a failure."""
     match error:
         case pulling.AccessReduced():
-            return "access_reduced", CHECK_QUIET_S, "confirm_access"
+            return MirrorState.ACCESS_REDUCED, CHECK_QUIET_S, Remedy.CONFIRM_ACCESS
         case protocol.GrantDead():
             from conversa_calendar.connections import tokens
 
             tokens.mark_dead(current.account_id, current.connection.pk, error.reason)
-            return "reconnect_needed", CHECK_QUIET_S, "reconnect"
+            return MirrorState.RECONNECT_NEEDED, CHECK_QUIET_S, Remedy.RECONNECT
         case protocol.AccessLost():
-            return "", LEASE_FULL_WAIT_S, "wait"
+            return "", LEASE_FULL_WAIT_S, Remedy.WAIT
         case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
             is_sure = failures >= 3
-            return ("unavailable" if is_sure else ""), (CHECK_QUIET_S if is_sure else 20.0 * failures), "look_at_google"
+            return (
+                (MirrorState.UNAVAILABLE if is_sure else ""),
+                (CHECK_QUIET_S if is_sure else 20.0 * failures),
+                Remedy.LOOK_AT_GOOGLE,
+            )
         case protocol.WritesPaused():
-            return "", LEASE_FULL_WAIT_S, "wait"  # reading goes on at once
+            return "", LEASE_FULL_WAIT_S, Remedy.WAIT  # reading goes on at once
         case protocol.RateLimited():
-            return "", error.retry_after_s or backoff.delay_s(failures, base_s=8.0), "wait"
+            return "", error.retry_after_s or backoff.delay_s(failures, base_s=8.0), Remedy.WAIT
         case protocol.Sealed():
-            return "paused", SEALED_S, "tell_operator"
+            return MirrorState.PAUSED, SEALED_S, Remedy.TELL_OPERATOR
         case protocol.OperatorError():
-            return "", backoff.delay_s(current.project_failures + 1, base_s=60.0), "tell_operator"
+            return "", backoff.delay_s(current.project_failures + 1, base_s=60.0), Remedy.TELL_OPERATOR
         case protocol.Transient():
-            is_own_end = error.reason in {"leaseEnds", "renewing"}
+            is_own_end = error.reason in {Reason.LEASE_ENDS, Reason.RENEWING}
             asked_wait_s = min(error.retry_after_s or 0.0, CHECK_QUIET_S)
-            return "", (LEASE_FULL_WAIT_S if is_own_end else asked_wait_s or backoff.delay_s(failures)), "wait"
+            return "", (LEASE_FULL_WAIT_S if is_own_end else asked_wait_s or backoff.delay_s(failures)), Remedy.WAIT
         case _:
-            return "", backoff.delay_s(failures, base_s=30.0), "check"
+            return "", backoff.delay_s(failures, base_s=30.0), Remedy.CHECK
 
 
 def _in_words(error: Exception) -> str:
@@ -305,8 +311,8 @@ def _in_words(error: Exception) -> str:
         case protocol.NotFound() | protocol.Gone() | protocol.Forbidden():
             return _("Google does not show this calendar any more: it was deleted or is no longer shared. Events stay.")
         case protocol.WritesPaused():
-            return _RESTS["writesPaused"]()
-        case protocol.Transient(reason="grantDoubted"):
+            return _rests_for(Rest.WRITES_PAUSED)
+        case protocol.Transient(reason=Reason.GRANT_DOUBTED):
             return _(
                 "Google refused to renew the authorisation; it is asked once more in a minute before it is believed."
             )
@@ -315,21 +321,24 @@ def _in_words(error: Exception) -> str:
         case protocol.Sealed():
             return presenting.key_missing()
         case protocol.OperatorError():
-            return _RESTS["project"]()
+            return _rests_for(Rest.PROJECT)
         case _:
             return _("Google had trouble; it is tried again by itself.")
 
 
-_RESTS: dict[str, Callable[[], str]] = {
-    "budget": lambda: _(
-        "This service has used its share of Google's quota for the moment; it goes on by itself within a minute."
-    ),
-    slowness.CODE: lambda: _(
-        "Google answers slowly. It is asked less often until it is quicker again; edits are tried first. Nothing is lost."
-    ),
-    "writesPaused": lambda: _(
-        "Google has paused writing for this account for some hours. Reading goes on; edits wait."
-    ),
-    "project": lambda: _("Google refuses this installation. Only the operator can repair that."),
-}
-"""Why a mirror waits for no fault of its own."""
+def _rests_for(rest: Rest) -> str:
+    """Why a mirror waits for no fault of its own."""
+    match rest:
+        case Rest.BUDGET:
+            return _(
+                "This service has used its share of Google's quota for the moment; it goes on by itself within a minute."
+            )
+        case Rest.SLOW:
+            return _(
+                "Google answers slowly. It is asked less often until it is quicker again; edits are tried first. Nothing is lost."
+            )
+        case Rest.WRITES_PAUSED:
+            return _("Google has paused writing for this account for some hours. Reading goes on; edits wait.")
+        case Rest.PROJECT:
+            return _("Google refuses this installation. Only the operator can repair that.")
+    assert_never(rest)

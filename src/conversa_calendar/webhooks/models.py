@@ -5,6 +5,7 @@ from django.db import models
 
 from conversa_calendar.accounts.models import Member
 from conversa_calendar.accounts.tenancy import TenantModel, tenant_key
+from conversa_calendar.accounts.vocabulary import one_of
 from conversa_calendar.kit import clock, ids
 
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
@@ -74,7 +75,10 @@ class Delivery(TenantModel):
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["endpoint", "message"], name="delivery_once")]
+        constraints = [
+            one_of("delivery", "state", [WAITING, DELIVERED, FAILED]),
+            models.UniqueConstraint(fields=["endpoint", "message"], name="delivery_once"),
+        ]
         indexes = [
             models.Index(
                 fields=["endpoint", "transaction", "row"],

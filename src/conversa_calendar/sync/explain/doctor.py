@@ -1,6 +1,7 @@
 """The doctor: the chain from the database to the notification address, link by link, each with what helps."""
 
 from datetime import datetime, timedelta
+from typing import assert_never
 
 import msgspec
 import urllib3
@@ -14,6 +15,7 @@ from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import readiness
 from conversa_calendar.connections.models import Breaker, Connection
+from conversa_calendar.domain.vocabulary import ConnectionState, MirrorState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.explain import presenting
 from conversa_calendar.sync.mirrors import selection
@@ -88,32 +90,36 @@ def account_findings() -> list[Finding]:
 
 
 def connected(shown: Connection) -> Finding:
-    if shown.state == "active":
-        if not shown.is_openable:
-            return Finding(shown.email, False, presenting.key_missing())
-        if shown.is_resting:
-            return Finding(shown.email, False, selection.owner_left(shown))
-        return Finding(shown.email, True, _("connected"))
-    if shown.state == "disconnecting":
-        return Finding(shown.email, False, _("is being disconnected"), is_hint=True)
-    says = _("Google ended the authorisation. Reconnect the account; nothing is lost.")
-    return Finding(shown.email, False, says, action="reconnect", target=str(shown.uuid))
+    state = ConnectionState(shown.state)
+    match state:
+        case ConnectionState.ACTIVE:
+            if not shown.is_openable:
+                return Finding(shown.email, False, presenting.key_missing())
+            if shown.is_resting:
+                return Finding(shown.email, False, selection.owner_left(shown))
+            return Finding(shown.email, True, _("connected"))
+        case ConnectionState.DISCONNECTING:
+            return Finding(shown.email, False, _("is being disconnected"), is_hint=True)
+        case ConnectionState.RECONNECT_NEEDED:
+            says = _("Google ended the authorisation. Reconnect the account; nothing is lost.")
+            return Finding(shown.email, False, says, action="reconnect", target=str(shown.uuid))
+    assert_never(state)
 
 
 def mirrored(shown: Mirror) -> Finding:
     """One mirror: its state, what it waits for, whether it is late."""
     name, target = shown.calendar.name, str(shown.uuid)
-    if shown.connection is not None and shown.connection.state != "active":
+    if shown.connection is not None and shown.connection.state != ConnectionState.ACTIVE:
         return Finding(name, False, _("waits until its Google account is connected again"), is_hint=True)
     if shown.connection is not None and shown.connection.is_resting:
         return Finding(name, False, selection.owner_left(shown.connection), is_hint=True)
     if shown.is_paused:
         return Finding(name, False, _("was paused by a person"), action="resume", target=target)
-    if shown.state == "held":
+    if shown.state == MirrorState.HELD:
         return Finding(name, False, _("holds deletions until a person decides"), action="held", target=target)
     if shown.error_message:
         return Finding(name, False, presenting.in_language(shown.error_message), action="check_now", target=target)
-    if shown.state == "first_sync":
+    if shown.state == MirrorState.FIRST_SYNC:
         counts = {"events": shown.progress_events, "pages": shown.progress_pages}
         says = _("The first sync is running: %(events)s events in %(pages)s pages so far.") % counts
         return Finding(name, True, says)
@@ -121,7 +127,7 @@ def mirrored(shown: Mirror) -> Finding:
     last = shown.last_sync_at
     if last is None or (run is not None and run.is_active and last < clock.now() - LATE):
         return Finding(name, False, _("was not checked for two hours"), action="check_now", target=target)
-    if shown.state not in {"live", "polling"}:
+    if shown.state not in {MirrorState.LIVE, MirrorState.POLLING}:
         return Finding(name, False, _("is not available at Google"), action="check_now", target=target)
     return Finding(name, True, _("works; last checked %(at)s") % {"at": at(last)})
 

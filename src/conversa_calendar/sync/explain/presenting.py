@@ -10,6 +10,7 @@ from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.connections import tokens
 from conversa_calendar.connections.models import Connection
+from conversa_calendar.domain.vocabulary import ChannelState, Remedy, SyncState
 from conversa_calendar.sync.explain import aside
 from conversa_calendar.sync.mirrors import selection
 from conversa_calendar.sync.models import DeepCheck, Link, Mirror, MirrorRun, PushChannel
@@ -28,7 +29,7 @@ def key_missing() -> str:
 def connection(shown: Connection) -> dict[str, Any]:
     error = None
     if not shown.is_openable:
-        error = {"code": tokens.KEY_MISSING, "message": key_missing(), "action": "tell_operator"}
+        error = {"code": tokens.KEY_MISSING, "message": key_missing(), "action": Remedy.TELL_OPERATOR}
     return {
         "id": str(shown.uuid),
         "provider": shown.provider,
@@ -74,7 +75,7 @@ def mirror(shown: Mirror) -> dict[str, Any]:
             "out": rows.filter(is_unsettled=True).count(),
             "held": links.filter(is_held=True).count(),
             "parked": links.filter(is_dismissed=False).exclude(parked="").count()
-            + rows.filter(sync_state="parked").count(),
+            + rows.filter(sync_state=SyncState.PARKED).count(),
         },
         "set_aside": set_aside(shown),
         "last_sync_at": shown.last_sync_at,
@@ -103,7 +104,7 @@ def set_aside(shown: Mirror) -> list[dict[str, str]]:
 
 def channel(shown: Mirror) -> dict[str, Any]:
     """Whether Google notifies us of this calendar, and if not, why."""
-    living = PushChannel.objects.filter(mirror_id=shown.pk, state="live").order_by("-expires_at").first()
+    living = PushChannel.objects.filter(mirror_id=shown.pk, state=ChannelState.LIVE).order_by("-expires_at").first()
     if living is not None and living.silent_since is not None:
         return {"state": "silent", "expires_at": living.expires_at, "reason": "silent"}
     if living is not None:

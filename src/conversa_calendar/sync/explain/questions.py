@@ -13,6 +13,7 @@ from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Assignment, Event
 from conversa_calendar.connections.models import Connection, Grant
 from conversa_calendar.domain.event import changed_units
+from conversa_calendar.domain.vocabulary import ChannelState, DeletedBy, EventKind
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.explain import doctor
 from conversa_calendar.sync.explain.doctor import Finding, at
@@ -73,7 +74,9 @@ def vanished_or_doubled(viewer: Viewer) -> list[Finding]:
     found = [state for mirror in mirrors if (state := doctor.mirrored(mirror)).action == "held"]
     since = clock.now() - timedelta(days=TRASH_DAYS)
     seen = access.levels(viewer)
-    gone = Event.objects.filter(calendar_id__in=seen, deleted_at__gt=since, deleted_by="remote", series=None).count()
+    gone = Event.objects.filter(
+        calendar_id__in=seen, deleted_at__gt=since, deleted_by=DeletedBy.REMOTE, series=None
+    ).count()
     if gone:
         says = _("%(count)s events were deleted at Google within 30 days and rest in the trash.") % {"count": gone}
         found.append(Finding(_("Trash"), True, says, is_hint=True, action="trash"))
@@ -119,7 +122,7 @@ def _doubles(viewer: Viewer) -> list[Finding]:
 def is_copy(event: Event) -> bool:
     """Whether an event stands in its calendar once more, the same in everything that people see, and nobody is concerned
     by its going: no guest, no booking, no organiser elsewhere. Somebody made it twice; sync itself cannot."""
-    if event.content.attendees or event.references or not event.facts.is_own_copy or event.kind == "override":
+    if event.content.attendees or event.references or not event.facts.is_own_copy or event.kind == EventKind.OVERRIDE:
         return False
     twins = Event.objects.filter(
         calendar=event.calendar_id, kind=event.kind, summary=event.summary, starts_at=event.starts_at, deleted_at=None
@@ -156,7 +159,7 @@ def updates_stopped() -> list[Finding]:
 def notified(mirror: Mirror) -> Finding:
     """Whether Google notifies us of a healthy mirror's changes."""
     name, target = mirror.calendar.name, str(mirror.uuid)
-    channel = PushChannel.objects.filter(mirror_id=mirror.pk, state="live").order_by("-expires_at").first()
+    channel = PushChannel.objects.filter(mirror_id=mirror.pk, state=ChannelState.LIVE).order_by("-expires_at").first()
     if channel is not None and channel.silent_since is not None:
         says = _(
             "Google's notifications stopped arriving on %(at)s; the calendar is checked every few minutes until they do."

@@ -7,6 +7,7 @@ from conversa_calendar.calendars import access
 from conversa_calendar.calendars.acts import Act, authorise
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.vocabulary import ConnectionState, SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.explain import presenting
 from conversa_calendar.sync.explain.doctor import at
@@ -72,7 +73,7 @@ def _busy(event: Event, calendar: Calendar, content: Content) -> Answer:
 
 
 def _at_google(event: Event, mirror: Mirror) -> Answer:
-    if event.told[0] == "synced":
+    if event.told[0] == SyncState.SYNCED:
         says = _("Both sides are the same.")
         if mirror.last_proven_at is not None:
             says += " " + _("The calendar was last proven equal on %(at)s.") % {"at": at(mirror.last_proven_at)}
@@ -84,11 +85,11 @@ def _waits(event: Event, mirror: Mirror) -> str:
     _state, message = event.told
     if message:
         return presenting.in_language(message)
-    if event.sync_state == "held":
+    if event.sync_state == SyncState.HELD:
         return _("It was deleted on one side, and so many others with it that a person has to decide first.")
     if mirror.is_paused:
         return _("Its calendar is paused. The change is kept and goes out when somebody resumes it.")
-    if mirror.connection is None or mirror.connection.state != "active":
+    if mirror.connection is None or mirror.connection.state != ConnectionState.ACTIVE:
         return _("Its Google account has to be connected again. The change is kept and goes out afterwards.")
     if mirror.error_message:
         return presenting.in_language(mirror.error_message)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections.models import DiscoveredCalendar
+from conversa_calendar.domain.vocabulary import Notify, SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.run import leases, triggers
@@ -94,7 +95,7 @@ def give_up_moves(mirror: Mirror) -> None:
         if link.event is None or reached.issuperset(link.places):
             continue
         members = Event.objects.filter(Q(pk=link.event.pk) | Q(series=link.event), deleted_at=None)
-        members.update(is_unsettled=True, sync_state="pending", notify="none")
+        members.update(is_unsettled=True, sync_state=SyncState.PENDING, notify=Notify.NONE)
         _clear_away(mirror, link.event)
 
 

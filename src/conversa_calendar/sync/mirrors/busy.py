@@ -7,6 +7,7 @@ from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.models import BUSY_BLOCK, Calendar, Event, Occurrence
 from conversa_calendar.domain import times
 from conversa_calendar.domain.event import Content
+from conversa_calendar.domain.vocabulary import SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Mirror
 from conversa_calendar.sync.run import leases
@@ -36,7 +37,9 @@ def refresh(session: Session) -> None:
         for starts_at, ends_at in sorted(blocks - known.keys(), key=str):
             zone = session.calendar.time_zone
             content = Content(start=times.timed(starts_at, zone), end=times.timed(ends_at, zone))  # type: ignore[arg-type]
-            event = Event(calendar=session.calendar, event_type=BUSY_BLOCK, is_private=True, sync_state="synced")
+            event = Event(
+                calendar=session.calendar, event_type=BUSY_BLOCK, is_private=True, sync_state=SyncState.SYNCED
+            )
             editing.store(event, session.calendar, content)
             Event.objects.filter(pk=event.pk).update(is_private=True)
         Mirror.objects.filter(pk=session.mirror.pk).update(

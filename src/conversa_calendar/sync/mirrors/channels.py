@@ -19,6 +19,7 @@ from conversa_calendar.calendars import history
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.vocabulary import ChannelState, MirrorState
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.mirrors import notices
@@ -27,7 +28,7 @@ from conversa_calendar.sync.run import halting, jobs, leases, triggers
 from conversa_calendar.sync.run.budget import Rank
 
 PATH = "/push/google"
-NOT_STOPPED = ("live", "closing")
+NOT_STOPPED = (ChannelState.LIVE, ChannelState.CLOSING)
 """States of a channel that Google may still serve; one that is being closed is not counted on."""
 RENEW_BEFORE = timedelta(hours=24)
 REFUSED_FOR = timedelta(days=1)
@@ -62,7 +63,9 @@ def ensure_open(mirror_id: int) -> None:
         if not _is_wanted(mirror_id, now):
             return  # another worker was here first
         secret = ids.new_secret()
-        former = PushChannel.objects.filter(mirror_id=mirror.pk, state="live").order_by("-created_at").first()
+        former = (
+            PushChannel.objects.filter(mirror_id=mirror.pk, state=ChannelState.LIVE).order_by("-created_at").first()
+        )
         channel = PushChannel.objects.create(
             silent_since=former.silent_since if former else None,  # until its first message shows that it works
             is_missed=bool(former and former.is_missed),
@@ -92,14 +95,14 @@ def accept_notification(channel_id: str, token: str, resource_id: str, expires: 
         found = None
     stored = found.token_fingerprint if found else ids.fingerprint("")
     is_same = ids.is_same_secret(token, stored)
-    if found is None or not is_same or found.state not in {"live", "opening"}:
+    if found is None or not is_same or found.state not in {ChannelState.LIVE, ChannelState.OPENING}:
         return False
     if found.resource_id and found.resource_id != resource_id:
         return False
     _mark_heard(found)
-    if found.state == "opening" and resource_id and (expires_at := _http_date(expires)) is not None:
-        opened = PushChannel.objects.filter(pk=found.pk, state="opening")
-        opened.update(state="live", resource_id=resource_id, expires_at=expires_at)
+    if found.state == ChannelState.OPENING and resource_id and (expires_at := _http_date(expires)) is not None:
+        opened = PushChannel.objects.filter(pk=found.pk, state=ChannelState.OPENING)
+        opened.update(state=ChannelState.LIVE, resource_id=resource_id, expires_at=expires_at)
     if found.mirror_id == NO_MIRROR:
         jobs.enqueue_reread_list(found.account_id, found.connection_uuid, clock.now(), LIST_AFTER_S)
         return True
@@ -156,7 +159,7 @@ def _tell_late(mirror_id: int, account_id: int) -> None:
 def renewable(now: datetime) -> list[int]:
     """Mirrors whose last channel is about to end."""
     latest: dict[int, PushChannel] = {}
-    rows = PushChannel.objects.filter(state="live").exclude(expires_at=None).exclude(mirror_id=NO_MIRROR)
+    rows = PushChannel.objects.filter(state=ChannelState.LIVE).exclude(expires_at=None).exclude(mirror_id=NO_MIRROR)
     for channel in rows.order_by("expires_at", "pk"):
         latest[channel.mirror_id] = channel
     return [mirror_id for mirror_id, channel in latest.items() if renewed_at(channel) <= now]
@@ -171,7 +174,7 @@ def close(mirror_id: int) -> None:
         mirror = Mirror.objects.select_related("connection").filter(pk=mirror_id, is_selected=False).first()
     if mirror is None or mirror.connection is None or mirror.connection.state != ACTIVE or halting.is_halted():
         return
-    for channel in PushChannel.objects.filter(mirror_id=mirror_id).exclude(state="stopped").order_by("pk"):
+    for channel in PushChannel.objects.filter(mirror_id=mirror_id).exclude(state=ChannelState.STOPPED).order_by("pk"):
         try:
             _stop(mirror.account_id, mirror.connection, channel)
         except protocol.ProviderError as error:
@@ -198,7 +201,9 @@ def stop_all(account_id: int, connection: Connection) -> int:
     """Stops every channel of a connection, before its tokens go; a channel Google no longer knows counts as stopped.
     Raises ProviderError when Google cannot be asked."""
     stopped = 0
-    for channel in PushChannel.objects.filter(connection_uuid=connection.uuid).exclude(state="stopped").order_by("pk"):
+    for channel in (
+        PushChannel.objects.filter(connection_uuid=connection.uuid).exclude(state=ChannelState.STOPPED).order_by("pk")
+    ):
         _stop(account_id, connection, channel)
         stopped += 1
     return stopped
@@ -220,7 +225,7 @@ def _http_date(text: str) -> datetime | None:
 
 def _is_wanted(mirror_id: int, now: datetime) -> bool:
     """Whether no channel lives long enough, and none is being opened."""
-    living = PushChannel.objects.filter(mirror_id=mirror_id, state="live")
+    living = PushChannel.objects.filter(mirror_id=mirror_id, state=ChannelState.LIVE)
     return not any(_is_good(channel, now) for channel in living) and not _is_opening(mirror_id, now)
 
 
@@ -237,7 +242,9 @@ def _mark_heard(channel: PushChannel) -> None:
 
 
 def _is_opening(mirror_id: int, now: datetime) -> bool:
-    return PushChannel.objects.filter(mirror_id=mirror_id, state="opening", created_at__gt=now - OPENING_FOR).exists()
+    return PushChannel.objects.filter(
+        mirror_id=mirror_id, state=ChannelState.OPENING, created_at__gt=now - OPENING_FOR
+    ).exists()
 
 
 def _may_watch(mirror: Mirror, now: datetime) -> bool:
@@ -262,19 +269,21 @@ def _open(mirror: Mirror, connection: Connection, channel: PushChannel, secret: 
         log.info("mirror %s: no channel: %s", mirror.uuid, error.reason)
         channel.delete()
         return
-    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=["stopped", "closing"])
-    if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"):
+    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=[ChannelState.STOPPED, ChannelState.CLOSING])
+    if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state=ChannelState.LIVE):
         stop_late(provider, channel, watch)
         return
     with tenant(mirror.account_id):
-        Mirror.objects.filter(pk=mirror.pk, state="polling").update(state="live", push_refused="", push_refused_at=None)
+        Mirror.objects.filter(pk=mirror.pk, state=MirrorState.POLLING).update(
+            state=MirrorState.LIVE, push_refused="", push_refused_at=None
+        )
         history.refresh_pages("connections")
     stop_former(mirror.account_id, connection, channel, watch)
 
 
 def stop_former(account_id: int, connection: Connection, channel: PushChannel, watch: protocol.Watch) -> None:
     """After a channel was opened: those that it replaces are stopped."""
-    unanswered = Q(state="opening", created_at__lt=clock.now() - OPENING_FOR)
+    unanswered = Q(state=ChannelState.OPENING, created_at__lt=clock.now() - OPENING_FOR)
     former = PushChannel.objects.filter(Q(state__in=NOT_STOPPED) | unanswered, mirror_id=channel.mirror_id)
     if channel.mirror_id == NO_MIRROR:
         former = former.filter(connection_uuid=channel.connection_uuid)
@@ -304,8 +313,8 @@ def _mark_refused(mirror: Mirror, channel: PushChannel, reason: str) -> None:
 def _stop(account_id: int, connection: Connection, channel: PushChannel) -> None:
     """Stops a channel. Until Google answers it may have stopped already, so it is not counted on from here."""
     if channel.resource_id:
-        PushChannel.objects.filter(pk=channel.pk).update(state="closing")
+        PushChannel.objects.filter(pk=channel.pk).update(state=ChannelState.CLOSING)
         wallet = Wallet(account_id, connection.pk)
         meter = leases.meter(connection.sub, Rank.EDIT)
         gateway.calendar(wallet.current, wallet.renew, meter).stop(str(channel.pk), channel.resource_id)
-    PushChannel.objects.filter(pk=channel.pk).update(state="stopped")
+    PushChannel.objects.filter(pk=channel.pk).update(state=ChannelState.STOPPED)

@@ -3,7 +3,7 @@ receipt (promise 8)."""
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -19,6 +19,7 @@ from conversa_calendar.connections import gateway, tokens
 from conversa_calendar.connections.models import DISCONNECTING, Connection, Disconnect, Grant, GrantUse
 from conversa_calendar.connections.tokens import Wallet
 from conversa_calendar.domain.event import changed_units
+from conversa_calendar.domain.vocabulary import DisconnectStep, Disposition, MirrorState, Revocation, Side
 from conversa_calendar.kit import backoff, clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Write
@@ -28,7 +29,7 @@ from conversa_calendar.sync.models import Link, Mirror, PushChannel
 from conversa_calendar.sync.run import jobs, leases, triggers
 from conversa_calendar.sync.run.budget import Rank
 
-DISPOSITIONS = ("remove", "keep", "purge")
+DISPOSITIONS = (Disposition.REMOVE, Disposition.KEEP, Disposition.PURGE)
 REVOKE_FOR = timedelta(hours=24)
 CLAIM = timedelta(minutes=2)
 """So long a step may take before another worker goes on with the disconnect."""
@@ -99,7 +100,7 @@ def start(
     Connection.objects.filter(pk=connection.pk).update(state=DISCONNECTING, state_reason="")
     mirrors = Mirror.objects.filter(connection=connection)
     triggers.set_active(mirrors.values_list("pk", flat=True), is_active=False)
-    mirrors.update(state="paused")
+    mirrors.update(state=MirrorState.PAUSED)
     unsent.check(list(mirrors.filter(is_selected=True).select_related("calendar")), viewer, choice)
     record = Disconnect(
         connection_uuid=connection.uuid,
@@ -141,20 +142,20 @@ def advance(account_id: int, disconnect_id: int) -> None:
         rows = Disconnect.objects.filter(free, pk=disconnect_id, finished_at=None)
         if rows.update(next_attempt_at=now + CLAIM) != 1:
             return
-    for _step in range(len(_STEPS) + 1):
+    for _step in range(len(DisconnectStep)):
         with tenant(account_id):
             record = Disconnect.objects.filter(pk=disconnect_id, finished_at=None).first()
             connection = Connection.objects.filter(uuid=record.connection_uuid).first() if record else None
         if record is None:
             return
         try:
-            _STEPS[record.step](account_id, record, connection)
+            _take_step(account_id, record, connection)
         except protocol.GrantDead:
-            _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE.get(record.step, "revoking"))
+            _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE.get(DisconnectStep(record.step), DisconnectStep.REVOKING))
         except protocol.ProviderError as error:
             is_over = clock.now() - record.requested_at > REVOKE_FOR
             if is_over and record.step in _GOES_ON_WITHOUT_GOOGLE:
-                _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE[record.step])
+                _next(account_id, record, _GOES_ON_WITHOUT_GOOGLE[DisconnectStep(record.step)])
                 continue
             _later(account_id, record, error)
             return
@@ -197,20 +198,24 @@ def receipt(record: Disconnect) -> dict[str, Any]:
 
 def _stop(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Here everything ends at once, whether Google answers or not."""
-    _detach(account_id, record, "closing")
+    _detach(account_id, record, DisconnectStep.CLOSING)
 
 
 def _close(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Channels go before the access: only the same grant can stop them."""
     if connection is not None:
         record.counts["channels"] = channels.stop_all(account_id, connection)
-    _next(account_id, record, "purging" if record.disposition == "purge" else "detaching")
+    _next(
+        account_id,
+        record,
+        DisconnectStep.PURGING if record.disposition == Disposition.PURGE else DisconnectStep.DETACHING,
+    )
 
 
 def _purge(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Deletes at Google what was created here and is unchanged since, and what the person ticked; mails nobody."""
     if connection is None:
-        _next(account_id, record, "detaching")
+        _next(account_id, record, DisconnectStep.DETACHING)
         return
     wallet = Wallet(account_id, connection.pk)
     provider = gateway.calendar(wallet.current, wallet.renew, leases.meter(connection.sub, Rank.TIMER))
@@ -228,12 +233,12 @@ def _purge(account_id: int, record: Disconnect, connection: Connection | None) -
                 Link.objects.filter(pk=link.pk).update(tombstoned_at=clock.now())
                 record.counts["purged"] += int(is_gone)
                 record.save(update_fields=["counts"])
-    _next(account_id, record, "detaching")
+    _next(account_id, record, DisconnectStep.DETACHING)
 
 
 def _leave(account_id: int, record: Disconnect, connection: Connection | None) -> None:
     """Nothing hangs on the connection any more."""
-    _detach(account_id, record, "revoking")
+    _detach(account_id, record, DisconnectStep.REVOKING)
 
 
 def _detach(account_id: int, record: Disconnect, step: str) -> None:
@@ -243,12 +248,12 @@ def _detach(account_id: int, record: Disconnect, step: str) -> None:
         mirrors = Mirror.objects.filter(connection__uuid=record.connection_uuid).select_related("calendar")
         for mirror in mirrors.order_by("pk"):
             if mirror.calendar.is_mirrored:
-                disposition = "keep" if record.disposition == "keep" else "remove"
+                disposition = Disposition.KEEP if record.disposition == Disposition.KEEP else Disposition.REMOVE
                 counts = selection.detach_calendar(mirror, disposition, _viewer(record))
                 for name in ("kept", "removed", "unsent"):
                     record.counts[name] = record.counts.get(name, 0) + counts[name]
-            mirror.is_selected, mirror.state, mirror.cursor = False, "paused", ""
-            mirror.connection = None if step == "revoking" else mirror.connection
+            mirror.is_selected, mirror.state, mirror.cursor = False, MirrorState.PAUSED, ""
+            mirror.connection = None if step == DisconnectStep.REVOKING else mirror.connection
             mirror.save(update_fields=["is_selected", "state", "cursor", "connection"])
         record.step, record.attempts, record.next_attempt_at = step, 0, clock.now() + CLAIM
         record.save(update_fields=["counts", "step", "attempts", "next_attempt_at"])
@@ -268,7 +273,7 @@ def _revoke(account_id: int, record: Disconnect, connection: Connection | None) 
             grant.save(update_fields=["revoking_since"])
         if others:
             GrantUse.objects.filter(connection_uuid=record.connection_uuid).delete()
-            record.revocation = "still in use elsewhere in this service"
+            record.revocation = Revocation.STILL_USED
             record.save(update_fields=["revocation"])
     if not others and connection is not None:
         try:
@@ -277,9 +282,9 @@ def _revoke(account_id: int, record: Disconnect, connection: Connection | None) 
         except protocol.ProviderError:
             if clock.now() - record.requested_at < REVOKE_FOR:
                 raise
-            _forget(account_id, record, "not confirmed by Google")
+            _forget(account_id, record, Revocation.NOT_CONFIRMED)
             return
-    _forget(account_id, record, record.revocation if others else "revoked")
+    _forget(account_id, record, record.revocation if others else Revocation.REVOKED)
 
 
 def _forget(account_id: int, record: Disconnect, revocation: str) -> None:
@@ -289,13 +294,34 @@ def _forget(account_id: int, record: Disconnect, revocation: str) -> None:
         Grant.objects.filter(sub=record.sub).update(revoking_since=None)
         PushChannel.objects.filter(connection_uuid=record.connection_uuid).delete()
         Connection.objects.filter(uuid=record.connection_uuid).delete()
-        record.revocation, record.step, record.finished_at = revocation, "done", clock.now()
+        record.revocation, record.step, record.finished_at = revocation, DisconnectStep.DONE, clock.now()
         record.save(update_fields=["revocation", "step", "finished_at"])
         history.refresh_pages("connections")
 
 
-_STEPS = {"stopping": _stop, "closing": _close, "purging": _purge, "detaching": _leave, "revoking": _revoke}
-_GOES_ON_WITHOUT_GOOGLE = {"closing": "detaching", "purging": "detaching"}
+def _take_step(account_id: int, record: Disconnect, connection: Connection | None) -> None:
+    step = DisconnectStep(record.step)
+    match step:
+        case DisconnectStep.STOPPING:
+            _stop(account_id, record, connection)
+        case DisconnectStep.CLOSING:
+            _close(account_id, record, connection)
+        case DisconnectStep.PURGING:
+            _purge(account_id, record, connection)
+        case DisconnectStep.DETACHING:
+            _leave(account_id, record, connection)
+        case DisconnectStep.REVOKING:
+            _revoke(account_id, record, connection)
+        case DisconnectStep.DONE:
+            return
+        case _:
+            assert_never(step)
+
+
+_GOES_ON_WITHOUT_GOOGLE = {
+    DisconnectStep.CLOSING: DisconnectStep.DETACHING,
+    DisconnectStep.PURGING: DisconnectStep.DETACHING,
+}
 """What comes after the steps for which Google is needed, when it refuses this grant for good or is away for too long."""
 
 
@@ -310,7 +336,7 @@ def _later(account_id: int, record: Disconnect, error: protocol.ProviderError) -
     with tenant(account_id):
         record.attempts += 1
         record.next_attempt_at = clock.now() + timedelta(seconds=backoff.delay_s(record.attempts, base_s=5))
-        record.revocation = "revocation pending"
+        record.revocation = Revocation.PENDING
         record.save(update_fields=["attempts", "next_attempt_at", "revocation", "counts"])
 
 
@@ -348,7 +374,7 @@ def _purge_groups(mirrors: list[Mirror], links: list[Link]) -> dict[str, list[Li
     what both sides last agreed on."""
     theirs = Link.objects.filter(mirror__in=mirrors, is_ours=False, tombstoned_at=None, event__kind="override")
     touched = {series for series in theirs.values_list("event__series_id", flat=True) if series is not None}
-    entries = History.objects.filter(event__calendar__mirror__in=mirrors, side="remote")
+    entries = History.objects.filter(event__calendar__mirror__in=mirrors, side=Side.REMOTE)
     for event_id, series_id, changes in entries.values_list("event_id", "event__series_id", "changes"):
         if not changes or set(changes) - FILLED_IN:
             touched.add(series_id or event_id)

@@ -1,6 +1,6 @@
 """Deletions that the guard held back: a person approves them, keeps the events here, or puts them back (promise 20)."""
 
-from typing import Any
+from typing import Any, assert_never
 
 from django.utils.translation import gettext as _
 
@@ -9,11 +9,12 @@ from conversa_calendar.calendars import access, editing, history
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Event
 from conversa_calendar.calendars.validation import Invalid
+from conversa_calendar.domain.vocabulary import Cause, EventKind, HeldDecision, MirrorState, Notify, Side, SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Link, Mirror
 from conversa_calendar.sync.run import triggers
 
-ACTIONS = ("approve", "keep", "put_back")
+ACTIONS = tuple(HeldDecision)
 
 
 def listed(mirror: Mirror, viewer: Viewer) -> list[dict[str, Any]]:
@@ -45,40 +46,52 @@ def decide(mirror: Mirror, action: str, actor: Member) -> int:
     """
     if action not in ACTIONS:
         raise Invalid("action", _("Approve, keep or put back."))
+    decision = HeldDecision(action)
     rows = Link.objects.filter(mirror=mirror, is_held=True).exclude(event=None)
     links = list(rows.select_related("event").order_by("pk"))
     for link in links:
         assert link.event is not None
         if link.remote_deleted_at is not None:
-            _decide_remote(link, link.event, action)
+            _decide_remote(link, link.event, decision)
         else:
-            _decide_local(link, link.event, action, actor)
-        history.record(link.event, side="local", cause=f"held: {action}", actor=actor)
-    state = "live" if mirror.push_refused == "" else "polling"
+            _decide_local(link, link.event, decision, actor)
+        history.record(link.event, side=Side.LOCAL, cause=_CAUSES[decision], actor=actor)
+    state = MirrorState.LIVE if mirror.push_refused == "" else MirrorState.POLLING
     Mirror.objects.filter(pk=mirror.pk).update(state=state)
     triggers.request_runs([mirror.pk], is_pull=True)
     history.refresh_pages("connections")
     return len(links)
 
 
-def _decide_remote(link: Link, event: Event, action: str) -> None:
+_CAUSES = {
+    HeldDecision.APPROVE: Cause.HELD_APPROVED,
+    HeldDecision.KEEP: Cause.HELD_KEPT,
+    HeldDecision.PUT_BACK: Cause.HELD_PUT_BACK,
+}
+
+
+def _decide_remote(link: Link, event: Event, decision: HeldDecision) -> None:
     """Google deleted it."""
-    if action == "approve":
+    if decision is HeldDecision.APPROVE:
         Link.objects.filter(pk=link.pk).update(is_held=False, is_approved=True)
         return
     Link.objects.filter(pk=link.pk).update(
         is_held=False, tombstoned_at=clock.now(), remote_deleted_at=None, intent=None
     )
-    if action == "keep":
-        Event.objects.filter(pk=event.pk).update(sync_state="native", is_unsettled=False)
-    else:
-        Event.objects.filter(pk=event.pk).update(sync_state="pending", is_unsettled=True, notify="none")
+    rows = Event.objects.filter(pk=event.pk)
+    match decision:
+        case HeldDecision.KEEP:
+            rows.update(sync_state=SyncState.NATIVE, is_unsettled=False)
+        case HeldDecision.PUT_BACK:
+            rows.update(sync_state=SyncState.PENDING, is_unsettled=True, notify=Notify.NONE)
+        case _:
+            assert_never(decision)
 
 
-def _decide_local(link: Link, event: Event, action: str, actor: Member) -> None:
+def _decide_local(link: Link, event: Event, decision: HeldDecision, actor: Member) -> None:
     """It was deleted here."""
-    Link.objects.filter(pk=link.pk).update(is_held=False, is_approved=action == "approve")
-    if action == "approve":
-        Event.objects.filter(pk=event.pk).update(sync_state="pending", is_unsettled=True)
-    elif event.kind != "override":
+    Link.objects.filter(pk=link.pk).update(is_held=False, is_approved=decision is HeldDecision.APPROVE)
+    if decision is HeldDecision.APPROVE:
+        Event.objects.filter(pk=event.pk).update(sync_state=SyncState.PENDING, is_unsettled=True)
+    elif event.kind != EventKind.OVERRIDE:
         editing.restore(event, actor=actor)

@@ -14,27 +14,28 @@ from conversa_calendar.accounts.models import Account, Member
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import OutgoingMail
 from conversa_calendar.connections.models import ACTIVE
+from conversa_calendar.domain.vocabulary import MirrorState
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import Mirror
 
 STALE_AFTER = timedelta(hours=3)
 """A mirror that was read by nobody for so long is out of date."""
 _WORDS = {
-    "held": (
+    MirrorState.HELD: (
         gettext_noop("Deletions of “%(name)s” wait for you"),
         gettext_noop(
             "Unusually many events were deleted at once. They stay, here and at Google, until somebody approves the "
             "deletions, keeps the events or puts them back."
         ),
     ),
-    "unavailable": (
+    MirrorState.UNAVAILABLE: (
         gettext_noop("“%(name)s” is not available at Google"),
         gettext_noop(
             "Google does not show this calendar any more: it was deleted or is no longer shared. Its events stay here "
             "until somebody decides."
         ),
     ),
-    "access_reduced": (
+    MirrorState.ACCESS_REDUCED: (
         gettext_noop("Google shows less of “%(name)s” than before"),
         gettext_noop("Nothing was changed here. Look at the calendar's sharing, then confirm or restore the access."),
     ),
@@ -75,7 +76,9 @@ def _tell_stale(account_id: int) -> None:
     late = clock.now() - STALE_AFTER
     with tenant(account_id):
         rows = Mirror.objects.filter(is_selected=True, is_paused=False, stale_told_at=None, last_sync_at__lt=late)
-        rows = rows.filter(connection__state=ACTIVE).exclude(state__in=["unavailable", "access_reduced"])
+        rows = rows.filter(connection__state=ACTIVE).exclude(
+            state__in=[MirrorState.UNAVAILABLE, MirrorState.ACCESS_REDUCED]
+        )
         rows = rows.exclude(connection__owner__is_suspended=True)  # paused, as was said beforehand
         for mirror in rows.select_related("calendar", "connection__owner__user"):
             if Mirror.objects.filter(pk=mirror.pk, stale_told_at=None).update(stale_told_at=clock.now()):

@@ -19,6 +19,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import discovery, gateway
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.vocabulary import EventKind, Notify, SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.google.oauth import APP_CREATED
 from conversa_calendar.providers.protocol import Provider, RemoteCalendar
@@ -39,7 +40,7 @@ def needs_permission(connection: Connection) -> bool:
 def preview(calendar: Calendar) -> dict[str, int]:
     """What would go out: {events, upcoming_with_guests}; a series counts once."""
     rows = Event.objects.filter(calendar=calendar, deleted_at=None, series=None)
-    upcoming = rows.filter(Q(ends_at__gt=clock.now()) | Q(kind="series"))
+    upcoming = rows.filter(Q(ends_at__gt=clock.now()) | Q(kind=EventKind.SERIES))
     with_guests = sum(1 for event in upcoming.iterator() if event.content.attendees)
     return {"events": rows.count(), "upcoming_with_guests": with_guests}
 
@@ -101,6 +102,6 @@ def _attach(calendar: Calendar, connection: Connection, remote: RemoteCalendar) 
     calendar.save(update_fields=["remote_name"])
     selection.update_calendar(mirror)
     rows = Event.objects.filter(calendar=calendar, deleted_at=None)
-    rows.update(is_unsettled=True, sync_state="pending", notify="none")
+    rows.update(is_unsettled=True, sync_state=SyncState.PENDING, notify=Notify.NONE)
     selection.request_first_sync(mirror)
     return mirror

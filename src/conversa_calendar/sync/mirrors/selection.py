@@ -15,6 +15,7 @@ from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE, Connection, DiscoveredCalendar
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.vocabulary import DeletedBy, Disposition, MirrorState, SyncState
 from conversa_calendar.kit import clock
 from conversa_calendar.providers.protocol import RemoteEvent
 from conversa_calendar.sync.links import moving
@@ -148,7 +149,7 @@ def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None, choice: st
     says so. Within the caller's scope. Raises Invalid, Unsent."""
     check_disposition(disposition)
     mirror.is_selected = False
-    mirror.state = "paused"
+    mirror.state = MirrorState.PAUSED
     mirror.save(update_fields=["is_selected", "state"])
     triggers.set_active([mirror.pk], is_active=False)
     unsent.check([mirror], viewer, choice)
@@ -160,7 +161,7 @@ def deselect(mirror: Mirror, disposition: str, viewer: Viewer | None, choice: st
 
 def check_disposition(disposition: str) -> None:
     """Raises Invalid."""
-    if disposition not in {"keep", "remove"}:
+    if disposition not in {Disposition.KEEP, Disposition.REMOVE}:
         raise Invalid("disposition", _("Say whether to keep or remove the events here."))
 
 
@@ -173,14 +174,14 @@ def detach_calendar(mirror: Mirror, disposition: str, viewer: Viewer | None) -> 
     thrown_away = list(deleted.filter(is_unsettled=True).values_list("pk", flat=True))  # by a person: they stay so
     counts = {"kept": rows.count(), "removed": 0, "unsent": unsent.record(mirror)}
     access.keep_private(calendar)
-    if disposition == "remove":
+    if disposition == Disposition.REMOVE:
         counts["removed"] = _trash_received(mirror, access.concealed([calendar], viewer))
         counts["kept"] = rows.count()
     everything = Event.objects.filter(calendar=calendar).exclude(pk__in=thrown_away)
-    everything.update(sync_state="native", is_unsettled=False, sync_message="")
+    everything.update(sync_state=SyncState.NATIVE, is_unsettled=False, sync_message="")
     calendar.is_mirrored, calendar.is_read_only, calendar.place = False, False, ""
     calendar.counts_busy = False
-    if disposition == "remove" and counts["kept"] == 0:
+    if disposition == Disposition.REMOVE and counts["kept"] == 0:
         calendar.deleted_at = clock.now()
     calendar.save(update_fields=["is_mirrored", "is_read_only", "place", "counts_busy", "deleted_at"])
     return counts
@@ -220,8 +221,8 @@ def _change_mode(mirror: Mirror, mode: str, *, was_off: bool = False) -> None:
     if had_blocks or was_off:
         _revive_dormant(mirror)
     elif was_readable and mode == TWO_WAY:
-        rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, sync_state="refused")
-        rows.update(is_unsettled=True, sync_state="pending")  # edits that could not be sent until now
+        rows = Event.objects.filter(calendar=mirror.calendar, deleted_at=None, sync_state=SyncState.REFUSED)
+        rows.update(is_unsettled=True, sync_state=SyncState.PENDING)  # edits that could not be sent until now
 
 
 def _check_spared(mirror: Mirror, mode: str, viewer: Viewer | None) -> None:
@@ -243,9 +244,9 @@ def _trash_received(mirror: Mirror, spared: Collection[int] = ()) -> int:
     events."""
     gone = list(_received_events(mirror).exclude(pk__in=spared).select_related("calendar").order_by("pk"))
     for event in gone:
-        editing.remove(event, by="disconnected")
-    aside = Event.objects.filter(calendar=mirror.calendar, deleted_by="disconnected")
-    aside.update(is_unsettled=False, sync_state="native", sync_message="")
+        editing.remove(event, by=DeletedBy.DISCONNECTED)
+    aside = Event.objects.filter(calendar=mirror.calendar, deleted_by=DeletedBy.DISCONNECTED)
+    aside.update(is_unsettled=False, sync_state=SyncState.NATIVE, sync_message="")
     return len(gone)
 
 
@@ -256,7 +257,9 @@ def pause(mirror: Mirror, *, is_paused: bool) -> None:
     if not is_paused and mirror.connection is not None and mirror.connection.is_resting:
         raise Invalid("mirror", owner_left(mirror.connection))
     mirror.is_paused = is_paused
-    mirror.state = "paused" if is_paused else "polling" if mirror.first_synced_at else "first_sync"
+    mirror.state = (
+        MirrorState.PAUSED if is_paused else MirrorState.POLLING if mirror.first_synced_at else MirrorState.FIRST_SYNC
+    )
     mirror.save(update_fields=["is_paused", "state"])
     triggers.set_active([mirror.pk], is_active=not is_paused)
     if not is_paused:
@@ -269,7 +272,7 @@ def confirm_access(mirror: Mirror, access: str) -> None:
     mirror.access = access
     if mirror.mode not in modes_for(access):
         _change_mode(mirror, modes_for(access)[0])
-    mirror.state, mirror.error_code, mirror.error_message, mirror.error_action = "polling", "", "", ""
+    mirror.state, mirror.error_code, mirror.error_message, mirror.error_action = MirrorState.POLLING, "", "", ""
     mirror.save(update_fields=["access", "state", "error_code", "error_message", "error_action"])
     update_calendar(mirror)
     triggers.request_runs([mirror.pk], is_pull=True)
@@ -342,7 +345,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
     mirror.error_code, mirror.error_message, mirror.error_action = "", "", ""
     if was_off or mirror.cursor_owner != connection.uuid:
         mirror.cursor, mirror.listing, mirror.page = "", "", ""
-        mirror.state = "first_sync"
+        mirror.state = MirrorState.FIRST_SYNC
     mirror.progress_events = mirror.progress_pages = 0
     update_calendar(mirror)
     _change_mode(mirror, mode, was_off=was_off)
@@ -375,9 +378,11 @@ def _revive_dormant(mirror: Mirror) -> None:
     ):
         assert link.event is not None
         editing.restore(link.event, actor=None)
-    cut = Event.objects.filter(calendar=mirror.calendar, deleted_by="cut", pk__in=linked.values("event"))
+    cut = Event.objects.filter(calendar=mirror.calendar, deleted_by=DeletedBy.CUT, pk__in=linked.values("event"))
     cut.update(is_unsettled=True)
-    Event.objects.filter(calendar=mirror.calendar, deleted_at=None).update(is_unsettled=True, sync_state="pending")
+    Event.objects.filter(calendar=mirror.calendar, deleted_at=None).update(
+        is_unsettled=True, sync_state=SyncState.PENDING
+    )
 
 
 def _discovered(connection: Connection, google_id: str) -> DiscoveredCalendar:

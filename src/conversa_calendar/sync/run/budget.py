@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from django.conf import settings
 
+from conversa_calendar.domain.vocabulary import Reason
 from conversa_calendar.kit import ids
 from conversa_calendar.providers import protocol
 
@@ -41,7 +42,7 @@ def room(rank: Rank, project_used: float, user_used: float) -> float:
 
 def exhausted() -> protocol.Transient:
     """What ends a run for which there is no room."""
-    return protocol.Transient("This service's share of Google's quota is used up.", reason="budget")
+    return protocol.Transient("This service's share of Google's quota is used up.", reason=Reason.BUDGET)
 
 
 def wait_s() -> float:

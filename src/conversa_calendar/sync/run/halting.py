@@ -3,10 +3,11 @@
 from django.db.models import F
 
 from conversa_calendar.connections.models import Breaker
+from conversa_calendar.domain.vocabulary import BreakerName
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.models import MirrorRun
 
-HALTED = "halted"
+HALTED = BreakerName.HALTED
 
 
 def is_halted() -> bool:

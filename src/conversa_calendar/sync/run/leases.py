@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from django.db import OperationalError, connection, transaction
 
+from conversa_calendar.domain.vocabulary import Reason
 from conversa_calendar.kit import clock
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.run import budget
@@ -98,7 +99,7 @@ class Lease:
     def guard(self, deadline_s: float, units: int = 1) -> None:
         """Refuses a call that might outlive the lease, or for which the budget has no room. Raises Transient."""
         if clock.steady_s() + deadline_s + MARGIN_S > self.ends_at_s:
-            raise protocol.Transient("The run's time is used up; it goes on in a moment.", reason="leaseEnds")
+            raise protocol.Transient("The run's time is used up; it goes on in a moment.", reason=Reason.LEASE_ENDS)
         if not self.has_room(self.rank):
             raise budget.exhausted()
         self.spent += units
@@ -128,7 +129,7 @@ def meter(sub: str, rank: Rank, *, is_hurried: bool = False) -> Callable[[float,
                 return  # nobody has connected it yet, or nobody does any more
             grant_id, (project_used, user_used), is_slow = row
             if is_hurried and is_slow:
-                raise protocol.Transient("Google answers this user slowly.", reason="slow")
+                raise protocol.Transient("Google answers this user slowly.", reason=Reason.SLOW)
             if budget.room(rank, project_used, user_used) <= 0:
                 raise budget.exhausted()
             cursor.execute(charge, {"grant": grant_id, "spent": units})

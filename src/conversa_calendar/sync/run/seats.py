@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from conversa_calendar.domain.vocabulary import LaneName
 from conversa_calendar.kit import clock
 from conversa_calendar.sync.run.lock_classes import LockClass
 
@@ -86,7 +87,8 @@ class Lane:
         return max(1, int(self.threads * (share.small if takes_long else share.usual)))
 
 
-RUNS, UPKEEP, BACKFILLS, WEBHOOKS = Lane("runs", 16), Lane("upkeep", 4), Lane("backfill", 2), Lane("webhooks", 4)
+RUNS, UPKEEP = Lane(LaneName.RUNS, 16), Lane(LaneName.UPKEEP, 4)
+BACKFILLS, WEBHOOKS = Lane(LaneName.BACKFILL, 2), Lane(LaneName.WEBHOOKS, 4)
 """Runs that somebody may wait for; the dispatcher, mails and disconnects; long listings, which never take the place of
 the others; messages to other people's servers."""
 LANES = (RUNS, UPKEEP, BACKFILLS, WEBHOOKS)

@@ -11,6 +11,7 @@ from conversa_calendar.calendars.models import Calendar
 from conversa_calendar.connections import gateway
 from conversa_calendar.connections.models import ACTIVE, Breaker, Connection, Grant
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.vocabulary import BreakerName, ChannelState, MirrorState, Reason
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.providers.protocol import Provider, RemoteEvent
@@ -21,7 +22,7 @@ from conversa_calendar.sync.run.leases import FenceLost, Lease
 
 SEES_EVERYTHING = {"owner", "writer"}
 WRITER_ACCESS = {"owner", "writer", "writerWithoutPrivateAccess"}
-PROJECT = "google"
+PROJECT = BreakerName.PROJECT
 PAUSE_S, PAUSE_MAX_S = 3600.0, 86_400.0
 PROBES_WITHIN_S = 30.0
 SHORT_DEADLINE_S, WHOLE_EVERY = 12.0, 4
@@ -110,7 +111,7 @@ class Session:
         remote = self.provider.get_event(self.mirror.remote_id, remote_id)
         is_strange = remote.is_masked and not remote.is_cancelled and self.mirror.access in SEES_EVERYTHING
         if is_strange and not self.mirror.failures:
-            raise protocol.Transient("Google shows less of this event than before.", reason="masked")
+            raise protocol.Transient("Google shows less of this event than before.", reason=Reason.MASKED)
         return remote
 
     @property
@@ -129,17 +130,17 @@ def load(lease: Lease) -> Session:
         raise FenceLost(f"mirror {lease.mirror_id}: fence {lease.fence} is gone")
     connection = mirror.connection
     if mirror.is_halted or not mirror.account.is_open or mirror.is_paused or not mirror.is_selected:
-        raise CannotRun("paused")
+        raise CannotRun(MirrorState.PAUSED)
     if connection is not None and connection.is_resting:
-        raise CannotRun("paused")
+        raise CannotRun(MirrorState.PAUSED)
     if connection is None or connection.state != ACTIVE:
-        raise CannotRun("reconnect_needed")
+        raise CannotRun(MirrorState.RECONNECT_NEEDED)
     lease.grant_id = mirror.grant_pk
     wallet = Wallet(lease.account_id, connection.pk)
     try:
         wallet.fill(connection)
     except protocol.Sealed as error:
-        raise CannotRun("paused", error) from error
+        raise CannotRun(MirrorState.PAUSED, error) from error
     deadline_s = _deadline_s(mirror, lease)
     provider = gateway.calendar(wallet.current, wallet.renew, lease.guard, deadline_s=deadline_s, timed=lease.timed)
     return Session(
@@ -177,7 +178,7 @@ def _rows() -> QuerySet[Any]:
     """Mirrors with what a run must know before it begins, in one query: the fence and whether something is left over."""
     links = Link.objects.filter(mirror=OuterRef("pk"))
     deleted = links.filter(remote_deleted_at__isnull=False, tombstoned_at=None, is_held=False)
-    living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state="live", silent_since=None)
+    living = PushChannel.objects.filter(mirror_id=OuterRef("pk"), state=ChannelState.LIVE, silent_since=None)
     living = living.filter(expires_at__gt=clock.now())
     rows = Mirror.objects.select_related("connection__owner", "calendar", "account", "calendar__owner")
     grant = Grant.objects.filter(sub=OuterRef("connection__sub"))

@@ -15,12 +15,13 @@ from django.db.models.functions import Coalesce
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections.models import Grant
+from conversa_calendar.domain.vocabulary import Rest
 from conversa_calendar.kit import backoff, clock
 from conversa_calendar.sync.models import Mirror, MirrorRun
 from conversa_calendar.sync.run.budget import Rank
 from conversa_calendar.sync.run.session import Session
 
-CODE = "slow"
+CODE = Rest.SLOW
 """What the card's error is called."""
 SLOW_S, QUICK_S = 10.0, 5.0
 """Slower than the one for every twentieth call is slow; never slower than the other is quick again."""
