@@ -163,7 +163,7 @@ def _joined(email: str, name: str, **more: object) -> Member:
     member = Member(user=user, name=clean_name(name), **more)
     try:
         with transaction.atomic():
-            member.save()
+            member.save(force_insert=True)
     except IntegrityError as error:
         raise Refused(_("%(email)s is already a member.") % {"email": user.email}) from error
     member_joined.send(Member, member=member)

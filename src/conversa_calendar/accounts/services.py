@@ -132,7 +132,7 @@ def create_role(*, name: str, held: list[str], by: Giver) -> Role:
     """A custom role, of permissions that its maker holds. Raises Refused."""
     role = Role(name=_role_name(name, None), permissions=_known_permissions(held))
     grants.check_permissions(by, held)
-    role.save()
+    role.save(force_insert=True)
     return role
 
 
@@ -163,14 +163,14 @@ def delete_role(*, role: Role, by: Giver) -> None:
 
 def create_team(*, name: str, members: list[Member] | None = None, external_id: str = "") -> Team:
     team = Team(name=_named(name), external_id=external_id)
-    team.save()
+    team.save(force_insert=True)
     _add_places(team, members or [])
     return team
 
 
 def create_inbox(*, name: str, members: list[Member] | None = None, external_id: str = "") -> Inbox:
     inbox = Inbox(name=_named(name), external_id=external_id)
-    inbox.save()
+    inbox.save(force_insert=True)
     _add_places(inbox, members or [])
     return inbox
 
@@ -197,7 +197,7 @@ def _add_places(group: Team | Inbox, members: list[Member]) -> None:
     for member in members:
         place = TeamMember(team=group) if isinstance(group, Team) else InboxMember(inbox=group)
         place.member = member
-        place.save()
+        place.save(force_insert=True)
 
 
 def switch_module(*, account: Account, is_enabled: bool) -> None:

@@ -30,7 +30,7 @@ def once(
     row = IdempotentAnswer(token_id=token.pk, key=key, request_digest=wanted)
     try:
         with transaction.atomic():
-            row.save()
+            row.save(force_insert=True)
     except IntegrityError:
         return _known(token, key, wanted)
     answer: dict[str, Any] = create()

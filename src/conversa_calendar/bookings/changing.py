@@ -53,7 +53,7 @@ def add_guests(booking: Booking, fresh: list[str]) -> Booking:
         return booking
     check_guests(booking, fresh)
     booking.guests = [*booking.guests, *fresh]
-    booking.save()
+    booking.save(update_fields=["guests"])
     if booking.event is not None:
         rows = tuple(Attendee(address) for address in fresh)
         booking.event = editing.edit(
@@ -79,7 +79,7 @@ def reschedule(booking: Booking, start: datetime, *, is_visitors: bool, only: li
     booking.moved_by = VISITOR if is_visitors else HOST
     booking.flag = UNCHECKED if any(host.is_stale for host in chosen) else ""
     booking.remind_at = following.next_reminder(booking)
-    booking.save()
+    booking.save(update_fields=["starts_at", "ends_at", "moved_by", "flag", "remind_at"])
     if booking.event is not None:
         zone = times.civil_zone(booking.event.content.start, booking.page.time_zone)
         moved = {"start": times.timed(start, zone), "end": times.timed(booking.ends_at, zone)}
@@ -111,7 +111,7 @@ def hand_over(booking: Booking, host: Member) -> Booking:
         claiming.claim(page, booking, [taker], booking.starts_at, duration)
     before, booking.host = booking.host, taker.member
     booking.flag = UNCHECKED if taker.is_stale else ""
-    booking.save()
+    booking.save(update_fields=["host", "flag"])
     if event is not None and event.deleted_at is None:
         booking.event = editing.move(event, taker.calendar, actor=before)
     mails.tell_visitor(booking, former_host=before)
@@ -125,7 +125,7 @@ def cancel(booking: Booking, *, is_visitors: bool, muted: frozenset[str] = froze
         return booking
     booking.state, booking.remind_at = CANCELLED, None
     booking.cancelled_by = VISITOR if is_visitors else HOST
-    booking.save()
+    booking.save(update_fields=["state", "cancelled_by", "remind_at"])
     BookingClaim.objects.filter(booking=booking).delete()
     if booking.event is not None and booking.event.deleted_at is None:
         editing.delete(booking.event, actor=booking.host)
@@ -140,7 +140,7 @@ def decide(booking: Booking, *, is_accepted: bool) -> Booking:
     if not is_accepted:
         return cancel(booking, is_visitors=False)
     booking.state = CONFIRMED
-    booking.save()
+    booking.save(update_fields=["state"])
     if booking.event is not None:
         booking.event = editing.edit(
             booking.event, lambda c: msgspec.structs.replace(c, status="confirmed"), actor=booking.host

@@ -128,6 +128,6 @@ def claim_members(
                     ends_at=ends,
                     hold=hold,
                     expires_at=clock.now() + (lasts or HOLD) if hold else None,
-                ).save()
+                ).save(force_insert=True)
     except IntegrityError as error:
         raise Taken from error

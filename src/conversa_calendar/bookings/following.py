@@ -25,6 +25,7 @@ from conversa_calendar.kit import clock
 
 NO_LINK = "no_link"
 """The flag of a booking whose promised meeting link Google did not make."""
+_FOLLOWS = ["event", "state", "cancelled_by", "moved_by", "starts_at", "ends_at", "remind_at", "flag", "notice_due_at"]
 NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
 
@@ -45,7 +46,7 @@ def update_booking(event: Event) -> None:
         transaction.on_commit(partial(_look_when_due, booking.account_id, booking.pk))
     elif booking.notice_due_at is not None:
         booking.notice_due_at = None
-    booking.save()
+    booking.save(update_fields=_FOLLOWS)
 
 
 def strand(event: Event) -> None:
@@ -56,7 +57,7 @@ def strand(event: Event) -> None:
     if booking is None or booking.flag not in {"", UNCHECKED, NO_LINK}:
         return
     booking.event, booking.flag = event, STRANDED
-    booking.save()
+    booking.save(update_fields=["event", "flag"])
     entry = history.record(event, side=Side.SYNC, cause="not at Google")
     if entry is not None:
         notices.tell(entry, booking.host)

@@ -27,6 +27,7 @@ from conversa_calendar.kit import clock
 
 _MAIL_SOON = "conversa_calendar.bookings.tasks.mail_soon"
 _NOTICES = "conversa_calendar.bookings.tasks.tell_due"
+_TOLD = ["event", "sequence", "told_start", "told_state", "told_uri", "told_uid", "notice_due_at"]
 
 
 def offer_text(offer: BookingOffer) -> str:
@@ -40,7 +41,7 @@ def offer_text(offer: BookingOffer) -> str:
 
 def tell_visitor(booking: Booking, muted: frozenset[str] = frozenset(), former_host: Member | None = None) -> None:
     """Owes the visitor and their guests what they do not know yet, under a risen SEQUENCE, and remembers that they know;
-    stores the booking. `muted` addresses had their share of mails for the day."""
+    stores that, and its event. `muted` addresses had their share of mails for the day."""
     told = known(booking) | ({"host": former_host.pk} if former_host is not None else {})
     _announce(booking)
     for address in dict.fromkeys([booking.email, *booking.guests]):
@@ -50,7 +51,7 @@ def tell_visitor(booking: Booking, muted: frozenset[str] = frozenset(), former_h
 
 
 def tell_visitor_of_all(made: list[Booking]) -> None:
-    """One mail about the bookings of one repeating request, each with its private link; stores them."""
+    """One mail about the bookings of one repeating request, each with its private link; stores that they were told."""
     for booking in made:
         _announce(booking)
     assert made[0].group is not None
@@ -59,9 +60,9 @@ def tell_visitor_of_all(made: list[Booking]) -> None:
 
 
 def tell_guests(booking: Booking, addresses: list[str]) -> None:
-    """The invitation of people whom the visitor added, who know nothing yet; stores the booking."""
+    """The invitation of people whom the visitor added, who know nothing yet; stores its SEQUENCE, and its event."""
     _raise_sequence(booking)
-    booking.save()
+    booking.save(update_fields=["event", "sequence"])
     for address in addresses:
         outbox.owe("booking", booking.uuid, address, {})
     send_soon(booking.account_id)
@@ -107,7 +108,7 @@ def tell_of_lost_destination(host: Member, calendar: Calendar) -> None:
             _("Choose another calendar on the booking page, or restore this one: %(url)s")
             % {"url": f"{settings.PUBLIC_URL}/bookings"},
         ]
-        OutgoingMail(to=host.user.email, subject=subject, body="\n\n".join(lines)).save()
+        OutgoingMail(to=host.user.email, subject=subject, body="\n\n".join(lines)).save(force_insert=True)
     send_soon(host.account_id)
 
 
@@ -140,7 +141,7 @@ def _announce(booking: Booking) -> None:
     booking.told_start, booking.told_state = booking.starts_at, booking.state
     booking.told_uri, booking.notice_due_at = letters.link_of(booking), None
     booking.told_uid = letters.uid_of(booking)
-    booking.save()
+    booking.save(update_fields=_TOLD)
 
 
 def _raise_sequence(booking: Booking) -> None:

@@ -121,7 +121,7 @@ def _make(
     booking.time_zone, booking.language = visitor.time_zone, visitor.language
     booking.flag = UNCHECKED if any(one.is_stale for one in chosen) else ""
     booking.remind_at = following.next_reminder(booking)
-    booking.save()
+    booking.save(force_insert=True)
     claiming.claim(page, booking, chosen, start, duration)
     reference = {"kind": "booking", "id": str(booking.uuid), "title": page.title, "url": ""}
     booking.event = editing.create(
@@ -131,7 +131,7 @@ def _make(
         references=[reference, *references],
         cause="booked",
     )
-    booking.save()
+    booking.save(update_fields=["event"])
     mails.tell_host(booking)
     return booking
 

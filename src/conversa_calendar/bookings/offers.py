@@ -32,7 +32,7 @@ def offer(
     caps.check_open_offers(member)
     made = BookingOffer(page=page, member=member, starts=starts, duration=duration, time_zone=zone)
     made.references, made.expires_at = references or [], clock.now() + OFFERED
-    made.save()
+    made.save(force_insert=True)
     for start in starts:
         chosen = claiming.choose(page, start, duration, None)
         claiming.claim(page, None, chosen, start, duration, hold=made.uuid, lasts=OFFERED)

@@ -223,7 +223,7 @@ def _replace_hosts(page: BookingPage, rows: Any) -> None:
             if calendar is None or calendar.owner_id not in {None, member.pk}:
                 raise Invalid("hosts", _("Bookings of a member go to one of their own calendars."))
         weight = _number("hosts", row.get("weight", 1), 1, 100)
-        BookingHost(page=page, member=member, calendar=calendar, weight=weight).save()
+        BookingHost(page=page, member=member, calendar=calendar, weight=weight).save(force_insert=True)
 
 
 def _questions(rows: Any) -> list[dict[str, Any]]:

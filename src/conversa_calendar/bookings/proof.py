@@ -24,14 +24,16 @@ def ask(page: BookingPage, fields: dict[str, str], *, email: str, start: datetim
     addresses.admit(email, is_shown=False)
     BookingRequest.objects.filter(expires_at__lt=now).delete()
     made = BookingRequest(page=page, fields=fields, email=email, expires_at=now + WAITS)
-    made.save()
+    made.save(force_insert=True)
     if fields.get("hold"):
         caps.held_by_visitors(page).filter(hold=fields["hold"]).update(expires_at=made.expires_at)
     title = " ".join(page.title.split())
     when = mails.when_in_words(start, start + timedelta(minutes=duration), zone)
     lines = [title, when, "", _("Open this link and confirm, within %(count)s minutes:") % {"count": 30}, _url(made)]
     lines += ["", _("If you did not ask for this, ignore this mail: nothing is booked.")]
-    OutgoingMail(to=email, subject=_("Please confirm: %(title)s") % {"title": title}, body="\n".join(lines)).save()
+    OutgoingMail(to=email, subject=_("Please confirm: %(title)s") % {"title": title}, body="\n".join(lines)).save(
+        force_insert=True
+    )
     app.configure_task(MAIL_SOON).defer(account_id=page.account_id)
 
 

@@ -53,7 +53,7 @@ def record(
         was_private=was_private,
         private_for_id=access.private_owner_id(event, event.calendar) if was_private else None,
     )
-    entry.save()
+    entry.save(force_insert=True)
     if lost and side != "local":
         notices.tell_authors(entry, [n for n, value in lost.items() if before is None or readable(before, n) == value])
     return entry

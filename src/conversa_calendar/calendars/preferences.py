@@ -22,7 +22,7 @@ def preference_of(member: Member) -> Preference:
     found = Preference.objects.filter(member=member).first()
     if found is None:
         found = Preference(member=member)
-        found.save()
+        found.save(force_insert=True)
     return found
 
 

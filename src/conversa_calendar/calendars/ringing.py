@@ -149,4 +149,6 @@ def _mail(member: Member, occurrence: Occurrence) -> None:
             when = dateformat.format(occurrence.starts_at.astimezone(zone), "j F Y H:i")
         lines = [title, when, occurrence.event.content.location, f"{settings.PUBLIC_URL}/calendar"]
         subject = _("Reminder: %(title)s") % {"title": title}
-        OutgoingMail(to=member.user.email, subject=subject[:300], body="\n".join(filter(None, lines))).save()
+        OutgoingMail(to=member.user.email, subject=subject[:300], body="\n".join(filter(None, lines))).save(
+            force_insert=True
+        )

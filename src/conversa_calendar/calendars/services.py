@@ -37,7 +37,7 @@ def create_calendar(
     calendar = Calendar(
         name=_named(name), owner=owner, time_zone=time_zone, color=_color(color), is_personal=is_personal, **more
     )
-    calendar.save()
+    calendar.save(force_insert=True)
     return calendar
 
 
@@ -82,7 +82,7 @@ def assign(calendar: Calendar, items: list[dict[str, str]]) -> None:
     for assignment in wanted:
         key = (assignment.member_id, assignment.team_id, assignment.inbox_id)
         if key not in seen:
-            assignment.save()
+            assignment.save(force_insert=True)
         seen.add(key)
 
 

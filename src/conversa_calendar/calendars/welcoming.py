@@ -22,5 +22,7 @@ def tell(member: Member, token: str, actor: Member, origin: str) -> None:
         _("If you do not know %(account)s, ignore this mail: nothing happens.") % {"account": account},
     ]
     subject = _("%(name)s invites you to %(account)s") % {"name": " ".join(str(actor).split()), "account": account}
-    OutgoingMail(to=member.user.email, reply_to=actor.user.email, subject=subject[:300], body="\n".join(lines)).save()
+    OutgoingMail(to=member.user.email, reply_to=actor.user.email, subject=subject[:300], body="\n".join(lines)).save(
+        force_insert=True
+    )
     outbox.send_soon(member.account_id)

@@ -140,7 +140,7 @@ def invite(*, member: Member, invited_by: Member) -> tuple[Invitation, str]:
         fingerprint=ids.fingerprint(secret),
         expires_at=clock.now() + INVITATION_LIFETIME,
     )
-    invitation.save()
+    invitation.save(force_insert=True)
     return invitation, secret
 
 

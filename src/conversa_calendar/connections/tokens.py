@@ -199,7 +199,7 @@ def _tell(connection: Connection, diagnosis: str) -> None:
                 ]
             ),
         )
-        mail.save()
+        mail.save(force_insert=True)
 
 
 def reseal_all(account_id: int) -> int:

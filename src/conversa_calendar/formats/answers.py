@@ -88,7 +88,7 @@ def _received(account_id: int, mail: Mail, number: int, answer: Answer) -> MailA
         if note.reason != UNKNOWN:
             try:
                 with transaction.atomic():
-                    note.save()
+                    note.save(force_insert=True)
             except IntegrityError:  # the same mail at the same moment, by another way
                 return MailAnswer.objects.get(fingerprint=mark)
     return note
@@ -193,7 +193,7 @@ def _propose(event: Event, key: str, answer: Answer) -> None:
         state=ProposalState.SUPERSEDED
     )
     proposed = domain.encode(Content(start=_at(event, content.start), end=_at(event, content.end)))
-    Proposal(event=event, key=key, email=answer.guest, content=proposed, comment=answer.comment).save()
+    Proposal(event=event, key=key, email=answer.guest, content=proposed, comment=answer.comment).save(force_insert=True)
 
 
 def _at(event: Event, moment: times.Moment) -> times.Moment:

@@ -65,7 +65,7 @@ def start(viewer: Viewer) -> Export:
                 _("You asked for %(most)d exports today; the next one is possible tomorrow.") % {"most": A_DAY_MAX},
             )
         found = Export(member=viewer.member, sees_private=viewer.sees_private)
-        found.save()
+        found.save(force_insert=True)
         return found
 
 
@@ -162,7 +162,7 @@ def _keep(found: Export, packed: IO[bytes]) -> None:
     number = 0
     while piece := packed.read(PART_BYTES):
         with tenant(found.account_id):
-            ExportPart(export=found, number=number, data=piece).save()
+            ExportPart(export=found, number=number, data=piece).save(force_insert=True)
         number += 1
     with tenant(found.account_id):
         Export.objects.filter(pk=found.pk).update(finished_at=clock.now(), size=size)

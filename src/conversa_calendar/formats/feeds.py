@@ -47,7 +47,7 @@ def create(
                 Refusal("forbidden", _("You see only busy times there, and a feed shows no more than you see."))
             )
         secret = _renew(feed)
-        feed.save()
+        feed.save(force_insert=True)
         FeedAddress.objects.create(fingerprint=ids.fingerprint(secret), account_id=current_account(), feed=feed.uuid)
         return feed, secret
 

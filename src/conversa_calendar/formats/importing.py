@@ -79,7 +79,7 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
         done = Import(calendar=found, member=viewer.member, sees_private=viewer.sees_private, guests=guests, rows=rows)
         done.name = names.tidy(name, 200) or file.name
         done.plan = msgspec.json.encode([verdict.entry for verdict in verdicts]).decode()
-        done.save()
+        done.save(force_insert=True)
     return done
 
 
@@ -222,10 +222,12 @@ def _put(found: Import, viewer: Viewer, verdict: Verdict, *, is_part_of_new: boo
     if event is None:
         content = msgspec.structs.replace(entry.content, recurrence=() if entry.key else entry.content.recurrence)
         event = acts.bring_in(viewer, found.calendar.uuid, content)
-        ImportStep(made_by=found, event=event).save()
+        ImportStep(made_by=found, event=event).save(force_insert=True)
         return event
     if not is_part_of_new and verdict.before is not None:
-        ImportStep(made_by=found, event=event, key=entry.key, before=domain.encode(verdict.before)).save()
+        ImportStep(made_by=found, event=event, key=entry.key, before=domain.encode(verdict.before)).save(
+            force_insert=True
+        )
     part = Part("this", entry.key) if entry.key else Part("all")
     if entry.content.status == "cancelled":
         acts.remove(viewer, event.uuid, part=part)
@@ -242,7 +244,7 @@ def _remember(found: Import, entry: FileEvent, event: Event) -> None:
     values = {"event": event, "digest": rehearsing.digest_of(entry), "sequence": entry.sequence}
     known = ImportedEvent.objects.filter(calendar=found.calendar, uid=entry.uid, key=entry.key)
     if not known.update(**values):
-        ImportedEvent(calendar=found.calendar, uid=entry.uid, key=entry.key, **values).save()
+        ImportedEvent(calendar=found.calendar, uid=entry.uid, key=entry.key, **values).save(force_insert=True)
 
 
 def _mark(found: Import) -> None:

@@ -77,7 +77,7 @@ def _begin(mirror_id: int, started_at: datetime, *, is_active: bool) -> DeepChec
     if stopped is not None:  # it goes on where it was
         report.compared_until, report.compared = stopped.compared_until, stopped.compared
         report.differing, report.differences = stopped.differing, stopped.differences
-    report.save()
+    report.save(force_insert=True)
     if stopped is None:
         Mirror.objects.filter(pk=mirror_id).update(cursor="", listing="", page="")
     triggers.request_runs([mirror_id], is_pull=True)
@@ -197,7 +197,7 @@ def _report(mirror: Mirror, report: DeepCheck) -> None:
     for uuid in arrived.values_list("event__uuid", flat=True)[:1000]:
         report.repaired = [*report.repaired, {"event": str(uuid), "kind": "missing here"}]
     report.finished_at = clock.now()
-    report.save()
+    report.save(update_fields=["checked", "equal", "refused", "waiting", "repaired", "finished_at"])
 
 
 def _is_equal(link: Link, event: Event) -> bool:

@@ -84,7 +84,7 @@ def create(viewer: Viewer, wanted: dict[str, Any]) -> tuple[Endpoint, str]:
     values.take(made, viewer, {"url": "", "kinds": values.allowed(viewer)} | wanted)
     signing.store(made, secret)
     made.cursor = str(reading.begin(reader_of(made)))
-    made.save()
+    made.save(force_insert=True)
     EndpointRun.objects.create(endpoint_id=made.pk, account_id=made.account_id, is_on=made.is_on)
     return made, secret
 
@@ -137,7 +137,7 @@ def send_test(viewer: Viewer, uuid: UUID | str) -> Delivery:
     item = {"kind": "webhook", "id": name, "calendar": None, "what": "test", "at": now.isoformat()}
     made = Delivery(endpoint=found, message=uuid4(), type="webhook.test", object_id=name, item=item, at=now)
     made.transaction, made.row = changes.now().transaction, 0
-    made.save()
+    made.save(force_insert=True)
     wake(found)
     return made
 

@@ -23,7 +23,9 @@ def turn_off(found: Endpoint, reason: str) -> None:
     EndpointRun.objects.filter(endpoint_id=found.pk).update(is_on=False)
     for member in accounts.administrators():
         with translation.override(member.language or settings.LANGUAGE_CODE):
-            OutgoingMail(to=member.user.email, subject=_("A webhook was turned off"), body=_body(found, reason)).save()
+            OutgoingMail(to=member.user.email, subject=_("A webhook was turned off"), body=_body(found, reason)).save(
+                force_insert=True
+            )
 
 
 def _body(found: Endpoint, reason: str) -> str:

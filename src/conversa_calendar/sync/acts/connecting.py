@@ -90,5 +90,5 @@ def disconnect(
 
 
 def _mail(to: Member, by: Member, subject: str, body: str) -> None:
-    OutgoingMail(to=to.user.email, reply_to=by.user.email, subject=subject, body=body).save()
+    OutgoingMail(to=to.user.email, reply_to=by.user.email, subject=subject, body=body).save(force_insert=True)
     outbox.send_soon(to.account_id)

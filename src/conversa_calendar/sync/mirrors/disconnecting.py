@@ -112,7 +112,7 @@ def start(
         sees_private=viewer.sees_private,
         counts={"calendars": mirrors.count(), "kept": 0, "removed": 0, "purged": 0, "channels": 0},
     )
-    record.save()
+    record.save(force_insert=True)
     jobs.enqueue_disconnect(record.pk, record.account_id)
     history.refresh_pages("connections")
     return record

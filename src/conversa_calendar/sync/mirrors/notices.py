@@ -64,7 +64,9 @@ def tell(mirror: Mirror, cause: str) -> None:
         with translation.override(member.language or settings.LANGUAGE_CODE):
             lines = [_(body), _("Connections: %(url)s") % {"url": f"{settings.PUBLIC_URL}/connections"}]
             text = "\n\n".join(lines if settings.PUBLIC_URL else lines[:1])
-            OutgoingMail(to=address, subject=(_(subject) % {"name": mirror.calendar.name})[:300], body=text).save()
+            OutgoingMail(to=address, subject=(_(subject) % {"name": mirror.calendar.name})[:300], body=text).save(
+                force_insert=True
+            )
 
 
 def tell_stale() -> None:

@@ -95,7 +95,7 @@ def _attach(calendar: Calendar, connection: Connection, remote: RemoteCalendar) 
     """The mirror of a calendar that was here first: what stands in it goes out, to nobody's mailbox."""
     values: dict[str, Any] = {"remote_id": remote.id, "access": "owner", "time_zone": remote.time_zone}
     mirror = Mirror(calendar=calendar, connection=connection, mode=TWO_WAY, started_at=clock.now(), **values)
-    mirror.save()
+    mirror.save(force_insert=True)
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
     leases.assign_grant(mirror.pk, connection.sub)
     calendar.remote_name = remote.name[:200]

@@ -314,7 +314,7 @@ def _create_mirror(connection: Connection, row: DiscoveredCalendar, mode: str) -
         time_zone=row.time_zone,
         started_at=clock.now(),
     )
-    mirror.save()
+    mirror.save(force_insert=True)
     update_calendar(mirror)
     MirrorRun.objects.create(mirror_id=mirror.pk, mirror_uuid=mirror.uuid, account_id=mirror.account_id)
     leases.assign_grant(mirror.pk, connection.sub)
@@ -326,6 +326,22 @@ def request_first_sync(mirror: Mirror) -> None:
     """The first run of a new mirror."""
     triggers.request_runs([mirror.pk], is_pull=True)
     history.refresh_pages("connections")
+
+
+_RESUMED = [
+    *(
+        "connection",
+        "access",
+        "mode",
+        "state",
+        "is_selected",
+        "is_paused",
+        "error_code",
+        "error_message",
+        "error_action",
+    ),
+    *("cursor", "listing", "page", "progress_events", "progress_pages"),
+]
 
 
 def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mode: str) -> None:
@@ -349,7 +365,7 @@ def _resume(mirror: Mirror, connection: Connection, row: DiscoveredCalendar, mod
     mirror.progress_events = mirror.progress_pages = 0
     update_calendar(mirror)
     _change_mode(mirror, mode, was_off=was_off)
-    mirror.save()
+    mirror.save(update_fields=_RESUMED)
     update_calendar(mirror)
     if was_off:
         mirror.calendar.counts_busy = True

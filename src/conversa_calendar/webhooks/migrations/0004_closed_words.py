@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0008_closed_words"),
-        ("webhooks", "0002_webhooks"),
+        ("webhooks", "0003_rest_of_an_endpoint"),
     ]
 
     operations = [

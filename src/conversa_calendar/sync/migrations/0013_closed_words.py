@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
         ("accounts", "0008_closed_words"),
         ("calendars", "0015_closed_words"),
         ("connections", "0009_closed_words"),
-        ("sync", "0011_compared_occurrences"),
+        ("sync", "0012_put_out_of_sight"),
     ]
 
     operations = [
