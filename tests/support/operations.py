@@ -69,6 +69,8 @@ WEBHOOK = {
     "on": True,
 }
 BODIES: dict[str, dict[str, Any]] = {
+    "PATCH /mirrors/{uuid}": {"mode": "two_way"},
+    "POST /connections/invitations": {"member": "<members>"},
     "POST /roles": {"name": "R", "permissions": ["bookings.own"]},
     "PATCH /roles/{uuid}": {"name": "R", "permissions": ["bookings.own"]},
     "PATCH /account": {"name": "Acme", "time_zone": ZONE, "calendar_enabled": True},
@@ -132,7 +134,6 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "PATCH /bookings/{uuid}": {
         "start": "<slot>",
-        "state": "cancelled",
         "guests": ["g@else.example"],
         "host": "<host>",
     },

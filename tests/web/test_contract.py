@@ -22,6 +22,7 @@ from tests.support.cast import Cast
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "conversa_calendar"
 NOT_EDITED = {
     "change_event": "has its own",
+    "change_mirror": "says what shall be, whatever stands",
     "put_directory": "replaces everything, whatever stands",
     "choose_calendar": "says what shall be, whatever stands",
     "disconnect": "ends it, whatever stands",
@@ -221,6 +222,7 @@ def _creates(cast: Cast) -> dict[str, tuple[str, dict[str, Any]]]:
         "add_calendar": ("calendars", {"name": "C"}),
         "create_event": ("events", {"calendar": own, "start": {"date": "2026-12-01"}}),
         "add_page": ("booking-pages", {"title": "P"}),
+        "invite_to_connect": ("connections/invitations", {"member": str(cast.bob.member.uuid)}),
         "add_feed": ("feeds", {"kind": "calendar", "target": own}),
         "add_webhook": ("webhooks", {"url": "https://hooks.example.com/"}),
         "copy_page": (f"booking-pages/{page['id']}/copy", {}),

@@ -37,7 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "conversa_calendar"
 FETCHES = {
     "providers/google/transport.py": "Google",
-    "sync/doctor.py": "our own address",
+    "sync/explain/doctor.py": "our own address",
+    "webhooks/network.py": "public addresses that an administrator has named, proven in test_webhook_network",
     "cli/processes.py": "our own children",
     "cli/company.py": "the demo's emulator",
 }

@@ -24,6 +24,7 @@ NEUTRAL = {
     "formats_feedaddress",
     "sync_mirrorrun",
     "sync_pushchannel",
+    "webhooks_endpointrun",
 }
 """Tables without a wall: found before the account is known, or shared by all accounts."""
 

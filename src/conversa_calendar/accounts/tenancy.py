@@ -95,6 +95,11 @@ def current_account() -> int:
     return account_id
 
 
+def is_inside_another(account_id: int) -> bool:
+    """Whether this is the scope of an account other than this one."""
+    return _account.get() not in {None, account_id}
+
+
 class TenantManager(models.Manager[M]):
     """Answers rows of the scope's account only; raises ScopeMissing without a scope."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -196,7 +196,7 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
             case "hand-over":
                 acts.hand_over(looks, uuid, request.POST.get("host", ""))
             case _:
-                return HttpResponseBadRequest(_("There is no such action."))
+                raise Http404
     except (Invalid, Taken) as error:
         messages.error(request, getattr(error, "message", "") or _("They are not free at that time."))
         return redirect("bookings")

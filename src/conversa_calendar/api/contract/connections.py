@@ -235,8 +235,8 @@ SCHEMAS: dict[str, Schema] = {
     "MirrorInput": body("How it is mirrored.", needs=("mode",), mode=MODE),
     "ConnectInvitationInput": body("Who is to connect their account.", needs=("member",), member=identity()),
     "ConnectInvitation": answer(
-        "The link, where mail does not work.",
-        url=text(example="https://calendar.example.com/connections/invitation/…"),
+        "The link, where mail does not work; null when the request was repeated.",
+        url=nullable(text(example="https://calendar.example.com/connections/invitation/…")),
     ),
     "Asked": answer("How many people were asked by mail.", asked=_COUNT),
     "HeldDecision": body(
@@ -277,7 +277,9 @@ OPERATIONS: dict[str, Operation] = {
     "change_mirror": Operation(answer=ref("Mirror"), body=ref("MirrorInput")),
     "confirm_access": Operation(answer=ref("Mirror")),
     "watch_again": Operation(answer=None),
-    "invite_to_connect": Operation(answer=ref("ConnectInvitation"), body=ref("ConnectInvitationInput")),
+    "invite_to_connect": Operation(
+        answer=ref("ConnectInvitation"), body=ref("ConnectInvitationInput"), secrets=("url",)
+    ),
     "ask_to_connect": Operation(answer=ref("Asked")),
     "list_set_aside": Operation(answer=ref("AsideList"), parameters={"mirror": identity("Of this mirror only.")}),
     "retry_set_aside": Operation(answer=None),
