@@ -39,7 +39,7 @@ VARIANTS: list[tuple[str, Any]] = [
 def test_one_story_under_each_plausible_behaviour(scene: Scene, name: str, value: Any) -> None:
     setattr(scene.google.world.behaviours, name, value)
     scene.google.settle(with_channels=True)
-    made = scene.create("here", conference={"wanted": True}, reminders={"use_default": False, "overrides": []})
+    made = scene.create("here", conference={"request": True}, reminders={"use_default": False, "overrides": []})
     there = scene.ana.insert(
         summary="there", start=at("2026-12-02T09:00:00"), end=at("2026-12-02T10:00:00"), recurrence=["RRULE:FREQ=DAILY;COUNT=4"]
     )  # fmt: skip

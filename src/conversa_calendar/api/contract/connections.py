@@ -208,6 +208,17 @@ SCHEMAS: dict[str, Schema] = {
         repaired=many(ref("RepairedEvent")),
         waiting=_COUNT,
         refused=_COUNT,
+        occurrences=whole("How many occurrences were compared as people see them.", example=365),
+        compared_until=nullable(instant("Until when they were compared.")),
+        differing=whole("How many of them differ.", least=0, example=0),
+        differences=many(ref("DifferentOccurrence"), "The first of them."),
+    ),
+    "DifferentOccurrence": answer(
+        "An occurrence that both sides show differently.",
+        event=text("The id of its event; empty where it is only at Google."),
+        google_event_id=text(example="abc123"),
+        occurrence=text("Its original start; empty for a single event.", example="2026-12-01T12:00:00Z"),
+        what=enum(("missing here", "extra here", "another time")),
     ),
     "HeldDeletion": answer(
         "A deletion that waits for a person.",

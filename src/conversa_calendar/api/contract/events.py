@@ -45,6 +45,12 @@ def _plain(field: Field) -> Schema:
 
 
 _CONTENT: dict[str, Schema] = {name: _plain(schema.BY_NAME[name]) for name in schema.PLAIN} | {"recurrence": _RULES}
+_SHOWN = _CONTENT | {
+    name: text(f"{field.says} What the provider has is shown as it is.", example=field.example)
+    for name, field in ((name, schema.BY_NAME[name]) for name in schema.PLAIN)
+    if name == "color" or field.kind is not Kind.CHOICE
+}
+"""As they are answered: what came from elsewhere may be longer than what may be sent, or a colour of later."""
 _WRITABLE: dict[str, Schema] = {
     "start": ref("EventTime"),
     "end": ref("EventTime"),
@@ -65,7 +71,7 @@ _EVENT: dict[str, Schema] = {
     "start": ref("EventTime"),
     "end": ref("EventTime"),
     "etag": text("Changes with every change; pass it as If-Match.", example='"17-3"'),
-    **_CONTENT,
+    **_SHOWN,
     "event_type": text(
         "Google's kind: default, outOfOffice, focusTime, workingLocation, birthday …", example="default"
     ),
@@ -94,6 +100,10 @@ _ATTENDEE: dict[str, Schema] = {
     "response": RESPONSE,
     "optional": switch("Whether they need not come."),
     "resource": switch("Whether it is a room or thing."),
+}
+_READ_BACK: dict[str, Schema] = {
+    "organizer": switch("Whether they organise it. Taken back as it was answered, and not changed by that."),
+    "self": switch("Whether they are the calendar's own attendee. Taken back, and not changed by that."),
 }
 _UNIT_VALUES: dict[str, Schema] = {
     "when": ref("HistoryWhen"),
@@ -135,17 +145,13 @@ SCHEMAS: dict[str, Schema] = {
     "Reference": body("Something elsewhere that an event is about.", _REFERENCE_FIELDS, needs=("kind", "id")),
     "AttendeeInput": body(
         "A guest, known by address; what you do not say about a known guest stays.",
-        _ATTENDEE,
+        _ATTENDEE | _READ_BACK,
         needs=("email",),
         comment=text("A word to the organiser.", most=validation.NAME_MAX),
     ),
     "Attendee": answer(
         "A guest.",
-        _ATTENDEE
-        | {
-            "organizer": switch("Whether they organise it."),
-            "self": switch("Whether they are the calendar's own attendee."),
-        },
+        _ATTENDEE | {"name": text(example="Ana Souza")} | _READ_BACK,
     ),
     "Organizer": answer(
         "Who organises the event.",
