@@ -3,7 +3,7 @@
 import atexit
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,52 @@ def empty() -> None:
         connection.execute(
             f"SET session_replication_role = replica; {statements}; SET session_replication_role = origin"
         )
+
+
+class Backup:
+    """Every row as it was: what differs from it now is found, and put back, table by table."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
+        tables = [name for (name,) in connection.execute(query)]
+        connection.execute("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup")
+        for table in tables:
+            connection.execute(f'CREATE TABLE backup."{table}" AS TABLE public."{table}"')
+        self._columns = {t: ", ".join(f'"{name}"' for name in _stored(connection, t)) for t in tables}
+        digests = [
+            f"SELECT '{t}', md5(string_agg(one, ',' ORDER BY one)) "
+            f"FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS one FROM public.\"{t}\" t)"
+            for t in tables
+        ]
+        self._query = " UNION ALL ".join(digests)
+        self._before = self._digests()
+
+    def changed(self) -> set[str]:
+        """The tables that hold other rows now; when a token was used last does not count."""
+        now = self._digests()
+        return {table for table, digest in self._before.items() if now[table] != digest}
+
+    def put_back(self, tables: Iterable[str]) -> None:
+        self._connection.execute("SET session_replication_role = replica")
+        for table in tables:
+            columns = self._columns[table]
+            self._connection.execute(
+                f'DELETE FROM public."{table}"; INSERT INTO public."{table}" ({columns}) OVERRIDING SYSTEM VALUE '
+                f'SELECT {columns} FROM backup."{table}"'
+            )
+        self._connection.execute("SET session_replication_role = origin")
+
+    def _digests(self) -> dict[str, str | None]:
+        return dict(self._connection.execute(self._query).fetchall())
+
+
+@contextmanager
+def kept() -> Iterator[Backup]:
+    """A backup of every row, for as long as it is looked at."""
+    with psycopg.connect(_url, autocommit=True) as connection:
+        yield Backup(connection)
+        connection.execute("DROP SCHEMA backup CASCADE")
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from conversa_calendar.sync.models import Mirror, MirrorRun
 router = Router(tags=["connections"])
 Payload = dict[str, Any]
 MANAGE = ("integrations.manage", Permission.INTEGRATIONS)
+OWN = "integrations.manage"
+"""The same scope where who owns the connection may, too, which the act decides."""
 WAIT_S_MAX = 60
 POLL_S = 0.1
 
@@ -65,7 +67,7 @@ def get_connection(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.get("/connections/{uuid}/calendars", summary="The calendars that a connection can see")
-@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
+@scoped(OWN, limit=Limit.REFUSED, in_tenant=False)
 def list_connection_calendars(request: ApiRequest, uuid: str, refresh: bool = False) -> Payload:
     account_id, viewer = request.caller.account_id, request.caller.viewer
     with tenant(account_id):
@@ -77,7 +79,7 @@ def list_connection_calendars(request: ApiRequest, uuid: str, refresh: bool = Fa
 
 
 @router.post("/connections/{uuid}/rehearse", summary="What mirroring these calendars would do")
-@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
+@scoped(OWN, limit=Limit.REFUSED, in_tenant=False)
 def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     account_id = request.caller.account_id
     with tenant(account_id):
@@ -101,7 +103,7 @@ def rehearse(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Pa
 
 
 @router.put("/connections/{uuid}/calendars/{path:google_id}", summary="Mirror a calendar, or stop mirroring it")
-@scoped(*MANAGE, limit=Limit.REFUSED, in_tenant=False)
+@scoped(OWN, limit=Limit.REFUSED, in_tenant=False)
 def choose_calendar(request: ApiRequest, uuid: str, google_id: str, payload: Payload = Body(...)) -> Payload:
     viewer = request.caller.viewer
     if not payload["mirrored"]:
@@ -211,13 +213,13 @@ def check_mirror(request: ApiRequest, uuid: str) -> Payload:
 
 
 @router.get("/mirrors/{uuid}/held", summary="Deletions that wait for a person")
-@scoped(*MANAGE, limit=Limit.CALENDARS)
+@scoped(OWN, limit=Limit.CALENDARS)
 def list_held(request: ApiRequest, uuid: str) -> Payload:
     return {"items": held.listed(_mirror(request.caller, uuid), request.caller.viewer)}
 
 
 @router.post("/mirrors/{uuid}/held", summary="Approve, keep here, or put back")
-@scoped(*MANAGE, limit=Limit.CALENDARS)
+@scoped(OWN, limit=Limit.CALENDARS)
 def decide_held(request: ApiRequest, uuid: str, payload: Payload = Body(...)) -> Payload:
     return {"decided": acts.decide_held(request.caller.viewer, uuid, str(payload.get("action", "")))}
 
@@ -264,14 +266,14 @@ def list_set_aside(request: ApiRequest, mirror: str = "") -> Payload:
 
 
 @router.post("/set-aside/{key}/retry", response={204: None}, summary="Read or send it once more")
-@scoped(*MANAGE, limit=Limit.CALENDARS)
+@scoped(OWN, limit=Limit.CALENDARS)
 def retry_set_aside(request: ApiRequest, key: str) -> tuple[int, None]:
     acts.retry(request.caller.viewer, key)
     return 204, None
 
 
 @router.post("/set-aside/{key}/dismiss", response={204: None}, summary="Put an event that cannot be read out of sight")
-@scoped(*MANAGE, limit=Limit.CALENDARS)
+@scoped(OWN, limit=Limit.CALENDARS)
 def dismiss_set_aside(request: ApiRequest, key: str) -> tuple[int, None]:
     acts.dismiss(request.caller.viewer, key)
     return 204, None

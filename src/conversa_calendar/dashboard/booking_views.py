@@ -79,6 +79,8 @@ def create(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Permission.OWN_PAGES)
 def edit(request: MemberRequest, uuid: str) -> HttpResponse:
+    if request.POST.get("what") == "copy":
+        return _copied(request, uuid)
     shown = acts.own_page(viewer(request), uuid)
     if request.method == "GET":
         return render(request, "dashboard/booking_page.html", booking_forms.context(request.member, shown))
@@ -86,8 +88,6 @@ def edit(request: MemberRequest, uuid: str) -> HttpResponse:
         acts.delete_page(viewer(request), uuid)
         messages.success(request, _("The page is gone. Its bookings stay."))
         return redirect("bookings")
-    if request.POST.get("what") == "copy":
-        return _copied(request, uuid)
     try:
         acts.change_page(
             viewer(request), uuid, booking_forms.changed(request.member, request.POST, request.FILES, shown)

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts import tenancy
@@ -59,7 +59,7 @@ def choose(request: MemberRequest, uuid: str) -> HttpResponse:
         context["error"] = getattr(error, "message", "") or _("Google could not be reached just now. Please try again.")
         return render(request, "dashboard/choose.html", context, status=422)
     messages.success(request, _("Mirroring has started. Events appear as they arrive."))
-    return redirect("connections" if member.may(MANAGE) else "calendar")
+    return redirect(_home(request))
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,7 +88,7 @@ def publish(request: MemberRequest, uuid: str) -> HttpResponse:
 
 
 @require_POST
-@page(MANAGE, in_tenant=False)
+@page(in_tenant=False)
 def reread(request: MemberRequest, uuid: str) -> HttpResponse:
     """Reads Google's calendar list again."""
     try:
@@ -99,9 +99,13 @@ def reread(request: MemberRequest, uuid: str) -> HttpResponse:
 
 
 @require_POST
-@page(MANAGE, in_tenant=False)
+@page(in_tenant=False)
 def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
     """One button of a mirror's row."""
+    return _acted(request, uuid, action)
+
+
+def _acted(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
     reader, account_id = viewer(request), request.member.account_id
     try:
         if action == "deselect":
@@ -109,7 +113,12 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
         tenancy.in_tenant(account_id, lambda: _act(request, reader, uuid, action))
     except Invalid as error:
         messages.error(request, error.message)
-    return redirect("connections")
+    return redirect(_home(request))
+
+
+def _home(request: MemberRequest) -> str:
+    """Where somebody looks after the calendars that they chose: who does not manage connections, on the calendar page."""
+    return "connections" if request.member.may(MANAGE) else "calendar"
 
 
 def _deselected(request: MemberRequest, uuid: str) -> HttpResponse:
@@ -157,11 +166,15 @@ def _act(request: MemberRequest, reader: Viewer, uuid: str, action: str) -> None
             raise Invalid("action", _("There is no such button."))
 
 
-@require_GET
-@page(MANAGE)
+@require_http_methods(["GET", "POST"])
+@page(in_tenant=False)
 def held_list(request: MemberRequest, uuid: str) -> HttpResponse:
-    mirror = acts.mirror_of(viewer(request), uuid)
-    return render(request, "dashboard/held.html", {"mirror": mirror, "rows": held.listed(mirror, viewer(request))})
+    """What waits for a decision, and the decision."""
+    if request.method == "POST":
+        return _acted(request, uuid, "held")
+    with tenant(request.member.account_id):
+        mirror = acts.mirror_of(viewer(request), uuid)
+        return render(request, "dashboard/held.html", {"mirror": mirror, "rows": held.listed(mirror, viewer(request))})
 
 
 @require_http_methods(["GET", "POST"])

@@ -109,7 +109,7 @@ def _manages(viewer: Viewer, about: About) -> Refusal | None:
 
 
 def _manages_or_owns(viewer: Viewer, about: About) -> Refusal | None:
-    """Whoever was invited to connect their own account chooses its calendars."""
+    """Whoever was invited to connect their own account chooses its calendars, and decides what becomes of their events."""
     return None if _owner_id(about) == viewer.member.pk else _manages(viewer, about)
 
 
@@ -136,7 +136,7 @@ NEEDS: dict[Act, tuple[Check, ...]] = {
     Act.CHECK_NOW: _MIRROR,
     Act.DEEP_CHECK: _MIRROR,
     Act.WATCH_AGAIN: _MIRROR,
-    Act.DECIDE_HELD: _MIRROR,
+    Act.DECIDE_HELD: (_scope, _manages_or_owns),
     Act.PUBLISH: _CONNECTION,
     Act.DISCONNECT: _CONNECTION,
     Act.RETRY_SET_ASIDE: (_scope, _manages_or_owns),
