@@ -61,7 +61,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         context["waits_for_host"] = letters.waits_for_host(booking)
         context["people"] = [] if account.is_open else administrators()
         context["siblings"] = list(_siblings(booking)) if booking.group else []
-        context["guests_max"] = acts.GUESTS_MAX
+        context |= {"guests_max": acts.GUESTS_MAX, "reason_max": acts.REASON_MAX}
         context["choices"] = _choices(booking) if context["is_open"] and account.is_open else []
         shown = render(request, "booking_pages/manage.html", context, status=409 if error else 200)
     if is_from_mail:
@@ -82,7 +82,7 @@ def _change(request: HttpRequest, account: Account, uuid: UUID) -> None:
         return
     with tenant(account.pk):
         if what == "cancel":
-            acts.cancel(doer, uuid)
+            acts.cancel(doer, uuid, reason=request.POST.get("reason", ""))
         else:
             wanted = re.split(r"[\s,;]+", request.POST.get("guests", ""))
             acts.add_guests(doer, uuid, wanted[: acts.GUESTS_MAX + 1])

@@ -27,12 +27,13 @@ from conversa_calendar.bookings.models import (
 from conversa_calendar.calendars import editing
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import addresses as mail_addresses
-from conversa_calendar.domain import times
+from conversa_calendar.domain import names, times
 from conversa_calendar.domain.event import Attendee, Conference
 from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock, ids
 
 GUESTS_MAX = 10
+REASON_MAX = 500
 
 
 def check_guests(booking: Booking, fresh: list[str]) -> None:
@@ -75,6 +76,7 @@ def reschedule(booking: Booking, start: datetime, *, is_visitors: bool, only: li
         BookingClaim.objects.filter(booking=booking).delete()
         chosen = claiming.choose(booking.page, start, duration, only or members, ignored=booking)
         claiming.claim(booking.page, booking, chosen, start, duration)
+    before = booking.starts_at
     booking.starts_at, booking.ends_at = start, start + timedelta(minutes=duration)
     booking.moved_by = VISITOR if is_visitors else HOST
     booking.flag = UNCHECKED if any(host.is_stale for host in chosen) else ""
@@ -87,6 +89,8 @@ def reschedule(booking: Booking, start: datetime, *, is_visitors: bool, only: li
             booking.event, lambda c: msgspec.structs.replace(c, **moved), actor=booking.host, cause="rescheduled"
         )
     mails.tell_visitor(booking)
+    if is_visitors:
+        mails.tell_host_of_change(booking, before)
     return booking
 
 
@@ -119,26 +123,30 @@ def hand_over(booking: Booking, host: Member) -> Booking:
     return booking
 
 
-def cancel(booking: Booking, *, is_visitors: bool, muted: frozenset[str] = frozenset()) -> Booking:
-    """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses."""
+def cancel(booking: Booking, *, is_visitors: bool, muted: frozenset[str] = frozenset(), reason: str = "") -> Booking:
+    """Cancels: the event goes to the trash, the time is free again, everybody is told but the `muted` addresses. The other
+    side reads the `reason`."""
     if booking.state == CANCELLED:
         return booking
+    booking.cancel_reason = names.lines(reason, REASON_MAX)
     booking.state, booking.remind_at = CANCELLED, None
     booking.cancelled_by = VISITOR if is_visitors else HOST
-    booking.save(update_fields=["state", "cancelled_by", "remind_at"])
+    booking.save(update_fields=["state", "cancelled_by", "cancel_reason", "remind_at"])
     BookingClaim.objects.filter(booking=booking).delete()
     if booking.event is not None and booking.event.deleted_at is None:
         editing.delete(booking.event, actor=booking.host)
     mails.tell_visitor(booking, muted)
+    if is_visitors:
+        mails.tell_host_of_change(booking, booking.starts_at)
     return booking
 
 
-def decide(booking: Booking, *, is_accepted: bool) -> Booking:
-    """The host's answer to a booking that waits for it. Raises Invalid."""
+def decide(booking: Booking, *, is_accepted: bool, reason: str = "") -> Booking:
+    """The host's answer to a booking that waits for it; the visitor reads the `reason` of a refusal. Raises Invalid."""
     if booking.state != PENDING:
         raise Invalid("state", _("This booking does not wait for a decision."))
     if not is_accepted:
-        return cancel(booking, is_visitors=False)
+        return cancel(booking, is_visitors=False, reason=reason)
     booking.state = CONFIRMED
     booking.save(update_fields=["state"])
     if booking.event is not None:

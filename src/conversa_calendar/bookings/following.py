@@ -25,7 +25,8 @@ from conversa_calendar.kit import clock
 
 NO_LINK = "no_link"
 """The flag of a booking whose promised meeting link Google did not make."""
-_FOLLOWS = ["event", "state", "cancelled_by", "moved_by", "starts_at", "ends_at", "remind_at", "flag", "notice_due_at"]
+_FOLLOWS = ["event", "state", "cancelled_by", "cancel_reason", "moved_by", "starts_at", "ends_at", "remind_at", "flag"]
+_FOLLOWS += ["notice_due_at"]
 NOTICE_AFTER = timedelta(seconds=60)
 """Notices wait this long and merge, so that somebody who drags an event twice mails once."""
 
@@ -142,7 +143,7 @@ def _cancelled(booking: Booking) -> None:
 def _back_again(booking: Booking, event: Event) -> None:
     """The event was restored, or turned up in another calendar: the booking stands once more."""
     booking.state = PENDING if event.content.status == "tentative" else CONFIRMED
-    booking.cancelled_by = BookingParty.NOBODY
+    booking.cancelled_by, booking.cancel_reason = BookingParty.NOBODY, ""
     booking.starts_at, booking.ends_at = event.starts_at, event.ends_at
     booking.remind_at = next_reminder(booking)
     booking.flag = "" if claiming.claim_again(booking) else "overlap"

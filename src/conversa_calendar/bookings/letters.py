@@ -172,6 +172,38 @@ def write_to_host(mail: OutgoingMail) -> Letter | None:
         return Letter(subject, "\n".join(lines), booking.email)
 
 
+@outbox.builds("visitor's change")
+def write_of_change(mail: OutgoingMail) -> Letter | None:
+    """That the visitor moved or cancelled a booking, to its host; nothing when it stands again where it was."""
+    booking = _committed(mail.about)
+    told = (mail.facts or {}).get("told") or {}
+    if booking is None or booking.host.user.email != mail.to:
+        return None
+    before, is_cancelled = datetime.fromisoformat(told["start"]), booking.state == CANCELLED
+    by = booking.cancelled_by if is_cancelled else booking.moved_by
+    if by != VISITOR or (not is_cancelled and before == booking.starts_at):
+        return None
+    with translation.override(booking.host.language or settings.LANGUAGE_CODE):
+        name = " ".join(booking.name.split())
+        lines = [booking.page.title, *_change(booking, before), f"{booking.name} <{booking.email}>"]
+        if booking.cancel_reason:
+            lines.append(names.quoted(_("Reason"), booking.cancel_reason))
+        if booking.state == PENDING:
+            lines += ["", _("It waits for your answer: %(url)s") % {"url": f"{settings.PUBLIC_URL}/bookings"}]
+        subject = _("Cancelled by the visitor: %(name)s") if is_cancelled else _("Moved by the visitor: %(name)s")
+        return Letter(subject % {"name": name}, "\n".join(lines), booking.email)
+
+
+def _change(booking: Booking, before: datetime) -> list[str]:
+    """The time that is free again, and the one that is taken instead, as the host's clock shows them."""
+    zone = booking.host.time_zone or booking.page.time_zone
+    if booking.state == CANCELLED:
+        return [when_in_words(booking.starts_at, booking.ends_at, zone), _("This time is free again.")]
+    length = booking.ends_at - booking.starts_at
+    was, now = when_in_words(before, before + length, zone), when_in_words(booking.starts_at, booking.ends_at, zone)
+    return [_("Now: %(time)s") % {"time": now}, _("Before: %(time)s") % {"time": was}]
+
+
 @outbox.builds("lost link")
 def write_of_lost_link(mail: OutgoingMail) -> Letter | None:
     """That Google made no meeting link, to the host; nothing once there is one."""
@@ -240,7 +272,8 @@ def _lines(booking: Booking, what: str, told: dict[str, Any], is_guest: bool) ->
     if who := _who(booking, what, is_guest):
         lines.append(who)
     if booking.state == CANCELLED:
-        return lines
+        is_for_reader = booking.cancel_reason and booking.cancelled_by == HOST and not is_guest
+        return [*lines, names.quoted(_("Reason"), booking.cancel_reason)] if is_for_reader else lines
     if what == "requested" and not is_guest:
         lines.append(_("%(host)s still has to confirm this time; it is kept for you.") % {"host": booking.host})
     if told.get("host", booking.host_id) != booking.host_id:

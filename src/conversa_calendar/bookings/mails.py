@@ -80,6 +80,11 @@ def tell_host(booking: Booking) -> None:
     outbox.owe("host", booking.uuid, booking.host.user.email, {})
 
 
+def tell_host_of_change(booking: Booking, before: datetime) -> None:
+    """Owes the host a word that the visitor moved the booking away from `before`, or cancelled it."""
+    outbox.owe("visitor's change", booking.uuid, booking.host.user.email, {"start": before.isoformat()})
+
+
 def tell_host_of_lost_link(booking: Booking) -> None:
     """Owes the host a word that the visitor still waits for a meeting link."""
     outbox.owe("lost link", booking.uuid, booking.host.user.email, {})

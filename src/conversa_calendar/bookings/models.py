@@ -116,6 +116,8 @@ class Booking(TenantModel):
     sequence = models.IntegerField(default=0)
     flag = models.CharField(max_length=200, blank=True)
     cancelled_by = models.CharField(max_length=20, blank=True)
+    cancel_reason = models.TextField(default="", db_default="", blank=True)
+    """What whoever cancelled it wants the other side to read."""
     moved_by = models.CharField(max_length=20, default="", db_default="")
     """Who moved it last: its visitor or its host."""
     told_start = models.DateTimeField(null=True)

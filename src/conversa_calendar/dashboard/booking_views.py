@@ -18,7 +18,7 @@ from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.bookings import acts, availability, pages, presenting, selectors
 from conversa_calendar.bookings import why as explaining
 from conversa_calendar.bookings.live import Taken
-from conversa_calendar.bookings.models import Booking, BookingPage
+from conversa_calendar.bookings.models import CANCELLED, Booking, BookingPage
 from conversa_calendar.bookings.why import Obstacle
 from conversa_calendar.calendars.acts import NotAllowed
 from conversa_calendar.calendars.validation import Invalid
@@ -147,11 +147,14 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     """Up to three times for one customer: chosen here, kept for a day, with a text for the reply."""
     shown = selectors.page(uuid)
     posted = request.POST if request.method == "POST" else request.GET
-    zone = posted.get("zone", "") if times.is_zone(posted.get("zone", "")) else shown.time_zone
+    wanted = posted.get("zone", "").strip() or shown.time_zone
+    zone = wanted if times.is_zone(wanted) else shown.time_zone
     offered = {str(minutes): minutes for minutes in shown.durations}
     duration = offered.get(posted.get("duration", ""), shown.durations[0])
     made, error = None, ""
-    if request.method == "POST":
+    if zone != wanted:
+        error = _("“%(name)s” is not a time zone. Choose one such as Europe/Lisbon.") % {"name": wanted[:60]}
+    elif request.method == "POST":
         chosen = _instants(posted.getlist("starts"))
         conversation = posted.get("conversation", "").strip()[:200]
         references = [{"kind": "conversation", "id": conversation, "title": "", "url": ""}] if conversation else []
@@ -175,6 +178,30 @@ def offer(request: MemberRequest, uuid: str) -> HttpResponse:
     return render(request, "dashboard/booking_offer.html", context, status=422 if error else 200)
 
 
+@require_http_methods(["GET", "POST"])
+@page()
+def end(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
+    """Cancels a customer's booking, or declines what they asked for, after saying what that does."""
+    if request.method == "GET":
+        booking = selectors.booking(request.member, uuid)
+        if booking.state == CANCELLED:
+            messages.info(request, _("This booking is cancelled."))
+            return redirect("bookings")
+        context = {"booking": booking, "action": action, "reason_max": acts.REASON_MAX}
+        return render(request, "dashboard/booking_end.html", context)
+    looks, reason = viewer(request), request.POST.get("reason", "")
+    try:
+        if action == "decline":
+            acts.decide(looks, uuid, is_accepted=False, reason=reason)
+        else:
+            acts.cancel(looks, uuid, reason=reason)
+    except (Invalid, NotAllowed) as error:
+        messages.error(request, str(error))
+        return redirect("bookings")
+    messages.success(request, _("Done. The visitor is told by mail."))
+    return redirect("bookings")
+
+
 @require_POST
 @page()
 def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
@@ -183,10 +210,6 @@ def act(request: MemberRequest, uuid: str, action: str) -> HttpResponse:
         match action:
             case "accept":
                 acts.decide(looks, uuid, is_accepted=True)
-            case "decline":
-                acts.decide(looks, uuid, is_accepted=False)
-            case "cancel":
-                acts.cancel(looks, uuid)
             case "link":
                 acts.ask_for_link(looks, uuid)
                 messages.success(request, _("Google is asked again; the visitor gets the link by mail."))

@@ -102,6 +102,7 @@ urlpatterns = [
     path("bookings/pages/<uuid:uuid>", booking_views.edit, name="booking_page"),
     path("bookings/pages/<uuid:uuid>/why", booking_views.why, name="booking_why"),
     path("bookings/pages/<uuid:uuid>/offer", booking_views.offer, name="booking_offer"),
+    re_path(r"^bookings/(?P<uuid>[0-9a-f-]{36})/(?P<action>cancel|decline)$", booking_views.end, name="booking_end"),
     path("bookings/<uuid:uuid>/<slug:action>", booking_views.act, name="booking_act"),
     path("settings", settings_views.overview, name="settings"),
     path("settings/members/<uuid:uuid>/suspend", grant_views.suspend, name="suspend"),

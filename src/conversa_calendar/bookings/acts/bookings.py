@@ -45,22 +45,23 @@ def hand_over(viewer: Viewer, uuid: UUID | str, host: UUID | str, *, if_match: s
 
 
 @does(Act.CANCEL_BOOKING)
-def cancel(doer: Doer, uuid: UUID | str, *, if_match: str = "") -> Booking:
+def cancel(doer: Doer, uuid: UUID | str, *, reason: str = "", if_match: str = "") -> Booking:
     """Cancels: the event goes to the trash, the time is free again, everybody is told; of a visitor's cancelling nobody
-    who had their share of mails for the day. Raises NotFound, NotAllowed, Changed."""
+    who had their share of mails for the day. The other side reads the `reason`. Raises NotFound, NotAllowed, Changed."""
     booking = _held(Act.CANCEL_BOOKING, doer, uuid, if_match)
     is_visitors = isinstance(doer, Visiting)
     muted = _not_told(booking) if is_visitors and booking.state != CANCELLED else frozenset[str]()
-    return changing.cancel(booking, is_visitors=is_visitors, muted=muted)
+    return changing.cancel(booking, is_visitors=is_visitors, muted=muted, reason=reason)
 
 
 @does(Act.DECIDE_BOOKING)
-def decide(viewer: Viewer, uuid: UUID | str, *, is_accepted: bool, if_match: str = "") -> Booking:
-    """The host's answer to a booking that waits for it. Raises NotFound, NotAllowed, Changed, Invalid."""
+def decide(viewer: Viewer, uuid: UUID | str, *, is_accepted: bool, reason: str = "", if_match: str = "") -> Booking:
+    """The host's answer to a booking that waits for it; the visitor reads the `reason` of a refusal. Raises NotFound,
+    NotAllowed, Changed, Invalid."""
     booking = _held(Act.DECIDE_BOOKING, viewer, uuid, if_match)
     if not is_accepted:
         needs(Act.CANCEL_BOOKING, viewer, booking)
-    return changing.decide(booking, is_accepted=is_accepted)
+    return changing.decide(booking, is_accepted=is_accepted, reason=reason)
 
 
 @does(Act.ADD_GUESTS)
