@@ -33,6 +33,6 @@ export default defineConfig({
     outDir: dist,
     emptyOutDir: true,
     manifest: 'manifest.json',
-    rollupOptions: { input: ['src/main.ts', 'src/calendar.ts', 'src/team.ts', 'src/frame.ts', 'src/reference.ts'] },
+    rollupOptions: { input: ['main', 'calendar', 'team', 'frame', 'reference', 'zone'].map((name) => `src/${name}.ts`) },
   },
 })

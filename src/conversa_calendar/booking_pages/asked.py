@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import dateformat, translation
+from django.utils.translation import gettext as _
 
 from conversa_calendar.bookings.acts import Visitor
 from conversa_calendar.bookings.models import BookingPage
@@ -13,9 +14,25 @@ from conversa_calendar.domain import times
 from conversa_calendar.kit import clock, reading
 
 
+class UnknownZone(Exception):
+    """What was given as a time zone is none. Times of another zone than the visitor meant would mislead them."""
+
+    def __str__(self) -> str:
+        words = _("“%(name)s” is not a time zone. Choose one from the list, such as Europe/Lisbon.")
+        return words % {"name": str(self.args[0])[:60]}
+
+
 def zone(request: HttpRequest, shown: BookingPage) -> str:
-    wanted = request.POST.get("zone") or request.GET.get("zone") or ""
-    return wanted if times.is_zone(wanted) else shown.time_zone
+    """The zone that the visitor chose, or the page's. Raises UnknownZone."""
+    wanted = chosen_zone(request) or shown.time_zone
+    if not times.is_zone(wanted):
+        raise UnknownZone(wanted)
+    return wanted
+
+
+def chosen_zone(request: HttpRequest) -> str:
+    """What the request says of a zone, right or wrong; empty where the visitor did not choose one."""
+    return (request.POST.get("zone") or request.GET.get("zone") or "").strip()
 
 
 def duration(request: HttpRequest, shown: BookingPage) -> int:

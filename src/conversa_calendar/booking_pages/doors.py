@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from conversa_calendar.booking_pages import limits
+from conversa_calendar.booking_pages.asked import UnknownZone
 from conversa_calendar.calendars import outgoing
 from conversa_calendar.calendars.selectors import NotFound
 
@@ -29,6 +30,8 @@ def public(view: View) -> View:
                 return view(request, **kwargs)
         except (NotFound, signing.BadSignature):
             return said(request, _("There is no such page."), 404)
+        except UnknownZone as error:
+            return said(request, str(error), 422)
 
     return guarded
 

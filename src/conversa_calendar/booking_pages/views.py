@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.booking_pages import asked, doors, limits, seen, visitors
+from conversa_calendar.booking_pages import asked, doors, holds, limits, seen, visitors
 from conversa_calendar.booking_pages.doors import embeddable, public
 from conversa_calendar.bookings import acts, availability, caps, keys, live, mails, proof
 from conversa_calendar.bookings.acts import Visiting, Wish
@@ -56,23 +56,28 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
     account, uuid = seen.found(key)
     with tenant(account.pk):
         shown = seen.shown(request, uuid)
-        zone, duration = asked.zone(request, shown), asked.duration(request, shown)
+        zone, refused = _zone(request, shown)
+        duration, own = asked.duration(request, shown), holds.own(request)
         since = asked.first_day(request, zone)
         begin = times.instant(times.Timed(times.midnight(since), zone))
-        found = availability.slots(shown, duration, max(begin, clock.now()), begin + timedelta(days=DAYS_SHOWN))
+        found = availability.slots(
+            shown, duration, max(begin, clock.now()), begin + timedelta(days=DAYS_SHOWN), own=own
+        )
         is_unread = not found and not availability.hosts(shown) and bool(availability.stale_hosts(shown))
     days: dict[date, list[tuple[str, str]]] = {}
     for start in found:
         local = start.astimezone(times.zone_of(zone))
         days.setdefault(local.date(), []).append((asked.text(start), f"{local:%H:%M}"))
     context = {"page": shown, "account": account, "days": days, "zone": zone, "duration": duration}
+    context |= {"refused": refused, "chosen_zone": asked.chosen_zone(request), "zones": sorted(times.ZONES)}
     context |= {
         "since": since,
         "is_unread": is_unread,
         "earlier": since - timedelta(days=DAYS_SHOWN),
         "later": since + timedelta(days=DAYS_SHOWN),
     }
-    return render(request, "booking_pages/page.html", context | {"is_first": since <= asked.today(zone)})
+    context["is_first"] = since <= asked.today(zone)
+    return render(request, "booking_pages/page.html", context, status=422 if refused else 200)
 
 
 @csrf_exempt  # nobody is signed in here: there is no authority that a foreign page could borrow
@@ -94,9 +99,13 @@ def form(request: HttpRequest, key: str) -> HttpResponse:
             try:
                 with live.showing_others(account.pk, uuid, start, duration), tenant(account.pk):
                     doer = Visiting(account.pk, address=limits.address_of(request))
-                    context["v"]["hold"] = str(acts.hold(doer, uuid, start, duration))
+                    kept = acts.hold(doer, uuid, start, duration, holds.own(request))
             except Taken as error:
                 return _taken(request, context, error)
+            context["v"]["hold"] = str(kept)
+            opened = render(request, "booking_pages/form.html", context)
+            holds.remember(request, opened, kept)
+            return opened
         return render(request, "booking_pages/form.html", context)
     if request.POST.get("website"):
         return doors.said(request, _("Please go back and send the form once more."), 422)
@@ -150,6 +159,14 @@ def embed_script(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _zone(request: HttpRequest, shown: BookingPage) -> tuple[str, str]:
+    """In which zone times are shown, and why it is not the one that the visitor typed."""
+    try:
+        return asked.zone(request, shown), ""
+    except asked.UnknownZone as error:
+        return shown.time_zone, str(error)
+
+
 def _booked(
     request: HttpRequest,
     shown: BookingPage,
@@ -169,6 +186,7 @@ def _booked(
         offered=offered,
         references=offered.references if offered is not None else None,
         is_shown=is_shown or visitors.has_shown(request, visitor.email),
+        own=holds.own(request),
     )
     doer = Visiting(shown.account_id, name=names.tidy(visitor.name), address=limits.address_of(request))
     return acts.book(doer, shown.uuid, wish)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -153,15 +154,20 @@ def _without_stale(page: BookingPage, found: list[Host]) -> list[Host]:
 
 
 def slots(
-    page: BookingPage, duration: int, since: datetime, until: datetime, ignored: int | None = None
+    page: BookingPage,
+    duration: int,
+    since: datetime,
+    until: datetime,
+    ignored: int | None = None,
+    own: frozenset[UUID] = frozenset(),
 ) -> dict[datetime, list[Host]]:
     """Bookable starts in [since, until) with the hosts who are free then, in order of time. The event `ignored`, which
-    is about to move, does not count as busy."""
+    is about to move, does not count as busy, nor do the holds that are the asker's `own`."""
     able = hosts(page)
     wanted, now = rules_of(page, duration), clock.now()
     if not able or duration not in page.durations:
         return {}
-    counted, busy = taken(page, since, until, ignored), busy_of(page, able, wanted, since, until, ignored)
+    counted, busy = taken(page, since, until, ignored), busy_of(page, able, wanted, since, until, ignored, own)
     free = {
         host.member.pk: set(rules.slots(hours_of(page), wanted, busy[host.member.pk], counted, since, until, now))
         for host in able
@@ -174,13 +180,19 @@ def slots(
 
 
 def busy_of(
-    page: BookingPage, able: list[Host], wanted: Rules, since: datetime, until: datetime, ignored: int | None = None
+    page: BookingPage,
+    able: list[Host],
+    wanted: Rules,
+    since: datetime,
+    until: datetime,
+    ignored: int | None = None,
+    own: frozenset[UUID] = frozenset(),
 ) -> dict[int, list[Busy]]:
     """Each host's busy time around [since, until): counting calendars, and claims of other bookings and holds."""
     margin = wanted.duration + wanted.before + wanted.after + timedelta(days=1)
     begin, end = since - margin, until + margin
     by_calendar = _calendar_spans(page, {pk for host in able for pk in host.calendars}, begin, end, ignored)
-    claims = _claim_spans([host.member.pk for host in able], begin, end, ignored)
+    claims = _claim_spans([host.member.pk for host in able], begin, end, ignored, own)
     found = {}
     for host in able:
         spans = [span for pk in host.calendars for span in by_calendar.get(pk, [])]
@@ -239,15 +251,18 @@ def _calendar_spans(
     return selectors.busy_spans(list(calendars), begin, end, free_types=free, ignored=ignored, conditions=conditions)
 
 
-def _claim_spans(members: list[int], begin: datetime, end: datetime, ignored: int | None) -> dict[int, list[Busy]]:
+def _claim_spans(
+    members: list[int], begin: datetime, end: datetime, ignored: int | None, own: frozenset[UUID]
+) -> dict[int, list[Busy]]:
     query = """
         SELECT member_id, starts_at, ends_at FROM bookings_bookingclaim
         WHERE member_id = ANY(%s) AND starts_at < %s AND ends_at > %s AND (expires_at IS NULL OR expires_at > %s)
           AND (booking_id IS NULL OR booking_id NOT IN (SELECT id FROM bookings_booking WHERE event_id = %s))
+          AND (hold IS NULL OR NOT hold = ANY(%s))
     """
     found: dict[int, list[Busy]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(query, [members, end, begin, clock.now(), ignored or 0])
+        cursor.execute(query, [members, end, begin, clock.now(), ignored or 0, list(own)])
         for member_id, starts_at, ends_at in cursor.fetchall():
             found.setdefault(member_id, []).append((starts_at, ends_at))
     return found

@@ -17,7 +17,7 @@ from conversa_calendar.calendars.models import Event
 from conversa_calendar.domain.vocabulary import HostMode
 from conversa_calendar.kit import clock, ids
 
-HOLD = timedelta(minutes=10)
+HOLD_LASTS = timedelta(minutes=10)
 
 
 def hold(page: BookingPage, start: datetime, duration: int) -> UUID:
@@ -31,6 +31,12 @@ def hold(page: BookingPage, start: datetime, duration: int) -> UUID:
 def release(page: BookingPage, hold_token: UUID) -> None:
     """Gives up what the page's form held, before its time is booked."""
     caps.held_by_visitors(page).filter(hold=hold_token).delete()
+
+
+def release_own(page: BookingPage, holds: frozenset[UUID], start: datetime, duration: int) -> None:
+    """Gives up what other forms of the same visitor keep of a time that they choose now, buffers included."""
+    begins, ends = _span(page, start, duration)
+    caps.held_by_visitors(page).filter(hold__in=holds, starts_at__lt=ends, ends_at__gt=begins).delete()
 
 
 def release_offered(made: BookingOffer, start: datetime | None = None) -> None:
@@ -115,8 +121,7 @@ def claim_members(
 ) -> None:
     """Takes the hosts' time, buffers included; holds that ran out give way. Raises Taken when somebody was faster."""
     BookingClaim.objects.filter(member__in=members, booking=None, expires_at__lt=clock.now()).delete()
-    begins = start - timedelta(minutes=page.buffer_before)
-    ends = start + timedelta(minutes=duration + page.buffer_after)
+    begins, ends = _span(page, start, duration)
     try:
         with transaction.atomic():
             for member_id in sorted(members):
@@ -127,7 +132,12 @@ def claim_members(
                     starts_at=begins,
                     ends_at=ends,
                     hold=hold,
-                    expires_at=clock.now() + (lasts or HOLD) if hold else None,
+                    expires_at=clock.now() + (lasts or HOLD_LASTS) if hold else None,
                 ).save(force_insert=True)
     except IntegrityError as error:
         raise Taken from error
+
+
+def _span(page: BookingPage, start: datetime, duration: int) -> tuple[datetime, datetime]:
+    """The time that a booking takes of its hosts, buffers included."""
+    return start - timedelta(minutes=page.buffer_before), start + timedelta(minutes=duration + page.buffer_after)

@@ -25,11 +25,13 @@ from conversa_calendar.bookings.acts.making import Wish, book, hold, offer, with
 from conversa_calendar.bookings.acts.pages import add_page, change_page, copy_page, delete_page, own_page
 from conversa_calendar.bookings.acts.rules import Act, Visiting, authorise, booking_of, is_within, page_of
 from conversa_calendar.bookings.changing import GUESTS_MAX, REASON_MAX
+from conversa_calendar.bookings.claiming import HOLD_LASTS
 from conversa_calendar.bookings.making import ANSWER_MAX, Visitor, check, repeated, repetitions
 
 __all__ = [
     "ANSWER_MAX",
     "GUESTS_MAX",
+    "HOLD_LASTS",
     "REASON_MAX",
     "Act",
     "Visiting",

@@ -18,7 +18,7 @@ from conversa_calendar.calendars.selectors import NotFound
 
 class Wish(msgspec.Struct, frozen=True):
     """What somebody wants to book. The same `key` books once; `hold` is what their form kept, `offered` what they were
-    offered. `is_shown`: mail is known to reach the visitor."""
+    offered, `own` what this visitor's other forms keep. `is_shown`: mail is known to reach the visitor."""
 
     start: datetime
     duration: int
@@ -28,13 +28,16 @@ class Wish(msgspec.Struct, frozen=True):
     offered: BookingOffer | None = None
     references: list[dict[str, Any]] | None = None
     is_shown: bool = False
+    own: frozenset[UUID] = frozenset()
 
 
 @does(Act.HOLD)
-def hold(doer: Doer, page: UUID | str, start: datetime, duration: int) -> UUID:
-    """Keeps a time for ten minutes while somebody fills in the form. Raises NotFound, NotAllowed, Taken."""
+def hold(doer: Doer, page: UUID | str, start: datetime, duration: int, own: frozenset[UUID] = frozenset()) -> UUID:
+    """Keeps a time for ten minutes while somebody fills in the form, in place of what their `own` forms keep of it. Raises
+    NotFound, NotAllowed, Taken."""
     found = page_of(doer, page)
     needs(Act.HOLD, doer, found)
+    claiming.release_own(found, own, start, duration)
     return claiming.hold(found, start, duration)
 
 
@@ -49,7 +52,7 @@ def book(doer: Doer, page: UUID | str, wish: Wish) -> Booking:
             return known
         making.check(found, wish.visitor)
         starts = making.repetitions(found, wish.start, wish.visitor.repeats)
-        _give_up(found, wish)
+        _give_up(found, wish, starts)
     with live.showing_others(doer.account_id, found.uuid, wish.start, wish.duration):
         try:
             willing = live.choice(doer.account_id, found.uuid, starts, wish.duration)
@@ -87,12 +90,14 @@ def withdraw_offer(viewer: Viewer, uuid: UUID | str) -> None:
     offers.withdraw(offered)
 
 
-def _give_up(page: BookingPage, wish: Wish) -> None:
+def _give_up(page: BookingPage, wish: Wish, starts: list[datetime]) -> None:
     """What was kept for this wish is free for it."""
     if wish.offered is not None:
         claiming.release_offered(wish.offered, wish.start)
     if wish.hold is not None:
         claiming.release(page, wish.hold)
+    for start in starts:
+        claiming.release_own(page, wish.own, start, wish.duration)
 
 
 def _booked(doer: Doer, page: BookingPage, wish: Wish, willing: list[int]) -> Booking:
