@@ -41,6 +41,15 @@ ORDER BY place.accepted_at IS NULL, place.id
 """
 
 
+_SUSPENDED = """
+SELECT place.account_id, account.name
+FROM accounts_member place
+JOIN accounts_account account ON account.id = place.account_id
+WHERE place.user_id = %s AND place.is_suspended AND (place.accepted_at IS NOT NULL OR place.is_vouched)
+ORDER BY account.name, place.id
+"""
+
+
 class Place(msgspec.Struct, frozen=True):
     """A person's membership as their session meets it: open; ended, so that only a new sign-in opens it; or an invitation
     that they have not answered."""
@@ -59,6 +68,13 @@ def places_of(user_id: int, signed_in_at: datetime) -> list[Place]:
     with person(user_id), connection.cursor() as cursor:
         cursor.execute(_PLACES, values)
         return [Place(row[0], row[1], str(row[2]), *row[3:]) for row in cursor.fetchall()]
+
+
+def suspensions_of(user_id: int) -> list[tuple[int, str]]:
+    """The accounts, as (id, name), in which a person is a member who is suspended."""
+    with person(user_id), connection.cursor() as cursor:
+        cursor.execute(_SUSPENDED, [user_id])
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def memberships_of(user_id: int, signed_in_at: datetime) -> list[Place]:

@@ -89,7 +89,7 @@ def _stopped(request: Any, permission: Permission | None, is_module: bool) -> Ht
     if request.has_fallen_out:
         return _outside(request)
     if request.member is None:
-        return render(request, "dashboard/no_account.html", status=403)
+        return _nowhere(request)
     return _refusal(request, request.member, permission, is_module)
 
 
@@ -100,6 +100,16 @@ def _outside(request: Any) -> HttpResponse:
     logout(request)
     messages.info(request, _("Your sign-in to this account has ended. Sign in again."))
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def _nowhere(request: Any) -> HttpResponse:
+    """Somebody without an account to open reads why: they are suspended, and whom to ask, or they belong to none."""
+    suspended = []
+    for account_id, name in accounts.suspensions_of(request.user.pk):
+        with tenant(account_id):
+            suspended.append((name, accounts.administrators()))
+    shown = "dashboard/suspended.html" if suspended else "dashboard/no_account.html"
+    return render(request, shown, {"suspended": suspended}, status=403)
 
 
 def _not_allowed(request: HttpRequest, reason: str) -> HttpResponse:
