@@ -34,15 +34,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Refuses a try too many, with the time at which the next one counts."""
-        self.attempt = guessing.Attempt(request, str(credentials.get("email", "")))
-        if (count := self.attempt.begin()) is not None:
-            minutes = count.wait_minutes
-            words = ngettext(
-                "Too many attempts. Please try again in %(count)s minute, or ask for a new password.",
-                "Too many attempts. Please try again in %(count)s minutes, or ask for a new password.",
-                minutes,
-            )
-            raise ValidationError(words % {"count": minutes})
+        self.attempt = begun(request, str(credentials.get("email", "")))
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         user = super().authenticate(request, **credentials)
@@ -55,6 +47,9 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         guessing.remember_device(request, response, user.email)
         return response
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("settings")
+
     def get_reset_password_from_key_url(self, key: str) -> str:
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return f"{origin(self.request)}{path.replace('UID-KEY', quote(key))}"
@@ -66,6 +61,20 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         base = origin(self.request)
         ours = {"current_site": Site(urlsplit(base).netloc, "ConversaLabs Calendar")}
         super().send_mail(template_prefix, email, context | ours)
+
+
+def begun(request: HttpRequest, address: str) -> guessing.Attempt:
+    """A counted try of a password. Raises ValidationError for one too many, with the time at which the next one counts."""
+    attempt = guessing.Attempt(request, address)
+    if (count := attempt.begin()) is None:
+        return attempt
+    minutes = count.wait_minutes
+    words = ngettext(
+        "Too many attempts. Please try again in %(count)s minute, or ask for a new password.",
+        "Too many attempts. Please try again in %(count)s minutes, or ask for a new password.",
+        minutes,
+    )
+    raise ValidationError(words % {"count": minutes})
 
 
 class Site(NamedTuple):

@@ -123,6 +123,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_FORMS = {"change_password": "conversa_calendar.accounts.password_forms.ChangePassword"}
 ACCOUNT_ADAPTER = "conversa_calendar.accounts.sign_in.Adapter"
 ACCOUNT_RATE_LIMITS: Any = False  # accounts.guessing counts instead: in the database, over all processes
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # allauth's own names the Host header

@@ -27,7 +27,7 @@ from conversa_calendar.dashboard import (
     team_views,
     webhook_views,
 )
-from conversa_calendar.dashboard.guards import limited
+from conversa_calendar.dashboard.guards import limited, page
 
 urlpatterns = [
     path("setup/<str:token>", limited(REQUESTS)(setup_views.first_account), name="setup"),
@@ -102,11 +102,13 @@ urlpatterns = [
     path("bookings/pages/<uuid:uuid>", booking_views.edit, name="booking_page"),
     path("bookings/pages/<uuid:uuid>/why", booking_views.why, name="booking_why"),
     path("bookings/pages/<uuid:uuid>/offer", booking_views.offer, name="booking_offer"),
-    re_path(r"^bookings/(?P<uuid>[0-9a-f-]{36})/(?P<action>cancel|decline)$", booking_views.end, name="booking_end"),
+    path("bookings/<uuid:uuid>/cancel", booking_views.end, {"action": "cancel"}, name="booking_cancel"),
+    path("bookings/<uuid:uuid>/decline", booking_views.end, {"action": "decline"}, name="booking_decline"),
     path("bookings/<uuid:uuid>/<slug:action>", booking_views.act, name="booking_act"),
     path("settings", settings_views.overview, name="settings"),
     path("settings/members/<uuid:uuid>/suspend", grant_views.suspend, name="suspend"),
     path("settings/live", live.ticket, name="live_ticket"),
+    path("password/change", page(is_module=False)(allauth.password_change), name="account_change_password"),
     path("settings/profile", settings_views.profile, name="settings_profile"),
     path("settings/account/<slug:what>", settings_views.change, name="settings_change"),
     path("switch-account", settings_views.switch_account, name="switch_account"),
