@@ -68,6 +68,21 @@ def private_owner_id(event: Event, calendar: Calendar) -> int | None:
     return calendar.owner_id if calendar.is_mirrored else event.author_id or calendar.owner_id
 
 
+def readable(viewer: Viewer, path: str = "") -> Q:
+    """The rule of `hides` for a query over events, in calendars whose details the viewer sees; `path` leads from another
+    row to the event. What is looked for among these only cannot be guessed of what is private."""
+
+    def which(**values: object) -> Q:
+        return Q(**{f"{path}{name}": value for name, value in values.items()})
+
+    if not viewer.sees_private:
+        return which(is_private=False)
+    member = viewer.member
+    native = which(author=member) | which(author=None, calendar__owner=member)
+    mine = which(calendar__is_mirrored=True, calendar__owner=member) | (which(calendar__is_mirrored=False) & native)
+    return which(is_private=False) | which(private_for=member) | (which(private_for=None) & mine)
+
+
 def keep_private(calendar: Calendar) -> None:
     """Before a calendar becomes somebody else's, or ceases to be mirrored: what is private in it stays so to the same
     person."""

@@ -77,8 +77,9 @@ def page(
     changes, so that reading on meets what changes meanwhile; everything else latest first. Raises ValueError on a cursor
     that is not ours."""
     levels = {calendar.pk: level for calendar, level in pairs}
+    places = [pk for pk, level in levels.items() if level != "busy"]
     rows = Event.objects.select_related("calendar__owner", "series", "author").filter(
-        condition(wanted), calendar_id__in=levels, deleted_at=None
+        condition(wanted), access.readable(viewer), calendar_id__in=places, deleted_at=None
     )
     rows = rows.exclude(kind="override", content_json__contains='"status":"cancelled"')
     order = "changed_at" if wanted.changed_since is not None else "starts_at"
@@ -88,11 +89,12 @@ def page(
     for _chunk in range(CHUNKS_MAX):
         chunk = list(rows.filter(_behind(cursor, order, "lt" if sign else "gt"))[:CHUNK])
         for event in chunk:
+            if access.is_masked(event, event.calendar, viewer, levels[event.calendar_id]):
+                continue
             if len(found) == limit:
                 return found, cursor
             cursor = _cursor(event, order)
-            if not access.is_masked(event, event.calendar, viewer, levels[event.calendar_id]):
-                found.append(event)
+            found.append(event)
         if len(chunk) < CHUNK:
             return found, None
     return found, cursor

@@ -190,7 +190,7 @@ def search(viewer: Viewer, pairs: list[tuple[Calendar, str]], text: str, limit: 
     """Events whose title, place or description holds the text and that read as they are to the viewer, latest first."""
     levels = {calendar.pk: level for calendar, level in pairs}
     rows = Event.objects.select_related("calendar__owner", "series", "author").filter(
-        calendar_id__in=levels, deleted_at=None
+        access.readable(viewer), calendar_id__in=levels, deleted_at=None
     )
     plain = text.strip()[:100]
     found = rows.filter(Q(summary__icontains=plain) | Q(content_json__icontains=plain)).order_by("-starts_at")
