@@ -19,7 +19,7 @@ from conversa_calendar.api.problems import Problem
 from conversa_calendar.bookings import acts, availability, caps, keys, presenting, selectors, why
 from conversa_calendar.bookings.acts import Visitor, Wish
 from conversa_calendar.bookings.models import Booking, BookingPage
-from conversa_calendar.calendars import finding, parsing
+from conversa_calendar.calendars import access, finding, parsing
 from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.domain import times
 from conversa_calendar.kit import reading
@@ -169,12 +169,12 @@ def list_bookings(
     rows = _bookings(request.caller)
     rows = rows.filter(page=acts.page_of(request.caller.viewer, page)) if page else rows
     rows = rows.filter(state=state) if state else rows
-    rows = _narrowed(rows, calendar, reference, contact).order_by("-pk")
+    rows = _narrowed(request.caller.viewer, rows, calendar, reference, contact).order_by("-pk")
     if (last := reading.whole(cursor)) is not None:
         rows = rows.filter(pk__lt=last)
     found = list(rows[: limit + 1])
     more = str(found[limit - 1].pk) if len(found) > limit else None
-    return {"items": [presenting.booking(row) for row in found[:limit]], "next_cursor": more}
+    return {"items": [presenting.booking(row, request.caller.viewer) for row in found[:limit]], "next_cursor": more}
 
 
 @router.post("/bookings", response={201: Payload}, summary="Book a time")
@@ -191,13 +191,14 @@ def add_booking(
     hold = _hold(payload.get("hold"))
     made = acts.book(viewer, page.uuid, Wish(start, duration, visitor, key=key, hold=hold, references=references))
     with tenant(viewer.account_id):
-        return 201, presenting.booking(made)
+        return 201, presenting.booking(made, viewer)
 
 
 @router.get("/bookings/{uuid}", summary="One booking")
 @scoped("bookings.read", limit=Limit.CALENDARS)
 def get_booking(request: ApiRequest, response: HttpResponse, uuid: str) -> Payload:
-    return bodies.tagged(response, presenting.booking(acts.booking_of(request.caller.viewer, uuid)))
+    viewer = request.caller.viewer
+    return bodies.tagged(response, presenting.booking(acts.booking_of(viewer, uuid), viewer))
 
 
 @router.patch("/bookings/{uuid}", summary="Move a booking, hand it over, answer it, or mark that nobody came")
@@ -217,13 +218,14 @@ def change_booking(
         acts.move(viewer, uuid, start, if_match=if_match)
     with tenant(viewer.account_id):
         changed = _change(viewer, uuid, payload, "" if start is not None else if_match)
-        return bodies.tagged(response, presenting.booking(changed))
+        return bodies.tagged(response, presenting.booking(changed, viewer))
 
 
 @router.post("/bookings/{uuid}/link", summary="Ask once more for the meeting link that was not made")
 @scoped("bookings.write", limit=Limit.CALENDARS)
 def ask_for_link(request: ApiRequest, uuid: str) -> Payload:
-    return presenting.booking(acts.ask_for_link(request.caller.viewer, uuid))
+    viewer = request.caller.viewer
+    return presenting.booking(acts.ask_for_link(viewer, uuid), viewer)
 
 
 def _change(viewer: Viewer, uuid: str, payload: Payload, if_match: str) -> Booking:
@@ -273,16 +275,19 @@ def _bookings(caller: Caller) -> QuerySet[Booking]:
     return rows if caller.reach is None else rows.filter(event__calendar__uuid__in=caller.reach)
 
 
-def _narrowed(rows: QuerySet[Booking], calendar: str, reference: str, contact: str) -> QuerySet[Booking]:
+def _narrowed(
+    viewer: Viewer, rows: QuerySet[Booking], calendar: str, reference: str, contact: str
+) -> QuerySet[Booking]:
     """Bookings in these calendars, about this, with this contact. Raises Problem."""
+    is_open = access.readable(viewer, "event__")
     if calendar:
         rows = rows.filter(event__calendar__uuid__in=[bodies.uuid(one) for one in calendar.split(",")])
     if reference:
         if not all(reference.partition(":")):
             raise bodies.invalid("reference", "A reference reads kind:id, such as conversation:42.")
-        rows = rows.filter(finding.about(reference, "event__"))
+        rows = rows.filter(finding.about(reference, "event__") & is_open)
     if contact:
-        rows = rows.filter(Q(email__iexact=contact) | finding.with_contact(contact, "event__"))
+        rows = rows.filter(Q(email__iexact=contact) | (finding.with_contact(contact, "event__") & is_open))
     return rows
 
 

@@ -10,6 +10,8 @@ from conversa_calendar.bookings import mails
 from conversa_calendar.bookings.availability import Host
 from conversa_calendar.bookings.models import Booking, BookingHost, BookingOffer, BookingPage
 from conversa_calendar.bookings.pages import FIELDS
+from conversa_calendar.calendars import access
+from conversa_calendar.calendars.access import Viewer
 
 
 def page(shown: BookingPage) -> dict[str, Any]:
@@ -30,8 +32,12 @@ def slot(start: datetime, end: datetime, hosts: list[Host]) -> dict[str, Any]:
     return {"start": instant(start), "end": instant(end), "hosts": [str(host.member.uuid) for host in hosts]}
 
 
-def booking(shown: Booking) -> dict[str, Any]:
+def booking(shown: Booking, viewer: Viewer) -> dict[str, Any]:
+    """A booking; of an event that is private to somebody else nothing but what was booked."""
     event = shown.event
+    is_open = event is not None and not access.hides(
+        event.is_private, access.private_owner_id(event, event.calendar), viewer, "details"
+    )
     return {
         "id": str(shown.uuid),
         "page": str(shown.page.uuid),
@@ -50,8 +56,8 @@ def booking(shown: Booking) -> dict[str, Any]:
         "flag": shown.flag or None,
         "cancelled_by": shown.cancelled_by or None,
         "moved_by": shown.moved_by or None,
-        "references": event.references if event is not None else [],
-        "conference_uri": event.content.conference.uri if event is not None else "",
+        "references": event.references if event is not None and is_open else [],
+        "conference_uri": event.content.conference.uri if event is not None and is_open else "",
         "created_at": instant(shown.created_at),
         "etag": shown.etag,
     }

@@ -243,7 +243,7 @@ def _calendar(calendar: Calendar, level: str) -> dict[str, Any]:
 
 def _booking(booking: Booking, viewer: Viewer) -> dict[str, Any]:
     """A booking; of an event that is private to somebody else nothing but what was booked."""
-    shown, event = bookings_shown.booking(booking), booking.event
+    shown, event = bookings_shown.booking(booking, viewer), booking.event
     if event is None:
         return shown
     level = access.levels(viewer).get(event.calendar_id, "")
