@@ -13,7 +13,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from conversa_calendar.accounts import preconditions
+from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.acting import NotAllowed, NotFound, Refusal, Viewer, does
+from conversa_calendar.accounts.models import ApiToken
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.calendars import changes
 from conversa_calendar.calendars.validation import Invalid
@@ -80,6 +82,7 @@ def create(viewer: Viewer, wanted: dict[str, Any]) -> tuple[Endpoint, str]:
     if Endpoint.objects.count() >= ENDPOINTS_MAX:
         raise Invalid("url", _("An account has at most %(most)d webhooks.") % {"most": ENDPOINTS_MAX})
     made, secret = Endpoint(kinds=list(KINDS), viewer=viewer.member), signing.new_secret()
+    made.token_id = viewer.token.pk if viewer.token else None
     made.account_id = viewer.member.account_id
     values.take(made, viewer, {"url": "", "kinds": values.allowed(viewer)} | wanted)
     signing.store(made, secret)
@@ -97,9 +100,8 @@ def change(viewer: Viewer, uuid: UUID | str, wanted: dict[str, Any], *, if_match
     preconditions.hold(if_match, etag(found))
     was_on = found.is_on
     values.take(found, viewer, wanted)
-    if _LEADS & set(wanted):
-        found.viewer = viewer.member
-        values.take(found, viewer, {"kinds": found.kinds, "private": found.sees_private})  # which they read themselves
+    if _LEADS & set(wanted) or (found.is_on and not was_on and not _is_spoken_for(found)):
+        _take_over(found, viewer)
     found.save()
     if found.is_on and not was_on:
         rows = Delivery.objects.filter(endpoint=found, state__in=[WAITING, FAILED])
@@ -165,7 +167,8 @@ def reader_of(found: Endpoint) -> Reader:
     """What an endpoint hears of."""
     assert found.viewer is not None
     only = frozenset(map(str, found.calendars)) or None
-    viewer = Viewer(member=found.viewer, sees_private=found.sees_private, only_calendars=only)
+    token = ApiToken.objects.filter(pk=found.token_id).first() if found.token_id else None
+    viewer = Viewer(member=found.viewer, sees_private=found.sees_private, only_calendars=only, token=token)
     return Reader(viewer, frozenset(found.kinds))
 
 
@@ -176,6 +179,28 @@ def wake(found: Endpoint) -> None:
     if found.is_on:
         EndpointRun.objects.filter(endpoint_id=found.pk).update(next_attempt_at=clock.now())
         tasks.deliver.defer(account_id=found.account_id, endpoint_id=found.pk)
+
+
+def _is_spoken_for(found: Endpoint) -> bool:
+    """Whether who said what goes where can still say so."""
+    is_token_gone = found.token_id is not None and not accounts.is_token_alive(found.token_id)
+    return found.viewer is not None and found.viewer.is_present and not is_token_gone
+
+
+def _take_over(found: Endpoint, viewer: Viewer) -> None:
+    """From now on the viewer says what goes where: only what they may read themselves, also of what waits."""
+    former, found.viewer = found.viewer, viewer.member
+    found.token_id = viewer.token.pk if viewer.token else None
+    values.take(found, viewer, {"kinds": found.kinds, "private": found.sees_private})
+    if former is None or former.pk != viewer.member.pk:
+        waiting = list(Delivery.objects.filter(endpoint=found, state=WAITING).values_list("pk", "item"))
+        items = [item for _pk, item in waiting]
+        unseen = [
+            pk
+            for (pk, _item), is_seen in zip(waiting, reading.sees(reader_of(found), items), strict=True)
+            if not is_seen
+        ]
+        Delivery.objects.filter(pk__in=unseen).delete()
 
 
 def _needs(act: Act, viewer: Viewer) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from django.db import connection as database
 from django.db.models import Min
 
+from conversa_calendar.accounts import selectors as accounts
 from conversa_calendar.accounts.models import Account
 from conversa_calendar.accounts.tenancy import in_tenant
 from conversa_calendar.calendars import changes
@@ -120,6 +121,9 @@ def _next(lease: Lease) -> Round | Resting | datetime | None:
         return Resting(clock.now() + CLOSED_FOR)
     if found.viewer is None or not found.viewer.is_present:
         notices.turn_off(found, notices.NOBODY)
+        return None
+    if found.token_id is not None and not accounts.is_token_alive(found.token_id):
+        notices.turn_off(found, notices.TOKEN)
         return None
     try:
         secrets = signing.secrets(found)

@@ -24,7 +24,7 @@ class Sight(TenantModel):
 
 class Endpoint(TenantModel):
     """Where somebody wants to hear of changes. It follows the feed by its own `cursor`, as its `viewer` may see it: whoever
-    last said what goes where. `kinds` and `calendars` say what of it; no calendars mean all. `sealed_former` signs beside the
+    last said what goes where, with the token `token_id` if it was by one, with which it ends. `kinds` and `calendars` say what of it; no calendars mean all. `sealed_former` signs beside the
     secret until `former_until`. `rests` counts rounds in a row in which nothing was taken; nothing is tried until
     `rests_until`."""
 
@@ -35,6 +35,7 @@ class Endpoint(TenantModel):
     calendars = ArrayField(models.UUIDField(), default=list)
     sees_private = models.BooleanField(default=False)
     viewer = tenant_key(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    token_id = models.BigIntegerField(null=True)
     sealed_secret = models.TextField()
     sealed_former = models.TextField(blank=True)
     former_until = models.DateTimeField(null=True)

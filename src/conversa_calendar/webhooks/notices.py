@@ -15,6 +15,10 @@ GONE = gettext_noop("It answered that it is gone for good (410).")
 KEY_LOST = gettext_noop("The key of its secret is lost. Rotate its secret, then turn it on.")
 NOBODY = gettext_noop("Whoever set it up is no longer here, so nobody says what it may read.")
 
+TOKEN = gettext_noop(
+    "The token by which it was set up has ended. Whoever turns it on again is who says what it may read."
+)
+
 
 def turn_off(found: Endpoint, reason: str) -> None:
     """Within a transaction that has the endpoint locked. What was not delivered waits until somebody turns it on."""

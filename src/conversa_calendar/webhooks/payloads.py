@@ -19,8 +19,9 @@ from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync.explain import presenting as sync_presenting
 from conversa_calendar.sync.models import Mirror
+from conversa_calendar.webhooks import values
 from conversa_calendar.webhooks.models import Delivery
-from conversa_calendar.webhooks.reading import Reader
+from conversa_calendar.webhooks.reading import Reader, visible
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 GONE = ("deleted", "withdrawn")
@@ -43,8 +44,8 @@ def _objects(reader: Reader, deliveries: list[Delivery]) -> Objects:
     """Each thing that one of the messages is about and that the reader sees now, by kind and id."""
     found: Objects = {}
     for kind, show in _SHOWN.items():
-        wanted = {UUID(one.item["id"]) for one in deliveries if one.item["kind"] == kind}
-        if wanted and kind in reader.kinds:
+        named = {UUID(one.item["id"]) for one in deliveries if one.item["kind"] == kind}
+        if wanted := visible(reader, kind, named):
             found |= {(kind, thing["id"]): thing for thing in show(reader, wanted)}
     return found
 
@@ -63,23 +64,25 @@ def _calendars(reader: Reader, wanted: set[UUID]) -> Iterable[dict[str, Any]]:
 
 
 def _bookings(reader: Reader, wanted: set[UUID]) -> Iterable[dict[str, Any]]:
-    rows = bookings.bookings(reader.viewer.member).filter(uuid__in=wanted)
-    if reader.viewer.only_calendars is not None:
-        rows = rows.filter(event__calendar__uuid__in=reader.viewer.only_calendars)
-    for booking in rows:
+    for booking in bookings.bookings(reader.viewer.member).filter(uuid__in=wanted):
         yield _booking(reader, booking)
 
 
 def _booking(reader: Reader, booking: Booking) -> dict[str, Any]:
-    """With the page on which its visitor moves or cancels it. That is not the link of a mail, which proves that its address
-    is the visitor's."""
-    page = f"{settings.PUBLIC_URL}/booking/{quote(links.manage_token(booking))}"
-    return booking_presenting.booking(booking) | {"reschedule_url": page, "cancel_url": page}
+    """With the page on which its visitor moves or cancels it, for who may do so too. That is not the link of a mail, which
+    proves that its address is the visitor's."""
+    page = f"{settings.PUBLIC_URL}/booking/{quote(links.manage_token(booking))}" if _books(reader) else None
+    return booking_presenting.booking(booking, reader.viewer) | {"reschedule_url": page, "cancel_url": page}
+
+
+def _books(reader: Reader) -> bool:
+    """Whether the reader may book, move and cancel; only a token may not, and it gets no links that do."""
+    return values.allows(reader.viewer, "bookings.write")
 
 
 def _offers(reader: Reader, wanted: set[UUID]) -> Iterable[dict[str, Any]]:
     for offer in BookingOffer.objects.select_related("page", "booking").filter(uuid__in=wanted):
-        shown = booking_presenting.offer(offer)
+        shown = booking_presenting.offer(offer) | ({} if _books(reader) else {"links": []})
         yield {name: shown[name] for name in ("id", "expires_at", "links")} | {
             "page": str(offer.page.uuid),
             "booking": str(offer.booking.uuid) if offer.booking else None,

@@ -73,6 +73,30 @@ def begin(reader: Reader) -> Cursor:
     return msgspec.structs.replace(changes.now(), sight=sight.keep(sight.of(reader.viewer)))
 
 
+def sees(reader: Reader, items: list[dict[str, Any]]) -> list[bool]:
+    """Of changes that were told to another reader, which this one may know of."""
+    places, seen = sight.of(reader.viewer).levels, {}
+    for kind in _ASKED:
+        seen[kind] = visible(reader, kind, {UUID(one["id"]) for one in items if one["kind"] == kind})
+    found = []
+    for one in items:
+        kind, named = one["kind"], {one[name] for name in ("calendar", "moved_from") if one.get(name)}
+        if kind in seen:
+            found.append(UUID(one["id"]) in seen[kind])
+        elif kind == "member":
+            found.append(kind in reader.kinds and not reader.is_limited)
+        else:
+            found.append(kind not in KINDS or (kind in reader.kinds and named <= set(places)))
+    return found
+
+
+def visible(reader: Reader, kind: str, wanted: set[UUID]) -> set[UUID]:
+    """Which things of a kind a reader may see now, as far as that kind has a table that says so."""
+    if kind not in reader.kinds or not wanted:
+        return set()
+    return set(_ASKED[kind](reader, wanted)) if kind in _ASKED else wanted
+
+
 def _of_calendars(reader: Reader, told: dict[str, str], name: str, cursor: Cursor) -> list[Item]:
     """Calendars that came into the reader's sight, left it, or read otherwise now."""
     if "calendar" not in reader.kinds:
@@ -85,7 +109,7 @@ def _of_calendars(reader: Reader, told: dict[str, str], name: str, cursor: Curso
 
 
 def _of_news(reader: Reader, news: list[News], seen: Seen, told: dict[str, str], had_sight: bool) -> list[Item]:
-    visible = {kind: _visible(reader, kind, [one for one in news if one.kind == kind]) for kind in _ASKED}
+    shown = {kind: visible(reader, kind, {one.uuid for one in news if one.kind == kind}) for kind in _ASKED}
     items = []
     for one in news:
         if one.kind not in reader.kinds:
@@ -98,7 +122,7 @@ def _of_news(reader: Reader, news: list[News], seen: Seen, told: dict[str, str],
         elif one.kind == "member":
             items += [] if reader.is_limited else [_item(one)]
         else:
-            items += _asked(reader, one, one.uuid in visible[one.kind])
+            items += _asked(reader, one, one.uuid in shown[one.kind])
     return items
 
 
@@ -145,12 +169,6 @@ def _asked(reader: Reader, one: News, is_visible: bool) -> list[Item]:
 def _manages(reader: Reader, kind: str) -> bool:
     needed = Permission.BOOKINGS if kind in {"booking", "offer"} else Permission.INTEGRATIONS
     return reader.viewer.member.may(needed)
-
-
-def _visible(reader: Reader, kind: str, news: Iterable[News]) -> set[UUID]:
-    """Which of these a reader sees now."""
-    wanted = {one.uuid for one in news}
-    return set(_ASKED[kind](reader, wanted)) if wanted and kind in reader.kinds else set()
 
 
 def _bookings(reader: Reader, wanted: set[UUID]) -> Iterable[UUID]:
