@@ -59,13 +59,14 @@ def one_import(request: MemberRequest, uuid: UUID) -> HttpResponse:
         except Invalid as error:
             messages.error(request, error.message)
         return redirect("import", uuid)
-    counted = importing.counts(found)
+    counted, rows = importing.counts(found), importing.rows(viewer(request), found)
     context = {
         "found": found,
+        "left_over": importing.left_over(viewer(request), found),
         "counts": counted,
-        "odd": [row for row in found.rows if row["reason"] or row["notes"]][:ROWS_SHOWN],
-        "plain": [row for row in found.rows if row["what"] in {NEW, CHANGED}][:ROWS_SHOWN],
-        "is_rehearsed": found.state == REHEARSED,
+        "odd": [row for row in rows if row["reason"] or row["notes"]][:ROWS_SHOWN],
+        "plain": [row for row in rows if row["what"] in {NEW, CHANGED}][:ROWS_SHOWN],
+        "is_rehearsed": found.state == REHEARSED and importing.is_of(viewer(request), found),
         "is_done": found.state == DONE,
         "is_under_way": found.state in {RUNNING, UNDOING},
         "does_something": counted[NEW] + counted[CHANGED] > 0,

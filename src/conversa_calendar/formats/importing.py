@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 from conversa_calendar.accounts import tenancy
 from conversa_calendar.accounts.permissions import Permission
 from conversa_calendar.accounts.tenancy import tenant
-from conversa_calendar.calendars import acts, selectors
+from conversa_calendar.calendars import access, acts, selectors
 from conversa_calendar.calendars.access import Viewer
-from conversa_calendar.calendars.acts import Act, Asked, NotAllowed, Part
-from conversa_calendar.calendars.models import Event, History
+from conversa_calendar.calendars.acts import Act, Asked, NotAllowed, Part, Refusal
+from conversa_calendar.calendars.models import PRIVATE, Event, History
 from conversa_calendar.calendars.selectors import NotFound
 from conversa_calendar.calendars.validation import Invalid
 from conversa_calendar.domain import contentlines, icsfile, names
@@ -61,7 +61,7 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
     except contentlines.Unreadable as error:
         raise Invalid("file", _(error.says) % error.values if error.values else _(error.says)) from error
     entries = rehearsing.newest(rehearsing.with_guests(entry, guests) for entry in file.events)
-    verdicts = rehearsing.judge(found, entries)
+    verdicts = rehearsing.judge(found, entries, viewer)
     rows = [_row(verdict) for verdict in verdicts]
     rows += [
         {
@@ -72,6 +72,7 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
             "when": "",
             "reason": _(one.says) % one.values if one.values else _(one.says),
             "notes": [],
+            "private": False,
         }
         for one in file.unread
     ]
@@ -84,9 +85,13 @@ def rehearse(viewer: Viewer, calendar: UUID | str, raw: bytes, *, name: str = ""
 
 
 def start(viewer: Viewer, uuid: UUID | str, *, is_undo: bool = False) -> Import:
-    """Marks an import as to be carried out, or to be undone; the job is the caller's. Raises NotFound, Invalid."""
+    """Marks an import as to be carried out, or to be undone; the job is the caller's. Only whoever chose the file brings it
+    in, as that is done in their name. Raises NotFound, NotAllowed, Invalid."""
     with transaction.atomic():
         found = _of(viewer, uuid, is_locked=True)
+        if not is_undo and not is_of(viewer, found):
+            says = _("Only %(name)s, who chose this file, can bring it in.") % {"name": found.member}
+            raise NotAllowed(Refusal("forbidden", says))
         wanted, then = (DONE, UNDOING) if is_undo else (REHEARSED, RUNNING)
         if found.state == then:
             return found
@@ -97,6 +102,8 @@ def start(viewer: Viewer, uuid: UUID | str, *, is_undo: bool = False) -> Import:
         found.state = then
         if is_undo:
             found.undone_by, found.sees_private = viewer.member, viewer.sees_private
+        else:
+            found.sees_private = found.sees_private and viewer.sees_private
         found.save(update_fields=["state", "undone_by", "sees_private"])
         return found
 
@@ -122,6 +129,30 @@ def listed(viewer: Viewer) -> list[Import]:
 def one(viewer: Viewer, uuid: UUID | str) -> Import:
     """One import. Raises NotFound."""
     return _of(viewer, uuid)
+
+
+def is_of(viewer: Viewer, found: Import) -> bool:
+    """Whether it is the viewer's own file."""
+    return found.member_id == viewer.member.pk
+
+
+def rows(viewer: Viewer, found: Import) -> list[dict[str, Any]]:
+    """What is said of each event of a file; what the file calls private, to whoever chose it only."""
+    level = access.levels(viewer).get(found.calendar_id, "")
+    blank = {"uid": "", "summary": _("Busy"), "reason": "", "notes": []}
+    return [
+        _masked(row, access.hides(row.get("private", True), found.member_id, viewer, level), blank)
+        for row in found.rows
+    ]
+
+
+def left_over(viewer: Viewer, found: Import) -> list[dict[str, Any]]:
+    """What undoing left as it was; what is private, to whoever undid it only."""
+    level, blank = access.levels(viewer).get(found.calendar_id, ""), {"summary": _("Busy")}
+    owner = found.undone_by_id
+    return [
+        _masked(row, access.hides(row.get("private", True), owner, viewer, level), blank) for row in found.left_over
+    ]
 
 
 def forget_old(account_id: int) -> None:
@@ -154,11 +185,17 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "when": rehearsing.when_in_words(entry.content),
         "reason": verdict.reason,
         "notes": [_(note) for note in entry.notes],
+        "private": entry.content.visibility in PRIVATE,
     }
 
 
+def _masked(row: dict[str, Any], is_hidden: bool, blank: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in row.items() if name != "private"}
+    return shown | blank if is_hidden else shown
+
+
 def _may_see(viewer: Viewer, found: Import) -> bool:
-    return found.member_id == viewer.member.pk or viewer.member.may(Permission.CALENDARS)
+    return is_of(viewer, found) or viewer.member.may(Permission.CALENDARS)
 
 
 def _of(viewer: Viewer, uuid: UUID | str, *, is_locked: bool = False) -> Import:
@@ -197,8 +234,11 @@ def _bring_in(found: Import, viewer: Viewer, entries: list[FileEvent]) -> dict[t
     refused: dict[tuple[str, str], str] = {}
     made: Event | None = None
     for number in range(len(entries)):
-        verdict = rehearsing.judge(found.calendar, entries)[number]  # anew, as each builds on what the one before did
+        # anew, as each builds on what the one before did
+        verdict = rehearsing.judge(found.calendar, entries, viewer)[number]
         entry = verdict.entry
+        if verdict.what == rehearsing.REFUSED:
+            refused[entry.uid, entry.key] = verdict.reason
         if verdict.what not in {NEW, rehearsing.CHANGED}:
             continue
         if entry.key and (entry.uid, "") in refused:
@@ -266,7 +306,7 @@ def _undo(found: Import) -> None:
     viewer = Viewer(found.undone_by or found.member, sees_private=found.sees_private)
     with tenant(found.account_id):
         steps = list(ImportStep.objects.filter(made_by=found).order_by("event_id", "-pk"))
-        stays: list[dict[str, str]] = list(found.left_over)
+        stays: list[dict[str, Any]] = list(found.left_over)
     for event_id, group in groupby(steps, key=lambda step: step.event_id):
         several = list(group)
         stays += tenancy.in_tenant(found.account_id, partial(_taken_back, viewer, event_id, several))
@@ -275,20 +315,27 @@ def _undo(found: Import) -> None:
         found.save(update_fields=["state", "left_over", "finished_at"])
 
 
-def _taken_back(viewer: Viewer, event_id: int, steps: list[ImportStep]) -> list[dict[str, str]]:
+def _taken_back(viewer: Viewer, event_id: int, steps: list[ImportStep]) -> list[dict[str, Any]]:
     """Takes back what was done to one event; answers what stays as it is, and why."""
-    event = Event.objects.filter(pk=event_id).first()
+    event = Event.objects.select_related("calendar").filter(pk=event_id).first()
     if event is None or event.deleted_at is not None:
         return []
     later = _entries(event_id).filter(pk__gt=max(step.mark for step in steps)).exclude(side="sync")
     if later.exists():
-        return [{"summary": event.summary[:200], "reason": _("Somebody changed it since.")}]
+        return [_stays(viewer, event, _("Somebody changed it since."))]
     try:
         with transaction.atomic():
             _take_back(viewer, event, steps)
     except (NotAllowed, NotFound, Invalid) as error:
-        return [{"summary": event.summary[:200], "reason": str(error) or _("It is not here any more.")}]
+        return [_stays(viewer, event, str(error) or _("It is not here any more."))]
     return []
+
+
+def _stays(viewer: Viewer, event: Event, reason: str) -> dict[str, Any]:
+    level = access.levels(viewer).get(event.calendar_id, "")
+    is_hidden = access.is_masked(event, event.calendar, viewer, level)
+    title = _("Busy") if is_hidden else event.summary[:200]
+    return {"summary": title, "reason": reason, "private": event.is_private}
 
 
 def _take_back(viewer: Viewer, event: Event, steps: list[ImportStep]) -> None:

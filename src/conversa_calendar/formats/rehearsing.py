@@ -6,12 +6,14 @@ are named in the description unless somebody chose otherwise, as a guest of an e
 
 import time
 from collections.abc import Iterable
+from functools import cached_property
 from uuid import UUID
 
 import msgspec
 from django.utils.translation import gettext as _
 
-from conversa_calendar.calendars import occurrences, schema, wording
+from conversa_calendar.calendars import access, occurrences, schema, wording
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.calendars.models import Calendar, Event
 from conversa_calendar.calendars.validation import Invalid, check_content
 from conversa_calendar.domain import event as domain
@@ -62,9 +64,10 @@ def newest(entries: Iterable[FileEvent]) -> list[FileEvent]:
     return sorted(found.values(), key=lambda entry: (entry.uid, entry.key))
 
 
-def judge(calendar: Calendar, entries: list[FileEvent]) -> list[Verdict]:
-    """What becomes of each entry, series before their occurrences."""
-    known = _Known(calendar, entries)
+def judge(calendar: Calendar, entries: list[FileEvent], viewer: Viewer) -> list[Verdict]:
+    """What becomes of each entry, series before their occurrences. What is here and not the viewer's to read is not even
+    compared with the file: that would tell who guesses what it holds."""
+    known = _Known(calendar, entries, viewer)
     began, found = time.thread_time(), []
     masters: dict[str, Verdict] = {}
     for entry in entries:
@@ -75,6 +78,8 @@ def judge(calendar: Calendar, entries: list[FileEvent]) -> list[Verdict]:
         verdict = _judge(entry, known, masters.get(entry.uid))
         if not entry.key:
             masters[entry.uid] = verdict
+        if verdict.event is not None and known.is_masked(verdict.event, verdict.entry.key):
+            verdict = Verdict(entry, REFUSED, _("You see only that this time is taken."), verdict.event)
         found.append(verdict)
     return found
 
@@ -91,8 +96,8 @@ def when_in_words(content: Content) -> str:
 class _Known:
     """What is in the calendar already of what a file names."""
 
-    def __init__(self, calendar: Calendar, entries: list[FileEvent]) -> None:
-        self.calendar = calendar
+    def __init__(self, calendar: Calendar, entries: list[FileEvent], viewer: Viewer) -> None:
+        self.calendar, self.viewer = calendar, viewer
         uids = {entry.uid for entry in entries}
         rows = ImportedEvent.objects.select_related("event__series").filter(calendar=calendar, uid__in=uids)
         self.imported = {(row.uid, row.key): row for row in rows if row.event.deleted_at is None}
@@ -104,6 +109,16 @@ class _Known:
         series = {event.pk for event in self.events.values() if event.is_series}
         overrides = Event.objects.filter(series__in=series, deleted_at=None)
         self.overrides = {(row.series_id, row.original_key): row for row in overrides}
+
+    @cached_property
+    def level(self) -> str:
+        return access.levels(self.viewer).get(self.calendar.pk, "")
+
+    def is_masked(self, event: Event, key: str) -> bool:
+        """Whether an event, or one occurrence of it, is not the viewer's to read."""
+        one = self.overrides.get((event.pk, key)) if key else None
+        several = [event] if one is None else [event, one]
+        return any(access.is_masked(row, self.calendar, self.viewer, self.level) for row in several)
 
     def without_cancelled(self, series: Event, given: Content) -> Content:
         """What a file says of a series, without the dates that it leaves out because they are cancelled here."""
