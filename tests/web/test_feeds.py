@@ -119,7 +119,7 @@ def test_a_feed_rests_while_the_module_is_off(cast: Cast, shared: str, caplog: p
 
 
 def test_a_feed_made_by_a_token_ends_with_the_token(cast: Cast, shared: str) -> None:
-    token, secret = tokens.create_token(member=cast.alice.member, name="n", scopes=["feeds.manage"])
+    token, secret = tokens.create_token(member=cast.alice.member, name="n", scopes=["events.read", "feeds.manage"])
     feed = made(Actor(cast.alice.member, secret), "calendar", shared)
     assert read(feed).status_code == 200
     tokens.revoke_token(token=ApiToken.objects.get(pk=token.pk))

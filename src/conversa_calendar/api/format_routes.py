@@ -11,6 +11,7 @@ from conversa_calendar.api import bodies
 from conversa_calendar.api.auth import ApiRequest, Limit, scoped
 from conversa_calendar.api.problems import Problem
 from conversa_calendar.calendars import selectors
+from conversa_calendar.calendars.access import Viewer
 from conversa_calendar.domain import answers as mails
 from conversa_calendar.domain import contentlines
 from conversa_calendar.formats import answers, archiving, exporting, feeds, importing, tasks
@@ -20,6 +21,8 @@ router = Router(tags=["formats"])
 Payload = dict[str, Any]
 FIELDS = ("kind", "target", "details")
 ACCOUNT = ("account.manage", Permission.ACCOUNT)
+IN_EXPORTS = ("events.read", "bookings.read")
+"""What a token has to be able to read whose exports hold it."""
 
 
 @router.get("/feeds", summary="Addresses at which calendars can be read")
@@ -34,8 +37,8 @@ def add_feed(
     request: ApiRequest, payload: Payload = Body(...), idempotency_key: str = Header("", alias="Idempotency-Key")
 ) -> tuple[int, Payload]:
     caller = request.caller
+    _needs_reading(request, "events.read")
     bodies.kinds(bodies.only(payload, FIELDS), kind=str, target=str, details=str)
-
     values = {"kind": bodies.text(payload, "kind"), "target": bodies.text(payload, "target")}
     feed, secret = feeds.create(caller.viewer, **values, details=payload.get("details") or "busy", token=caller.token)
     return 201, feeds.shown(feed, secret)
@@ -44,7 +47,9 @@ def add_feed(
 @router.post("/feeds/{uuid}/rotate", summary="A new address in place of the old one")
 @scoped("feeds.manage", limit=Limit.REFUSED)
 def rotate_feed(request: ApiRequest, uuid: str) -> Payload:
-    return feeds.shown(*feeds.rotate(request.caller.viewer, uuid))
+    changed, secret = feeds.rotate(request.caller.viewer, uuid)
+    _needs_reading(request, "events.read")
+    return feeds.shown(changed, secret)
 
 
 @router.delete("/feeds/{uuid}", response={204: None}, summary="End an address")
@@ -63,7 +68,7 @@ def export_calendar(request: ApiRequest, uuid: str) -> HttpResponse:
 @router.get("/imports", summary="Files that were brought in")
 @scoped("events.read", limit=Limit.REFUSED)
 def list_imports(request: ApiRequest) -> Payload:
-    return {"items": [_import(found) for found in importing.listed(request.caller.viewer)]}
+    return {"items": [_import(found, request.caller.viewer) for found in importing.listed(request.caller.viewer)]}
 
 
 @router.post("/imports", summary="Rehearse bringing an iCalendar file into a calendar")
@@ -73,13 +78,13 @@ def rehearse_import(request: ApiRequest, calendar: str = "", guests: str = "text
     if len(raw) > contentlines.BYTES_MAX:
         raise Problem(413, "too_large", f"A file has at most {contentlines.BYTES_MAX // 1_000_000} MB.")
     found = importing.rehearse(request.caller.viewer, calendar, raw, name=name, guests=guests)
-    return _with_rows(found)
+    return _with_rows(found, request.caller.viewer)
 
 
 @router.get("/imports/{uuid}", summary="A file, and what becomes of each event in it")
 @scoped("events.read", limit=Limit.CALENDARS)
 def get_import(request: ApiRequest, uuid: str) -> Payload:
-    return _with_rows(importing.one(request.caller.viewer, uuid))
+    return _with_rows(importing.one(request.caller.viewer, uuid), request.caller.viewer)
 
 
 @router.post("/imports/{uuid}/apply", response={202: Payload}, summary="Bring a rehearsed file in")
@@ -94,9 +99,9 @@ def undo_import(request: ApiRequest, uuid: str) -> tuple[int, Payload]:
     return 202, _started(request, uuid, is_undo=True)
 
 
-def _needs_all_reading(request: ApiRequest) -> None:
-    """An export holds events and bookings, so a token that may not read those gets none."""
-    for scope in ("events.read", "bookings.read"):
+def _needs_reading(request: ApiRequest, *scopes: str) -> None:
+    """An address and an export hold what they show, so a token that may not read that gets none."""
+    for scope in scopes:
         if not request.auth.allows(scope):
             raise Problem(403, "scope_missing", f"This token lacks the scope {scope}.")
 
@@ -104,10 +109,10 @@ def _needs_all_reading(request: ApiRequest) -> None:
 def _started(request: ApiRequest, uuid: str, *, is_undo: bool) -> Payload:
     found = importing.start(request.caller.viewer, uuid, is_undo=is_undo)
     tasks.bring_in.defer(account_id=found.account_id, import_id=found.pk)
-    return _import(found)
+    return _import(found, request.caller.viewer)
 
 
-def _import(found: Import) -> Payload:
+def _import(found: Import, viewer: Viewer) -> Payload:
     return {
         "id": str(found.uuid),
         "calendar": str(found.calendar.uuid),
@@ -117,14 +122,14 @@ def _import(found: Import) -> Payload:
         "state": found.state,
         "counts": importing.counts(found),
         "mails": 0,
-        "left_over": found.left_over,
+        "left_over": importing.left_over(viewer, found),
         "created_at": found.created_at,
         "finished_at": found.finished_at,
     }
 
 
-def _with_rows(found: Import) -> Payload:
-    return _import(found) | {"items": found.rows}
+def _with_rows(found: Import, viewer: Viewer) -> Payload:
+    return _import(found, viewer) | {"items": importing.rows(viewer, found)}
 
 
 @router.get("/exports", summary="What you took out of the account, for three days")
@@ -136,7 +141,7 @@ def list_exports(request: ApiRequest) -> Payload:
 @router.post("/exports", response={202: Payload}, summary="Pack everything that the account holds, as you see it")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def add_export(request: ApiRequest) -> tuple[int, Payload]:
-    _needs_all_reading(request)
+    _needs_reading(request, *IN_EXPORTS)
     found = archiving.start(request.caller.viewer)
     tasks.pack.defer(account_id=found.account_id, export_id=found.pk)
     return 202, archiving.shown(found)
@@ -151,7 +156,7 @@ def get_export(request: ApiRequest, uuid: str) -> Payload:
 @router.get("/exports/{uuid}/file", summary="The zip of an export")
 @scoped(*ACCOUNT, limit=Limit.REFUSED, is_module=False)
 def export_file(request: ApiRequest, uuid: str) -> StreamingHttpResponse:
-    _needs_all_reading(request)
+    _needs_reading(request, *IN_EXPORTS)
     found = archiving.ready(request.caller.viewer, uuid)
     return StreamingHttpResponse(archiving.file(found), content_type="application/zip")
 

@@ -53,7 +53,8 @@ def create(
 
 
 def rotate(viewer: Viewer, uuid: UUID | str) -> tuple[Feed, str]:
-    """A new address for a feed; the old one is dead at once. Raises NotFound, NotAllowed."""
+    """A new address for a feed; the old one is dead at once. One that a token asked for ends with the token. Raises
+    NotFound, NotAllowed."""
     with transaction.atomic():
         feed = _held(viewer, uuid)
         if feed.member_id != viewer.member.pk:
@@ -61,8 +62,8 @@ def rotate(viewer: Viewer, uuid: UUID | str) -> tuple[Feed, str]:
                 Refusal("forbidden", _("Only %(name)s, who made it, can change this address.") % {"name": feed.member})
             )
         secret = _renew(feed)
-        feed.rotated_at = clock.now()
-        feed.save(update_fields=["hint", "rotated_at"])
+        feed.rotated_at, feed.token_id = clock.now(), viewer.token.pk if viewer.token else None
+        feed.save(update_fields=["hint", "rotated_at", "token_id"])
         FeedAddress.objects.filter(feed=feed.uuid).update(fingerprint=ids.fingerprint(secret))
         return feed, secret
 
