@@ -76,7 +76,7 @@ def read(raw: bytes, trusted_host: str = "") -> Mail:
     identity = str(message.get("Message-ID", "")).strip()
     return Mail(
         fingerprint=hashlib.sha256(f"{identity}{senders}".encode(errors="replace")).hexdigest() if identity else mark,
-        sender=senders[0] if len(senders) == 1 else "",
+        sender=_plain(senders[0]) if len(senders) == 1 else "",
         to=tuple(dict.fromkeys(to))[:20],
         results=_results(message, trusted_host),
         answers=tuple(answer for _name, answer in found),
@@ -129,12 +129,12 @@ def _answer(part: Component, method: str, zones: Zones) -> Answer | None:
     text = sequence.value.strip() if sequence is not None else ""
     return Answer(
         method=method,
-        uid=uid.text.strip()[: icsfile.UID_MAX],
-        guest=_address(guests[0].value),
+        uid=_storable(uid.text)[: icsfile.UID_MAX],
+        guest=_plain(_address(guests[0].value)),
         key=key,
         response=RESPONSES.get(guests[0].parameters.get("PARTSTAT", "").upper(), ""),
         sequence=int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0,
-        stamp=stamp.value.strip()[:40] if stamp is not None else "",
+        stamp=_storable(stamp.value)[:40] if stamp is not None else "",
         comment=_storable(comment.text[:COMMENT_MAX]) if comment is not None else "",
         content=content,
     )
@@ -163,4 +163,10 @@ def _address(text: str) -> str:
 
 
 def _storable(text: str) -> str:
-    return "".join(sign for sign in text if sign in "\n\t" or ord(sign) >= 32).strip()
+    """A stranger's text without what no column holds."""
+    return "".join(sign for sign in text if sign in "\n\t" or 32 <= ord(sign) < 0xD800 or ord(sign) > 0xDFFF).strip()
+
+
+def _plain(address: str) -> str:
+    """An address, unless it holds what no address does: without that it would be another one."""
+    return address if _storable(address) == address else ""

@@ -206,10 +206,16 @@ def proposals(viewer: Viewer, event: Event, key: str = "") -> list[Proposal]:
     """The open proposals for an event or an occurrence, for who may read it."""
     whole, key = (event.series, event.original_key) if event.series is not None else (event, key)
     rows = Proposal.objects.filter(event=whole, state=ProposalState.OPEN).order_by("pk")
-    found, calendar, level = selectors.event(viewer, event.uuid)
-    if acts.authorise(Act.SEE, viewer, found, calendar, level) is not None:
-        return []
-    return list(rows.filter(key__in=["", key]) if key else rows)
+    rows = rows.filter(key__in=["", key]) if key else rows
+    return [one for one in rows.select_related("event") if _is_seen(viewer, one)]
+
+
+def _is_seen(viewer: Viewer, found: Proposal) -> bool:
+    """Whether the viewer may read what the proposal is about: the event, or what stands for that occurrence of it."""
+    override = Event.objects.filter(series=found.event, original_key=found.key, deleted_at=None) if found.key else None
+    about = (override.first() if override is not None else None) or found.event
+    event, calendar, level = selectors.event(viewer, about.uuid)
+    return acts.authorise(Act.SEE, viewer, event, calendar, level) is None
 
 
 def decide(
@@ -219,10 +225,12 @@ def decide(
     Raises NotFound, NotAllowed, Invalid."""
     with transaction.atomic():
         found, _calendar, _level = acts.readable(viewer, event, Act.CHANGE)
-        rows = Proposal.objects.select_for_update(of=("self",)).filter(event=found.series or found)
+        rows = (
+            Proposal.objects.select_for_update(of=("self",)).filter(event=found.series or found).select_related("event")
+        )
         identity = _uuid(proposal)
         wanted = rows.filter(uuid=identity, state=ProposalState.OPEN).first() if identity is not None else None
-        if wanted is None:
+        if wanted is None or not _is_seen(viewer, wanted):
             raise NotFound
         if is_accepted:
             _accept(viewer, found.series or found, wanted, notify)
