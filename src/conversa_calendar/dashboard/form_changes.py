@@ -121,8 +121,8 @@ def _lines(text: str) -> str:
 def _guests(form: QueryDict) -> parsing.GuestChange:
     """Guests by the difference of both lists, so that who was not touched stays as they are."""
     fields = _shown(form).fields
-    before = dict.fromkeys(event_forms.addresses(fields.get("guests", [""])[0]), False)
-    before |= dict.fromkeys(event_forms.addresses(fields.get("optional", [""])[0]), True)
+    before = dict.fromkeys(event_forms.addresses(",".join(fields.get("guests", []))), False)
+    before |= dict.fromkeys(event_forms.addresses(",".join(fields.get("optional", []))), True)
     now = dict.fromkeys(event_forms.addresses(form.get("guests", "")), False)
     now |= dict.fromkeys(event_forms.addresses(form.get("optional", "")), True)
     given = tuple(
