@@ -35,7 +35,7 @@ SPEAK_FOR_SERIES = (SyncState.PENDING, SyncState.SYNCED)
 """States in which an occurrence has nothing worse to say of itself than what became of its series."""
 NOBODYS_DELETIONS = (DeletedBy.DISCONNECTED, DeletedBy.REMOTE, DeletedBy.MOVED)
 """Who deleted what no person here meant to delete at the provider: it is never sent."""
-UNDONE = "undone"
+UNDONE = DeletedBy.UNDONE
 """Who deleted what somebody took back that they had brought in, after its count was shown: the brake does not hold it."""
 HIDDEN_TYPES = ["workingLocation", "focusTime", "birthday"]
 PRIVATE = ("private", "confidential")

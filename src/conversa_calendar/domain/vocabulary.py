@@ -55,6 +55,8 @@ class DeletedBy(Word):
     """It goes on as another row."""
     DISCONNECTED = "disconnected"
     """Its calendar was left."""
+    UNDONE = "undone"
+    """Somebody took back what they had brought in, after its count was shown."""
 
 
 @unique

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             model_name="event",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("deleted_by__in", ["", "local", "remote", "cut", "orphaned", "moved", "disconnected"])
+                    ("deleted_by__in", ["", "local", "remote", "cut", "orphaned", "moved", "disconnected", "undone"])
                 ),
                 name="event_deleted_by_word",
             ),
