@@ -7,6 +7,7 @@ from gcal_emulator import schemas
 
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import History
+from conversa_calendar.connections.models import Connection
 from conversa_calendar.sync import running
 from conversa_calendar.sync.models import Link
 from tests.support.google import at
@@ -279,6 +280,23 @@ def test_held_events_can_be_put_back(scene: Scene) -> None:
     scene.google.settle()
     assert len(scene.ana.list()) == 25
     scene.assert_equal()
+
+
+def test_whoever_owns_the_google_account_decides_what_is_held_on_its_page(scene: Scene) -> None:
+    for n in range(25):
+        scene.create(f"e{n}", f"2026-12-{n + 1:02d}T09:00:00-03:00")
+    for event in scene.ana.list():
+        scene.ana.delete(event["id"])
+    scene.google.check()
+    address, bob = f"/mirrors/{scene.mirror.uuid}/held", scene.cast.bob.browser()
+    assert bob.get(address).status_code == bob.post(address, {"decision": "approve"}).status_code == 404
+    with tenant(scene.alice.account_id):
+        Connection.objects.update(owner=scene.cast.bob.member)
+    page = bob.get(address).content.decode()
+    assert "Delete these 25 on both sides" in page and f'action="{address}"' in page
+    assert bob.post(address, {"decision": "put_back"})["Location"] == "/calendar"
+    scene.google.settle()
+    assert len(scene.ana.list()) == 25
 
 
 def test_event_refused_by_google_is_said_on_the_event_and_others_go_on(scene: Scene) -> None:
