@@ -313,6 +313,51 @@ def test_a_receiver_that_takes_nothing_is_left_in_peace_however_much_changes(
     assert len(receiver.types(made["secret"])) == 13
 
 
+def test_a_receiver_that_takes_its_time_gets_each_message_once(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "SENDERS", 1)
+    made = hook(cast.alice, receiver, kinds=["event"])
+    name = event(cast.alice)
+    for number in range(20):
+        cast.alice.patch(f"events/{name}", {"summary": f"{number}"})
+        event(cast.alice, f"Other {number}")
+    passed_s: list[float] = []
+
+    def slowly(_number: int) -> int:
+        passed_s.append(3.0)
+        return 204
+
+    receiver.answers = slowly
+    began, began_s = clock.now(), clock.steady_s()
+    clock.use(lambda: began + timedelta(seconds=sum(passed_s)), lambda: began_s + sum(passed_s))
+    try:
+        deliver_all(cast.account.pk, made["id"], rounds=60)
+    finally:
+        clock.use()
+    assert len(receiver.taken) == len({headers["webhook-id"] for headers, _body in receiver.taken}) == 41
+
+
+def test_an_endpoint_of_an_account_in_which_nothing_happens_for_months_misses_nothing(
+    cast: Cast, receiver: Receiver
+) -> None:
+    made = hook(cast.alice, receiver, kinds=["event"])
+    deliver_all(cast.account.pk, made["id"])
+    at = clock.now()
+    clock.use(lambda: at)
+    try:
+        for _month in range(4):
+            at += timedelta(days=30)
+            tasks.forget_old(0)
+            for _account_id, pk in leases.due():
+                delivering.deliver(pk)
+        event(cast.alice)
+        deliver_all(cast.account.pk, made["id"])
+    finally:
+        clock.use()
+    assert [json.loads(body)["type"] for _headers, body in receiver.taken] == ["event.created"]
+
+
 def test_a_receiver_that_says_gone_is_turned_off_at_once(cast: Cast, receiver: Receiver) -> None:
     made = hook(cast.alice, receiver, kinds=["event"])
     receiver.answers = lambda _number: 410

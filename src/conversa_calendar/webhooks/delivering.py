@@ -211,7 +211,9 @@ def _later(found: Endpoint) -> datetime | None:
 
 
 def _send(line: Line, found: Round) -> dict[int, Answer]:
-    """Sends a batch: what is about one thing one after the other, up to the first that is not taken; answers by delivery."""
+    """Sends a batch: what is about one thing one after the other, up to the first that is not taken; answers by delivery.
+    Of a slow receiver's batch the rest goes out with the next one, as the lease lasts no longer."""
+    ends_at_s = clock.steady_s() + SLICE_S
     things: dict[str, list[Message]] = {}
     for one in found.messages:
         things.setdefault(one.thing, []).append(one)
@@ -219,6 +221,8 @@ def _send(line: Line, found: Round) -> dict[int, Answer]:
 
     def send(messages: list[Message]) -> None:
         for one in messages:
+            if answers and clock.steady_s() >= ends_at_s:
+                return
             at_s = int(clock.now().timestamp())
             answer = line.post(one.body, signing.headers(one.message, at_s, one.body, found.secrets))
             answers[one.id] = answer

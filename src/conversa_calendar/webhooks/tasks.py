@@ -10,8 +10,8 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars import services as calendars
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.sync.run import seats
-from conversa_calendar.webhooks import delivering, leases, sight
-from conversa_calendar.webhooks.models import WAITING, Delivery
+from conversa_calendar.webhooks import acts, delivering, leases, sight
+from conversa_calendar.webhooks.models import WAITING, Delivery, Endpoint
 
 KEPT = timedelta(days=30)
 """How long the log says what became of a message."""
@@ -50,7 +50,7 @@ def wake_due(timestamp: int) -> None:
 @app.periodic(cron="23 4 * * *")
 @app.task(queue="upkeep", queueing_lock="forget_feed")
 def forget_old(timestamp: int) -> None:
-    """Once a day: what no reader can come back to, and old entries of the log."""
+    """Once a day: what no reader can come back to, and old entries of the log. Quiet endpoints read on."""
     rounds.for_each_account(_forget_old)
 
 
@@ -60,3 +60,5 @@ def _forget_old(account_id: int) -> None:
         now = clock.now()
         Delivery.objects.exclude(state=WAITING).filter(ended_at__lt=now - KEPT).delete()
         Delivery.objects.filter(created_at__lt=now - UNDELIVERED_KEPT, endpoint__is_on=False).delete()
+        for found in Endpoint.objects.filter(is_on=True):
+            acts.wake(found)  # a cursor of which nothing is read for long would expire though nothing was missed
