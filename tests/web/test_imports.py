@@ -211,6 +211,47 @@ def test_a_job_that_died_goes_on_without_doubling(cast: Cast, calendar: str, mon
     assert carried_out(cast.alice, uuid, "apply")["state"] == "done" and shown(cast.alice) == EXPECTED
 
 
+def test_a_job_that_comes_late_does_not_bring_back_what_was_undone(
+    cast: Cast, calendar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = rehearse(cast.alice, calendar, file(*ALL)).json()["id"]
+    real = importing._bring_in
+
+    def late(*values: Any) -> Any:
+        monkeypatch.undo()
+        with tenant(cast.account.pk):
+            found = Import.objects.get(uuid=uuid)
+        importing.advance(cast.account.pk, found.pk)
+        carried_out(cast.alice, uuid, "undo")
+        return real(*values)
+
+    monkeypatch.setattr(importing, "_bring_in", late)
+    done = carried_out(cast.alice, uuid, "apply")
+    assert shown(cast.alice) == [] and done["state"] == "undone"
+
+
+def test_an_undo_that_died_goes_on_and_names_nothing_that_it_took_back_itself(
+    cast: Cast, calendar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_in(cast.alice, calendar, file(*ALL))
+    newer = (vevent("one@else", summary="Other plan"), vevent("series@else", "RRULE:FREQ=WEEKLY;COUNT=4", summary="S"))
+    done = bring_in(cast.alice, calendar, file(*newer))
+    real, count = importing._taken_back, []
+
+    def dying(*values: Any) -> Any:
+        count.append(1)
+        if len(count) == 2:
+            raise MemoryError
+        return real(*values)
+
+    monkeypatch.setattr(importing, "_taken_back", dying)
+    with pytest.raises(MemoryError):
+        carried_out(cast.alice, done["id"], "undo")
+    monkeypatch.undo()
+    undone = carried_out(cast.alice, done["id"], "undo")
+    assert undone["state"] == "undone" and undone["left_over"] == [] and shown(cast.alice) == EXPECTED
+
+
 def test_only_who_may_write_there_brings_files_in(cast: Cast, calendar: str) -> None:
     assert rehearse(cast.bob, calendar, file(*ALL)).status_code == 404
     items = [{"kind": "agent", "id": str(cast.bob.member.uuid), "level": "details"}]

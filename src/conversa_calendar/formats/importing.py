@@ -216,9 +216,13 @@ def _carry_out(found: Import) -> None:
     viewer = Viewer(found.member, sees_private=found.sees_private)
     refused: dict[tuple[str, str], str] = {}
     for _uid, group in groupby(_decoder.decode(found.plan), key=lambda entry: entry.uid):
-        entries = list(group)
-        refused |= tenancy.in_tenant(found.account_id, partial(_bring_in, found, viewer, entries))
+        came = tenancy.in_tenant(found.account_id, partial(_bring_in, found, viewer, list(group)))
+        if came is None:
+            return
+        refused |= came
     with tenant(found.account_id):
+        if not _is_still(found, RUNNING):
+            return
         for row in found.rows:
             if (reason := refused.get((row["uid"], row["key"]))) is not None:
                 row["what"], row["reason"] = rehearsing.REFUSED, reason
@@ -226,9 +230,16 @@ def _carry_out(found: Import) -> None:
         found.save(update_fields=["state", "plan", "rows", "finished_at"])
 
 
-def _bring_in(found: Import, viewer: Viewer, entries: list[FileEvent]) -> dict[tuple[str, str], str]:
-    """One event with its changed occurrences; answers what was refused, and why. Two jobs of one import take turns."""
-    Import.objects.select_for_update().filter(pk=found.pk).first()
+def _is_still(found: Import, state: str) -> bool:
+    """Whether no other job of an import has ended this meanwhile. Locks it: two jobs of one import take turns."""
+    rows = Import.objects.select_for_update(of=("self",)).filter(pk=found.pk, state=state)
+    return rows.only("pk").first() is not None
+
+
+def _bring_in(found: Import, viewer: Viewer, entries: list[FileEvent]) -> dict[tuple[str, str], str] | None:
+    """One event with its changed occurrences; answers what was refused, and why, or None when the import is over."""
+    if not _is_still(found, RUNNING):
+        return None
     if not viewer.member.is_present or not viewer.member.account.is_open:
         return {(entry.uid, entry.key): _("Whoever brought it in does not belong here any more.") for entry in entries}
     refused: dict[tuple[str, str], str] = {}
@@ -305,20 +316,29 @@ def _entries(event_id: int) -> Any:
 def _undo(found: Import) -> None:
     viewer = Viewer(found.undone_by or found.member, sees_private=found.sees_private)
     with tenant(found.account_id):
-        steps = list(ImportStep.objects.filter(made_by=found).order_by("event_id", "-pk"))
-        stays: list[dict[str, Any]] = list(found.left_over)
-    for event_id, group in groupby(steps, key=lambda step: step.event_id):
-        several = list(group)
-        stays += tenancy.in_tenant(found.account_id, partial(_taken_back, viewer, event_id, several))
+        rows = ImportStep.objects.filter(made_by=found).order_by("event_id")
+        event_ids = list(rows.values_list("event_id", flat=True).distinct())
+    stays: list[dict[str, Any]] = []
+    for event_id in event_ids:
+        left = tenancy.in_tenant(found.account_id, partial(_taken_back, found, viewer, event_id))
+        if left is None:
+            return
+        stays += left
     with tenant(found.account_id):
+        if not _is_still(found, UNDOING):
+            return
         found.state, found.left_over, found.finished_at = TAKEN_BACK, stays, clock.now()
         found.save(update_fields=["state", "left_over", "finished_at"])
 
 
-def _taken_back(viewer: Viewer, event_id: int, steps: list[ImportStep]) -> list[dict[str, Any]]:
-    """Takes back what was done to one event; answers what stays as it is, and why."""
+def _taken_back(found: Import, viewer: Viewer, event_id: int) -> list[dict[str, Any]] | None:
+    """Takes back what was done to one event, which is then no step of the import any more; answers what stays as it is, and
+    why, or None when another job has ended this."""
+    if not _is_still(found, UNDOING):
+        return None
+    steps = list(ImportStep.objects.filter(made_by=found, event=event_id).order_by("-pk"))
     event = Event.objects.select_related("calendar").filter(pk=event_id).first()
-    if event is None or event.deleted_at is not None:
+    if not steps or event is None or event.deleted_at is not None:
         return []
     later = _entries(event_id).filter(pk__gt=max(step.mark for step in steps)).exclude(side="sync")
     if later.exists():
@@ -326,6 +346,7 @@ def _taken_back(viewer: Viewer, event_id: int, steps: list[ImportStep]) -> list[
     try:
         with transaction.atomic():
             _take_back(viewer, event, steps)
+            ImportStep.objects.filter(pk__in=[step.pk for step in steps]).delete()
     except (NotAllowed, NotFound, Invalid) as error:
         return [_stays(viewer, event, str(error) or _("It is not here any more."))]
     return []
