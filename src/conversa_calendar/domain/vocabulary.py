@@ -327,6 +327,8 @@ class ChannelState(Word):
     LIVE = "live"
     CLOSING = "closing"
     STOPPED = "stopped"
+    REFUSED = "refused"
+    """Google does not notify of it."""
 
 
 @unique

@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="pushchannel",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["opening", "live", "closing", "stopped"])),
+                condition=models.Q(("state__in", ["opening", "live", "closing", "stopped", "refused"])),
                 name="pushchannel_state_word",
             ),
         ),

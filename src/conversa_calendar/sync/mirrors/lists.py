@@ -17,6 +17,7 @@ from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.connections import discovery, gateway
 from conversa_calendar.connections.models import ACTIVE, Connection
 from conversa_calendar.connections.tokens import Wallet
+from conversa_calendar.domain.vocabulary import ChannelState
 from conversa_calendar.kit import clock, ids
 from conversa_calendar.providers import protocol
 from conversa_calendar.sync.mirrors import channels
@@ -24,8 +25,6 @@ from conversa_calendar.sync.models import NO_MIRROR, PushChannel
 from conversa_calendar.sync.run import halting, leases
 from conversa_calendar.sync.run.budget import Rank
 
-REFUSED = "refused"
-"""The state of the row by which it is remembered that Google does not notify a list."""
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +60,7 @@ def reread(account_id: int, connection_uuid: UUID, heard_at: datetime) -> None:
 def renewable(now: datetime) -> list[tuple[int, UUID]]:
     """(account, connection) of the lists whose last channel is about to end."""
     latest: dict[UUID, PushChannel] = {}
-    rows = PushChannel.objects.filter(mirror_id=NO_MIRROR, state="live").exclude(expires_at=None)
+    rows = PushChannel.objects.filter(mirror_id=NO_MIRROR, state=ChannelState.LIVE).exclude(expires_at=None)
     for channel in rows.order_by("expires_at", "pk"):
         latest[channel.connection_uuid] = channel
     found = [channel for channel in latest.values() if channels.renewed_at(channel) <= now]
@@ -78,11 +77,11 @@ def _usable(account_id: int, connection_uuid: UUID) -> Connection | None:
 def _is_wanted(connection_uuid: UUID, now: datetime) -> bool:
     """Whether no channel lives long enough, none is being opened, and Google did not refuse one lately."""
     rows = PushChannel.objects.filter(mirror_id=NO_MIRROR, connection_uuid=connection_uuid)
-    tried = Q(state="opening", created_at__gt=now - channels.OPENING_FOR)
-    tried |= Q(state=REFUSED, created_at__gt=now - channels.REFUSED_FOR)
+    tried = Q(state=ChannelState.OPENING, created_at__gt=now - channels.OPENING_FOR)
+    tried |= Q(state=ChannelState.REFUSED, created_at__gt=now - channels.REFUSED_FOR)
     if rows.filter(tried).exists():
         return False
-    living = rows.filter(state="live").exclude(expires_at=None)
+    living = rows.filter(state=ChannelState.LIVE).exclude(expires_at=None)
     return not any(now < channels.renewed_at(channel) for channel in living)
 
 
@@ -93,7 +92,7 @@ def _open(account_id: int, connection: Connection, channel: PushChannel, secret:
         watch = provider.watch_list(str(channel.pk), secret, f"{settings.PUBLIC_URL}{channels.PATH}")
     except protocol.PushRefused as error:
         log.info("connection %s: its list is not notified: %s", connection.uuid, error.reason)
-        PushChannel.objects.filter(pk=channel.pk).update(state=REFUSED)
+        PushChannel.objects.filter(pk=channel.pk).update(state=ChannelState.REFUSED)
         return
     except protocol.OutcomeUnknown:
         return  # if Google opened it, its first message says so
@@ -101,8 +100,8 @@ def _open(account_id: int, connection: Connection, channel: PushChannel, secret:
         log.info("connection %s: its list has no channel: %s", connection.uuid, error.reason)
         channel.delete()
         return
-    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=["stopped", "closing"])
-    if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state="live"):
+    wanted = PushChannel.objects.filter(pk=channel.pk).exclude(state__in=[ChannelState.STOPPED, ChannelState.CLOSING])
+    if not wanted.update(resource_id=watch.resource_id, expires_at=watch.expires_at, state=ChannelState.LIVE):
         channels.stop_late(provider, channel, watch)
         return
     channels.stop_former(account_id, connection, channel, watch)
