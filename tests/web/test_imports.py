@@ -1,17 +1,23 @@
 """Bringing files in: what is said beforehand, what is done, that nobody hears of it, and taking it back."""
 
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from conversa_calendar.accounts.tasks import forget_counts
 from conversa_calendar.accounts.tenancy import tenant
 from conversa_calendar.calendars.models import Calendar, Event, History, OutgoingMail
 from conversa_calendar.formats import importing
 from conversa_calendar.formats.models import Import
+from conversa_calendar.kit import clock
+from conversa_calendar.sync.run import seats
 from tests.support.cast import Actor, Cast
 from tests.support.google import Google
+from tests.support.worker import working_lane
 from tests.sync.conftest import ANA
 
 ZONE = "America/Sao_Paulo"
@@ -250,6 +256,26 @@ def test_an_undo_that_died_goes_on_and_names_nothing_that_it_took_back_itself(
     monkeypatch.undo()
     undone = carried_out(cast.alice, done["id"], "undo")
     assert undone["state"] == "undone" and undone["left_over"] == [] and shown(cast.alice) == EXPECTED
+
+
+def test_files_that_take_long_leave_threads_to_what_everybody_waits_for(cast: Cast, calendar: str) -> None:
+    uuids = [
+        rehearse(cast.alice, calendar, file(vevent(f"{n}@else"))).json()["id"] for n in range(seats.UPKEEP.threads)
+    ]
+    for uuid in uuids:
+        assert cast.alice.call("POST", f"imports/{uuid}/apply").status_code == 202
+    asked = forget_counts.defer(timestamp=0)
+    with ExitStack() as lane:
+        with tenant(cast.account.pk):
+            assert len(Import.objects.select_for_update(of=("self",))) == len(uuids)  # whoever carries one out waits
+            lane.enter_context(working_lane(seats.UPKEEP))
+            ends_at = clock.steady_s() + 15
+            while (is_waiting := ProcrastinateJob.objects.filter(pk=asked).exists()) and clock.steady_s() < ends_at:
+                pass
+        ends_at = clock.steady_s() + 30
+        while importing.unfinished(cast.account.pk) and clock.steady_s() < ends_at:
+            pass
+    assert not is_waiting and len(shown(cast.alice)) == len(uuids)
 
 
 def test_only_who_may_write_there_brings_files_in(cast: Cast, calendar: str) -> None:
