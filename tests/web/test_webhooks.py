@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import mail
+from procrastinate.contrib.django.models import ProcrastinateJob
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from conversa_calendar.accounts.tenancy import tenant
@@ -120,6 +121,25 @@ def test_a_worker_delivers_by_itself_when_something_changes(cast: Cast, receiver
         while not came and clock.steady_s() < ends_at:
             cast.alice.get("account")
     assert receiver.types(made["secret"]) == ["event.created"]
+
+
+def test_however_much_changes_one_job_waits_for_a_thread(cast: Cast, receiver: Receiver) -> None:
+    made = hook(cast.alice, receiver, kinds=["event"])
+    pk = endpoint_of(cast.account.pk, made["id"]).pk
+    for number in range(3):
+        event(cast.alice, str(number))
+    jobs = ProcrastinateJob.objects.filter(queue_name=seats.WEBHOOKS.name, status="todo", args__endpoint_id=pk)
+    claims: seats.Claims = {("account", cast.account.pk): seats.OF_ACCOUNT}
+    taken = list(iter(lambda: seats.WEBHOOKS.take_seat(claims), None))
+    before = jobs.count()
+    assert taken and before >= 3
+    for _job in range(3):
+        tasks.deliver(account_id=cast.account.pk, endpoint_id=pk)
+    assert jobs.count() == before and receiver.came == []
+    for since_s in taken:
+        seats.WEBHOOKS.free_seat(claims, since_s)
+    tasks.deliver(account_id=cast.account.pk, endpoint_id=pk)
+    assert len(receiver.types(made["secret"])) == 3
 
 
 # ── who may, and what is masked

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import connection as database
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from conversa_calendar.accounts import rounds
 from conversa_calendar.accounts.tenancy import tenant
@@ -26,8 +27,9 @@ def deliver(account_id: int, endpoint_id: int) -> None:
     claims: seats.Claims = {("account", account_id): seats.OF_ACCOUNT}
     since_s = seats.WEBHOOKS.take_seat(claims)
     if since_s is None:
-        again = deliver.configure(schedule_at=clock.now() + timedelta(seconds=ids.jitter(NO_SEAT_S)))
-        again.defer(account_id=account_id, endpoint_id=endpoint_id)
+        if not _is_waiting(endpoint_id):  # each change has brought one: they must not go round and round together
+            again = deliver.configure(schedule_at=clock.now() + timedelta(seconds=ids.jitter(NO_SEAT_S)))
+            again.defer(account_id=account_id, endpoint_id=endpoint_id)
         return
     try:
         again_at = delivering.deliver(endpoint_id)
@@ -37,6 +39,12 @@ def deliver(account_id: int, endpoint_id: int) -> None:
     calendars.send_mail(account_id)
     if again_at is not None and again_at < clock.now() + SOON:
         deliver.configure(schedule_at=again_at).defer(account_id=account_id, endpoint_id=endpoint_id)
+
+
+def _is_waiting(endpoint_id: int) -> bool:
+    """Whether another job of an endpoint will run."""
+    jobs = ProcrastinateJob.objects.filter(queue_name=seats.WEBHOOKS.name, status="todo")
+    return bool(jobs.filter(args__endpoint_id=endpoint_id).exists())
 
 
 @app.periodic(cron="* * * * *")
