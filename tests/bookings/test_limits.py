@@ -40,7 +40,7 @@ def test_a_booking_keeps_the_conversation_it_came_from(cast: Cast) -> None:
 @pytest.mark.parametrize("door", ["bookings", "offers"])
 def test_references_that_are_none_are_refused_where_a_time_is_taken(cast: Cast, door: str) -> None:
     page = make_page(cast.alice)
-    taken = {"start": text(soon())} | VISITOR if door == "bookings" else {"starts": [text(soon())]}
+    taken = {"page": page["id"], "start": text(soon())} | VISITOR if door == "bookings" else {"starts": [text(soon())]}
     path = "bookings" if door == "bookings" else f"booking-pages/{page['id']}/offers"
-    answer = cast.alice.call("POST", path, {"page": page["id"], "references": ["77"]} | taken)
-    assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "references"
+    answer = cast.alice.call("POST", path, {"references": ["77"]} | taken)
+    assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "references[0]"
