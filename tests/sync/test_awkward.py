@@ -265,7 +265,7 @@ def test_what_was_set_aside_is_read_again_or_put_out_of_sight_by_program_and_pag
     browser.post(f"/mirrors/{scene.mirror.uuid}/dismiss", {"key": strange["id"]})
     assert scene.alice.get("set-aside")["items"] == []
     assert scene.alice.get(f"mirrors/{scene.mirror.uuid}")["pending"]["parked"] == 0
-    assert cast.bob.call("POST", f"set-aside/{strange['id']}/retry").status_code == 403
+    assert cast.bob.call("POST", f"set-aside/{strange['id']}/retry").status_code == 404
     schemas.found.clear()
 
 
