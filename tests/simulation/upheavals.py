@@ -21,6 +21,8 @@ WEIGHTS = {
     "access": 6,
     "accept": 16,
 }
+APP = "demo-client"
+"""The product, as Google knows it; people work there by an app of their own."""
 TAKEOVERS = {"take_over": 6, "revoke_owner": 3}
 """Where the account that owns the shared calendar is there, too."""
 ROLES = ("reader", "writerWithoutPrivateAccess", "freeBusyReader", "none", "writer", "writer", "writer")
@@ -122,7 +124,7 @@ class Upheavals:
 
     def _revoke_owner(self, desk: Desk) -> str:
         """The owner takes the access away at Google."""
-        self.people.google.control("revoke", {"email": self.people.owners[self.shared].email})
+        self.people.google.control("revoke", {"email": self.people.owners[self.shared].email, "client_id": APP})
         return "at Google"
 
     def _reconnect(self, desk: Desk) -> str:
@@ -137,7 +139,7 @@ class Upheavals:
 
     def _revoke(self, desk: Desk) -> str:
         """Ana takes the access away at Google: every desk that uses her account loses it."""
-        self.people.google.control("revoke", {"email": self.people.ana.email})
+        self.people.google.control("revoke", {"email": self.people.ana.email, "client_id": APP})
         return "at Google"
 
     def _pause(self, desk: Desk) -> str:

@@ -189,9 +189,12 @@ def _add_people(control: Blueprint, world: World) -> None:
 
     @control.post("/revoke")
     def revoke() -> Any:
-        email = _body()["email"]
+        """A user ends the access of every app, or of the one with this `client_id`."""
+        body = _body()
+        email, wanted = body["email"], body.get("client_id")
         _known(world.accounts, email, "account")
-        for project in {client.project for client in world.clients.values()}:
+        apps = [_known(world.clients, wanted, "client")] if wanted else list(world.clients.values())
+        for project in {client.project for client in apps}:
             oauth.revoke_grant(world, email, project)
         return jsonify({})
 

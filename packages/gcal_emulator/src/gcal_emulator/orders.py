@@ -70,7 +70,7 @@ BODIES: dict[str, Shape] = {
         "type": ("web", "installed"),
     },
     "POST consent": {"email": str, "scopes": [SCOPE], "deny": bool, "times": int},
-    "POST revoke": {"email!": str},
+    "POST revoke": {"email!": str, "client_id": str},
     "PUT behaviours": {},
     "POST clock": {"now": MOMENT, "advance_s": NUMBER, "mode": ("manual", "real")},
     "POST faults": {"match": _MATCH, "effect!": _EFFECT, "times": int, "probability": NUMBER, "seed": int},
