@@ -52,7 +52,12 @@ class Both:
             self.api("POST", f"mirrors/{self.mirror}/sync?wait_s=20", {})
             return occurrences_here(self.here()) == occurrences_there(self.there())
 
-        until(is_equal, timeout_s=40)
+        def apart() -> Any:
+            here, there = occurrences_here(self.here()), occurrences_there(self.there())
+            state = self.api("GET", f"mirrors/{self.mirror}")
+            return [one for one in here if one not in there], [one for one in there if one not in here], state
+
+        until(is_equal, timeout_s=100, missing=apart)  # a minute, where the checks have used the share of a minute
         report = self.api("POST", f"mirrors/{self.mirror}/check")
         assert report["checked"] == report["equal"] and report["repaired"] == [], report
 
