@@ -1,4 +1,4 @@
-"""The test cluster: started once, shared by parallel workers, one database for each."""
+"""The test cluster: started once, one for each parallel worker, as the change feed waits for whatever is open in its cluster."""
 
 import atexit
 import fcntl
@@ -21,14 +21,14 @@ def prepare(cache: Path, worker: str) -> postgres.Cluster:
     """Starts or adopts the cluster and makes an empty database; sets the environment that settings will read."""
     global _url, _cluster
     cache.mkdir(parents=True, exist_ok=True)
-    cluster = postgres.Cluster(cache / "cluster", is_fast=True)
-    with open(cache / "starting.lock", "w") as lock:
+    home = cache / ("cluster" if worker == "main" else f"cluster-{worker}")
+    cluster = postgres.Cluster(home, is_fast=True)
+    with open(cache / f"starting-{worker}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        adopted = postgres.Cluster(cache / "cluster", is_fast=True)
+        adopted = postgres.Cluster(home, is_fast=True)
         if not (adopted.is_created and adopted.is_running()):
             cluster.start()
-            if worker == "main":
-                atexit.register(cluster.remove if os.environ.get("CI") else cluster.stop)
+            atexit.register(cluster.remove if os.environ.get("CI") else cluster.stop)
         name = f"test_{worker}"
         cluster.create_database(name)
     os.environ["DATABASE_URL"] = cluster.url(database=name)
